@@ -1,0 +1,54 @@
+# make test   everything that CI runs: ruff, mypy, pytest        make check   ruff and mypy only
+# make demo   data, training, comparison and an answer           make clean   remove .venv and caches
+#
+# PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
+# WEIGHTS  for the demo: a file with VGG16's weights, where they can't be downloaded
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+DEMO := data/demo
+QUESTION := how many fruits are there?
+
+.PHONY: test check demo clean
+
+test: check
+	$(BIN)/pytest
+
+check: $(VENV)/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+demo: $(VENV)/runnable
+	$(BIN)/fruit generate-data --scenes 400 --out $(DEMO) --seed 0
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 12 \
+		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
+	picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
+		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)"
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find cli.py fruit_caption tests __pycache__ -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+
+# $(shell) and $(error) stand in the recipe so that only a step that needs Python asks for one.
+$(BIN)/python:
+	$(if $(shell $(PYTHON) -c '$(SUPPORTED)' 2>&1 || echo no),$(error fruit needs Python 3.10 to \
+	3.13, and $(PYTHON) is $(or $(shell $(PYTHON) --version 2>/dev/null),not there): try make PYTHON=python3.12))
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: what the commands need, and what the tests need on top of it. Making the second makes the
+# first, so that nothing is installed twice.
+$(VENV)/runnable: setup.cfg constraints.txt | $(BIN)/python
+	@echo "installing fruit into $(VENV); TensorFlow is large, this takes minutes"
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed: setup.cfg constraints.txt | $(BIN)/python
+	@echo "installing fruit and its tools into $(VENV); TensorFlow is large, this takes minutes"
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/runnable $@

@@ -1,0 +1,232 @@
+"""The command `fruit`: parses, calls the library, prints.
+
+TensorFlow takes seconds to import, so each command imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from fruit_caption import __version__
+from fruit_caption.errors import FruitError
+
+if TYPE_CHECKING:
+    from fruit_caption.collecting import Summary
+
+# TensorFlow's start-up chatter is about GPUs and logs; nobody who asks about fruit wants it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+output = Console()
+errors = Console(stderr=True)
+
+
+class FruitGroup(TyperGroup):
+    """Turns what a user is told into one line and exit code 2."""
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except FruitError as error:
+            errors.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=FruitGroup,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Answer questions about photographs of fruit.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"fruit {__version__}")
+        raise typer.Exit
+
+
+@app.command("generate-data")
+def generate_data(
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="A folder with photos and their boxes (COCO: instances.json, images/)."),
+    ] = None,
+    scenes: Annotated[
+        int | None, typer.Option(help="Render so many scenes. [default: 1000 without --photos]")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("data/fruit"),
+    unseen: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep photos of this source for a second test, never trained on."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of scenes and texts.")] = 0,
+) -> None:
+    """Collect or render photos, and write a caption, questions and answers about each."""
+    from fruit_caption.collecting import generate_data
+    from fruit_caption.config import DataConfig
+
+    if scenes is None:
+        scenes = 0 if photos else 1000
+    config = DataConfig(
+        photos=str(photos) if photos else None, scenes=scenes, unseen=tuple(unseen or ()), seed=seed
+    )
+    with output.status("collecting") as status:
+        summary = generate_data(config, out, status.update)
+    _print_summary(summary, out)
+
+
+@app.command()
+def train(
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained/--scratch", help="VGG16, or a CNN of our own.")
+    ] = True,
+    attention: Annotated[bool, typer.Option(help="Look at the grid, or at its mean.")] = True,
+    data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
+        "data/fruit"
+    ),
+    run: Annotated[
+        str | None, typer.Option(help="Name of the run, a folder in artifacts/.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 40,
+    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 1e-3,
+    image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
+    encoder_weights: Annotated[
+        str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
+    ] = "imagenet",
+    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with run --run, with the settings it has.")
+    ] = False,
+) -> None:
+    """Train a model on a data set and file it as a run."""
+    from fruit_caption import runs
+    from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+    from fruit_caption.console import ConsoleListener
+    from fruit_caption.files import read_json
+    from fruit_caption.training import train, versions
+
+    name = run or ("pretrained" if pretrained else "scratch") + ("-attention" if attention else "")
+    folder = runs.run_folder(name)
+    if resume and (folder / runs.CONFIG).is_file():
+        config = RunConfig.from_json(read_json(folder / runs.CONFIG))
+    else:
+        config = RunConfig(
+            data=str(data),
+            model=ModelConfig(
+                encoder="vgg16" if pretrained else "scratch",
+                encoder_weights=encoder_weights if pretrained else "none",
+                attention=attention,
+                image_size=image_size,
+            ),
+            training=TrainingConfig(
+                epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+            ),
+            versions=versions(),
+        )
+    with ConsoleListener(output, config.training.epochs).shown() as listener:
+        scores = train(config, folder, resume, listener)
+    output.print(
+        f"{folder}: {100 * scores['exact']:.1f} % of validation questions answered rightly"
+    )
+
+
+@app.command()
+def ask(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    question: Annotated[str, typer.Argument(help='Such as "how many apples?"')],
+    run: Annotated[str | None, typer.Option(help="Which run to ask. [default: the newest]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Ask a model about a picture: how many, which fruits, is there one."""
+    from fruit_caption.domain import read_question
+    from fruit_caption.pictures import open_picture
+
+    # What can be refused is refused before TensorFlow loads.
+    read_question(question)
+    open_picture(image)
+
+    from fruit_caption import runs
+    from fruit_caption.answering import ask
+
+    folder = runs.run_folder(run) if run else runs.newest_run()
+    answer = ask(runs.load_run(folder), image, question)
+    if as_json:
+        typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
+    else:
+        output.print(f"{_plain(answer.answer)}  [dim]({100 * answer.confidence:.0f} % sure)[/]")
+
+
+@app.command()
+def compare(
+    data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
+        "data/fruit"
+    ),
+    name: Annotated[str, typer.Option(help="Of the comparison, a folder in artifacts/.")] = (
+        "comparison"
+    ),
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 40,
+    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 1e-3,
+    image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
+    encoder_weights: Annotated[
+        str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
+    ] = "imagenet",
+    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
+) -> None:
+    """Train or reuse the four variants and score them beside the baselines."""
+    from rich.markdown import Markdown
+
+    from fruit_caption import runs
+    from fruit_caption.comparing import compare, markdown
+    from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+    from fruit_caption.console import ConsoleListener
+    from fruit_caption.training import versions
+
+    config = RunConfig(
+        data=str(data),
+        model=ModelConfig(encoder_weights=encoder_weights, image_size=image_size),
+        training=TrainingConfig(
+            epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+        ),
+        versions=versions(),
+    )
+    folder = runs.run_folder(name)
+    with ConsoleListener(output, epochs).shown() as listener:
+        comparison = compare(config, folder, listener, output.print)
+    output.print(Markdown(markdown(comparison)))
+    output.print(f"Tables and graphs are in {folder}/")
+
+
+def _print_summary(summary: Summary, out: Path) -> None:
+    photos = ", ".join(f"{number} {split}" for split, number in summary.photos.items())
+    texts = ", ".join(f"{number} {kind}" for kind, number in summary.questions.items())
+    output.print(f"{out}: {sum(summary.photos.values())} photos ({photos}), {summary.boxes} boxes")
+    output.print(f"texts: {texts}; {summary.rejected} rejected by the checker")
+    if summary.unknown_classes:
+        output.print(f"no fruit of ours, left out: {_plain(', '.join(summary.unknown_classes))}")
+    if summary.skipped:
+        errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
+        for reason in summary.skipped:
+            errors.print(f"  {_plain(reason)}", soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """Text whose square brackets rich must not read as markup."""
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,114 @@
+"""`fruit generate-data`: collects photos, has text written about them, and files both together.
+
+The folder it makes holds `instances.json` (boxes), `images/` and `qa.json` (text).
+"""
+
+from __future__ import annotations
+
+import filecmp
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fruit_caption.config import DataConfig
+from fruit_caption.errors import DataError
+from fruit_caption.files import whole_file
+from fruit_caption.photos import Photo, PhotoSet, read_coco, split_of, write_coco
+from fruit_caption.photos.coco import IMAGES, INSTANCES
+from fruit_caption.photos.scenes import write_scenes
+from fruit_caption.writer import grammar
+from fruit_caption.writer.checker import is_true, is_true_caption
+from fruit_caption.writer.qa import CAPTION, PhotoText, write_qa
+
+PROMPT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was made: photos by split, questions by kind, and what was left out and why."""
+
+    photos: dict[str, int]
+    boxes: int
+    questions: dict[str, int]
+    rejected: int
+    skipped: tuple[str, ...]
+    unknown_classes: tuple[str, ...]
+
+
+def generate_data(
+    config: DataConfig, out: Path, progress: Callable[[str], None] = lambda doing: None
+) -> Summary:
+    """Make a data set in the folder `out`.
+
+    Args:
+        config: where the photos come from, and the seed.
+        out: the folder; what is there already and still right is kept.
+        progress: told in words what is being done.
+
+    Raises:
+        DataError: the photos can't be read or written, or there are none.
+    """
+    sets = []
+    if config.photos:
+        progress(f"reading {config.photos}")
+        sets.append(_copied(read_coco(Path(config.photos)), Path(config.photos), out))
+    if config.scenes:
+        progress(f"rendering {config.scenes} scenes")
+        (out / IMAGES).mkdir(parents=True, exist_ok=True)
+        sets.append(write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size))
+    photos = [photo for photo_set in sets for photo in photo_set.photos]
+    if not photos:
+        raise DataError("There are no photos: pass --photos DIR or --scenes N.")
+    progress(f"writing about {len(photos)} photos")
+    texts, rejected = write_texts(photos, out / IMAGES, config.seed, config.unseen)
+    write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
+    info = {"writer": grammar.BY, "prompt_version": PROMPT_VERSION, "seed": config.seed}
+    write_qa(out, texts, info | {"photos": INSTANCES})
+    return Summary(
+        photos=dict(Counter(text.split for text in texts)),
+        boxes=sum(len(photo.boxes) for photo in photos),
+        questions=dict(Counter(item.kind for text in texts for item in text.items())),
+        rejected=rejected,
+        skipped=tuple(reason for photo_set in sets for reason in photo_set.skipped),
+        unknown_classes=tuple(name for photo_set in sets for name in photo_set.unknown_classes),
+    )
+
+
+def write_texts(
+    photos: Sequence[Photo], images: Path, seed: int, unseen: tuple[str, ...] = ()
+) -> tuple[list[PhotoText], int]:
+    """Write about every photo; keep what the checker proves.
+
+    What is written about a photo depends on the seed and the photo, not on its place.
+
+    Returns:
+        the texts in the order of the photos' names, and how many items were rejected.
+    """
+    rivals = Counter(fruit for photo in photos for fruit in photo.fruits)
+    texts, rejected = [], 0
+    for photo in sorted(photos, key=lambda photo: photo.path):
+        name = photo.path.relative_to(images).as_posix()
+        written = grammar.write_questions(photo, rivals, random.Random(f"{seed} {name}"))
+        kept = tuple(item for item in written if is_true(item, photo))
+        caption = grammar.write_caption(photo)
+        if not is_true_caption(caption.text, photo):
+            raise DataError(f"{CAPTION} {caption.text!r} of {name} is not what its boxes show.")
+        rejected += len(written) - len(kept)
+        texts.append(PhotoText(name, split_of(photo, unseen), caption, kept))
+    return texts, rejected
+
+
+def _copied(found: PhotoSet, folder: Path, out: Path) -> PhotoSet:
+    """The photos of a set, copied into `out`."""
+    photos = []
+    for photo in found.photos:
+        home = folder / IMAGES if photo.path.is_relative_to(folder / IMAGES) else folder
+        copy = out / IMAGES / photo.path.relative_to(home)
+        if not (copy.exists() and filecmp.cmp(photo.path, copy)):
+            with whole_file(copy) as draft:
+                shutil.copy2(photo.path, draft)
+        photos.append(replace(photo, path=copy))
+    return replace(found, photos=tuple(photos))

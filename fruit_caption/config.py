@@ -1,0 +1,147 @@
+"""The settings of each step: checked when made, written to and read from JSON as they are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from fruit_caption.errors import FruitError
+
+Settings = TypeVar("Settings", bound="_Settings")
+
+
+@dataclass(frozen=True)
+class _Settings:
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls: type[Settings], content: dict[str, Any]) -> Settings:
+        """The settings that `to_json` gave; raises `FruitError` for any other content."""
+        names = {setting.name for setting in fields(cls)}
+        if not isinstance(content, dict) or not set(content) <= names:
+            raise FruitError(f"These are no settings of {cls.__name__}: {str(content)[:80]}.")
+        try:
+            return cls(
+                **{name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
+            )
+        except TypeError as error:
+            raise FruitError(f"These are no settings of {cls.__name__}: {error}.") from None
+
+    def _check(self, name: str, least: float, most: float) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise FruitError(f"{name} must be a number, not {value!r}.")
+        if not least <= value <= most:
+            raise FruitError(f"{name} must lie between {least:g} and {most:g}, not be {value:g}.")
+
+
+@dataclass(frozen=True)
+class DataConfig(_Settings):
+    """Where photos come from.
+
+    Attributes:
+        photos: a folder with a COCO `instances.json`, or none.
+        scenes: how many scenes to render.
+        scene_size: the side of a rendered scene in pixels.
+        unseen: sources that are kept wholly for a second test.
+        seed: of scenes and texts.
+    """
+
+    photos: str | None = None
+    scenes: int = 0
+    scene_size: int = 224
+    unseen: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check("scenes", 0, 10_000_000)
+        self._check("scene_size", 32, 2048)
+        self._check("seed", 0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Settings):
+    """What the model is.
+
+    Attributes:
+        encoder: a row of `models.encoders.ENCODERS`.
+        encoder_weights: "imagenet", "none" or the path of a weights file.
+        attention: whether the decoder looks at the grid or only at its mean.
+        image_size: the side in pixels to which photos are letterboxed.
+        channels: of the neck and of each attention head's keys and values.
+        units: of the LSTM.
+        dropout: share of features that training drops.
+    """
+
+    encoder: str = "vgg16"
+    encoder_weights: str = "imagenet"
+    attention: bool = True
+    image_size: int = 224
+    channels: int = 128
+    units: int = 256
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        self._check("image_size", 32, 1024)
+        self._check("channels", 1, 4096)
+        self._check("units", 1, 4096)
+        self._check("dropout", 0, 0.95)
+        if self.image_size % 16:
+            raise FruitError(f"image_size must be a multiple of 16, not {self.image_size}.")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_Settings):
+    """How the model learns.
+
+    Attributes:
+        epochs: at most so many passes over the photos.
+        batch_size: photos a step; each brings `questions` of its questions.
+        questions: questions of a photo that one step asks, drawn anew each epoch.
+        learning_rate: at the start; it falls to zero along a cosine.
+        density_weight: of the loss that teaches where each fruit lies.
+        patience: epochs without a better validation score before it stops.
+        seed: of weights, order, mirroring and dropout.
+    """
+
+    epochs: int = 40
+    batch_size: int = 32
+    questions: int = 8
+    learning_rate: float = 1e-3
+    density_weight: float = 1.0
+    patience: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check("epochs", 1, 100_000)
+        self._check("batch_size", 1, 4096)
+        self._check("questions", 1, 256)
+        self._check("learning_rate", 1e-8, 10)
+        self._check("density_weight", 0, 1000)
+        self._check("patience", 1, 100_000)
+        self._check("seed", 0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class RunConfig(_Settings):
+    """All that is needed to make a run again."""
+
+    data: str
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> RunConfig:
+        """The settings that `to_json` gave; raises `FruitError` for any other content."""
+        try:
+            return cls(
+                data=str(content["data"]),
+                model=ModelConfig.from_json(content["model"]),
+                training=TrainingConfig.from_json(content["training"]),
+                versions=dict(content.get("versions", {})),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FruitError(f"These are no settings of a run: {error} is missing.") from None

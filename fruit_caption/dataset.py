@@ -1,0 +1,196 @@
+"""From the files of a data set to the batches a model is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from fruit_caption import features
+from fruit_caption.config import TrainingConfig
+from fruit_caption.errors import DataError
+from fruit_caption.photos import Photo, Split, read_coco
+from fruit_caption.photos.coco import IMAGES, INSTANCES
+from fruit_caption.pictures import letterbox_offset
+from fruit_caption.vocabulary import Vocabulary
+from fruit_caption.writer.qa import Item, read_qa
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo, what is asked about it, and its boxes where it has any."""
+
+    path: Path
+    name: str
+    items: tuple[Item, ...]
+    photo: Photo | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The examples of each split, and the kinds of fruit there are boxes for."""
+
+    folder: Path
+    splits: dict[Split, list[Example]]
+    fruits: tuple[str, ...]
+
+    def vocabulary(self) -> Vocabulary:
+        """The words of the training split: those of the other splits stay unknown."""
+        items = [item for example in self.splits["train"] for item in example.items]
+        return Vocabulary.of(text for item in items for text in (item.question, item.answer))
+
+
+def read_data(folder: Path) -> DataSet:
+    """Read a folder that `fruit generate-data` made, or one of the same form without boxes.
+
+    Raises:
+        DataError: a file is missing or broken, or there is nothing to train on.
+    """
+    texts = read_qa(folder)
+    photos: dict[Path, Photo] = {}
+    fruits: tuple[str, ...] = ()
+    if (folder / INSTANCES).is_file():
+        found = read_coco(folder, check_pictures=False)
+        photos = {photo.path: photo for photo in found.photos}
+        fruits = tuple(sorted(found.listed))
+    splits: dict[Split, list[Example]] = {"train": [], "validation": [], "test": [], "unseen": []}
+    for text in texts:
+        path = folder / IMAGES / text.file_name
+        splits[text.split].append(Example(path, text.file_name, text.items(), photos.get(path)))
+    missing = [
+        example.name for rows in splits.values() for example in rows if not example.path.is_file()
+    ]
+    if missing:
+        raise DataError(f"{folder / IMAGES} lacks {len(missing)} photos, such as {missing[0]}.")
+    needed: tuple[Split, ...] = ("train", "validation")
+    for split in needed:
+        if not splits[split]:
+            raise DataError(f"{folder} has no photo in its {split} split; it needs more photos.")
+    return DataSet(folder, splits, fruits)
+
+
+def density_maps(
+    photo: Photo | None, fruits: Sequence[str], rows: int, columns: int, mirrored: bool = False
+) -> np.ndarray:
+    """Where each fruit of a letterboxed photo lies: for every box a blob that sums to 1.
+
+    Returns:
+        float32 (rows, columns, fruits); -1 for a kind of which the boxes don't prove the number.
+    """
+    maps = np.full((rows, columns, max(1, len(fruits))), -1.0, "float32")
+    if photo is None:
+        return maps
+    for channel, fruit in enumerate(fruits):
+        if photo.count(fruit) is not None:
+            maps[:, :, channel] = 0.0
+    # In units of the letterboxed square's side.
+    longest = max(photo.width, photo.height)
+    margins = letterbox_offset(photo.width, photo.height, longest)
+    for box in photo.boxes:
+        if photo.count(box.fruit) is not None:
+            across = _bell(box.left + margins[0], box.width, longest, columns)
+            down = _bell(box.top + margins[1], box.height, longest, rows)
+            maps[:, :, fruits.index(box.fruit)] += np.outer(down, across)
+    return maps[:, ::-1] if mirrored else maps
+
+
+def _bell(start: float, length: float, whole: float, cells: int) -> np.ndarray:
+    """A Gaussian over the cells of one side, about as wide as half the box, that sums to 1."""
+    centre = (start + length / 2) / whole * cells - 0.5
+    width = max(0.5, length / whole * cells / 4)
+    bell = np.exp(-0.5 * ((np.arange(cells) - centre) / width) ** 2)
+    return bell / bell.sum()
+
+
+class Batches(keras.utils.PyDataset):
+    """One epoch of training: photos in a new order, each with a new choice of its questions.
+
+    What an epoch holds depends on the seed and the epoch's number alone, so that a resumed
+    training sees what an uninterrupted one would have.
+
+    A batch is (inputs, targets, weights):
+        `features` or `pixels` (batch, rows, columns, channels), `words` (batch, questions, steps);
+        `logits` (batch, questions, steps), the next words, `density` (batch, rows, columns,
+        fruits);
+        `logits` (batch, questions, steps), 1 where the answer is, and `density` (batch,).
+
+    Args:
+        examples: what to train on.
+        files: of each example, what `features.load` reads.
+        mirrored: the same for the mirror images; without it pixels are mirrored here.
+        vocabulary, fruits: of the model.
+        grid: rows and columns of the model's density maps.
+        config: seed, sizes of batches.
+        epoch: the epoch's number.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        files: Sequence[Path],
+        mirrored: Sequence[Path] | None,
+        vocabulary: Vocabulary,
+        fruits: Sequence[str],
+        grid: tuple[int, int],
+        config: TrainingConfig,
+        epoch: int,
+    ) -> None:
+        super().__init__(workers=1, max_queue_size=4)
+        self.examples, self.files, self.mirrored = examples, files, mirrored
+        self.vocabulary, self.fruits, self.grid = vocabulary, fruits, grid
+        self.config, self.epoch = config, epoch
+        self.order = np.random.default_rng([config.seed, epoch]).permutation(len(examples))
+        self.steps = max(
+            len(vocabulary.sequence(item.question, item.answer)) - 1
+            for example in examples
+            for item in example.items
+        )
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.config.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        rng = np.random.default_rng([self.config.seed, self.epoch, index])
+        size = self.config.batch_size
+        chosen = self.order[index * size : (index + 1) * size]
+        flips = rng.random(len(chosen)) < 0.5
+        sequences = [self._sequences(self.examples[number], rng) for number in chosen]
+        words, following, weights = (np.stack(arrays) for arrays in zip(*sequences, strict=True))
+        density = [
+            density_maps(self.examples[number].photo, self.fruits, *self.grid, mirrored=flip)
+            for number, flip in zip(chosen, flips, strict=True)
+        ]
+        return (
+            self._look(chosen, flips) | {"words": words},
+            {"logits": following, "density": np.stack(density)},
+            {"logits": weights, "density": np.ones(len(chosen), "float32")},
+        )
+
+    def _look(self, chosen: np.ndarray, flips: np.ndarray) -> dict[str, np.ndarray]:
+        if self.mirrored is not None:
+            both = (self.files, self.mirrored)
+            rows = [both[int(flip)][n] for n, flip in zip(chosen, flips, strict=True)]
+            return {"features": features.load(rows).astype("float32")}
+        pixels = features.load([self.files[number] for number in chosen])
+        pixels[flips] = pixels[flips, :, ::-1]
+        return {"pixels": pixels}
+
+    def _sequences(
+        self, example: Example, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Words, next words and weights of a choice of an example's items, padded with zeros."""
+        shape = (self.config.questions, self.steps)
+        words, following = np.zeros(shape, "int32"), np.zeros(shape, "int32")
+        weights = np.zeros(shape, "float32")
+        drawn = rng.permutation(len(example.items))[: self.config.questions]
+        for row, number in enumerate(drawn):
+            item = example.items[number]
+            sequence = self.vocabulary.sequence(item.question, item.answer)
+            length, prompt = len(sequence) - 1, len(self.vocabulary.prompt(item.question))
+            words[row, :length], following[row, :length] = sequence[:-1], sequence[1:]
+            weights[row, prompt - 1 : length] = 1.0
+        return words, following, weights

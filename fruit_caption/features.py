@@ -1,0 +1,118 @@
+"""Looks once: what a frozen encoder sees in each photo, kept on disk.
+
+A photo's features are one small file, keyed by the encoder's weights, the size it is looked at
+and the photo's own bytes. Adding photos looks at those alone, an interrupted pass goes on where
+it was, and runs that share an encoder share its features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fruit_caption.files import whole_file
+from fruit_caption.pictures import letterbox, open_picture
+
+BATCH = 16
+Progress = Callable[[int, int], None]
+
+
+def extract_features(
+    encoder: keras.Model,
+    photos: Sequence[Path],
+    size: int,
+    cache: Path,
+    mirrored: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> list[Path]:
+    """Look at every photo that is not in the cache yet.
+
+    Args:
+        encoder: frozen, from uint8 (batch, size, size, 3) to (batch, rows, columns, channels).
+        photos: picture files.
+        size: side in pixels to which the photos are letterboxed.
+        cache: the folder of the cache.
+        mirrored: look at the photos' mirror images instead.
+        progress: told how many of the photos to look at are done.
+
+    Returns:
+        for each photo a `.npy` file of float16 features (rows, columns, channels).
+    """
+
+    def look(pixels: np.ndarray) -> np.ndarray:
+        features = encoder.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
+        # VGG16's activations go into the thousands; float16 ends at 65504.
+        return np.clip(features, -65504, 65504).astype("float16")
+
+    folder = cache / f"{encoder.name}-{size}-{_weights_digest(encoder)}"
+    return _keep(look, photos, size, folder, "-mirrored.npy" if mirrored else ".npy", progress)
+
+
+def extract_pixels(photos: Sequence[Path], size: int, cache: Path) -> list[Path]:
+    """Decode and letterbox every photo that is not in the cache yet, for an encoder that learns.
+
+    Returns:
+        for each photo a `.npy` file of uint8 pixels (size, size, 3).
+    """
+    return _keep(lambda pixels: pixels, photos, size, cache / f"pixels-{size}", ".npy")
+
+
+def load(files: Sequence[Path]) -> np.ndarray:
+    """What the files of some photos hold, (photos, rows, columns, channels)."""
+    return np.stack([np.load(file) for file in files])
+
+
+def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
+    """The letterboxed pixels of some photos, uint8 (photos, size, size, 3)."""
+    return np.stack([letterbox(open_picture(photo), size) for photo in photos])
+
+
+def _keep(
+    look: Callable[[np.ndarray], np.ndarray],
+    photos: Sequence[Path],
+    size: int,
+    folder: Path,
+    ending: str,
+    progress: Progress = lambda done, total: None,
+) -> list[Path]:
+    files = [folder / (_digest(photo.read_bytes()) + ending) for photo in photos]
+    missing = {file: photo for file, photo in zip(files, photos, strict=True) if not file.exists()}
+    done = 0
+    for some, pixels in _batches(list(missing.items()), size):
+        for (file, _), seen in zip(some, look(pixels), strict=True):
+            with whole_file(file) as draft:
+                np.save(draft, seen)
+        done += len(some)
+        progress(done, len(missing))
+    return files
+
+
+Item = tuple[Path, Path]
+
+
+def _batches(items: list[Item], size: int) -> Iterator[tuple[list[Item], np.ndarray]]:
+    """Batches with their pixels; the next is decoded while the encoder works on the last."""
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        pixels = [
+            reader.submit(load_pixels, [photo for _, photo in batch], size) for batch in batches[:1]
+        ]
+        for batch, following in itertools.zip_longest(batches, batches[1:]):
+            ready = pixels.pop().result()
+            if following:
+                pixels.append(reader.submit(load_pixels, [photo for _, photo in following], size))
+            yield batch, ready
+
+
+def _weights_digest(encoder: keras.Model) -> str:
+    return _digest(b"".join(weight.tobytes() for weight in encoder.get_weights()))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

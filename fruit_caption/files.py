@@ -1,0 +1,64 @@
+"""Reading JSON with clear errors, and writing files so that a half-written one is never seen."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fruit_caption.errors import DataError, FruitError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; rename it to `path` once the block ends well.
+
+    Raises:
+        FruitError: the folder can't be written to, or the disk is full.
+    """
+    # The name keeps its ending: Keras, matplotlib and Pillow choose the format by it.
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        raise FruitError(f"{path} can't be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole or not at all; the same content gives the same bytes."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        DataError: it is missing, unreadable, no JSON, or no object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} can't be read: {error}.") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path} must hold a JSON object, not a {type(content).__name__}.")
+    return content

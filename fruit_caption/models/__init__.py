@@ -1,0 +1,1 @@
+"""The unified model: an encoder sees, attention looks, an LSTM speaks."""

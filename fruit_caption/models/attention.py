@@ -1,0 +1,172 @@
+"""The parts of the decoder that Keras does not have: an attention that can count, an LSTM that
+reads several questions about one photo, and the loss that teaches the eye where fruits lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+Tensor = Any  # symbolic while a model is built, then the backend's
+Shape = tuple[int | None, ...]
+
+
+@keras.saving.register_keras_serializable("fruit_caption")
+class CountingAttention(layers.Layer):
+    """Looks at the regions of a photo in two ways at once, for all decoder steps together.
+
+    A softmax over the regions averages what they hold: it tells what is there and where, but one
+    apple and two apples give the same average (Zhang et al. 2018, "Learning to Count Objects in
+    Natural Images for Visual Question Answering"). So a second look opens or closes each region
+    by itself, with a sigmoid, and adds up what it lets through: that grows with every apple.
+    Scores are scaled dot products (Vaswani et al. 2017), which on a CPU cost a fraction of the
+    additive scores of Show, Attend and Tell (Xu et al. 2015).
+
+    Args:
+        channels: of keys and values.
+
+    Call arguments:
+        queries: the decoder's states, (batch, questions, steps, units).
+        regions: what the photo holds, (batch, regions, features).
+        marks: what is added up beside the learnt values, (batch, regions, kinds): the density
+            of each fruit.
+
+    Returns:
+        what was seen, (batch, questions, steps, 2 * channels + kinds): the average, the sum of
+            the values, the sum of the marks;
+        where it looked, (batch, questions, steps, regions): the softmax weights.
+    """
+
+    def __init__(self, channels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.channels = channels
+
+    def build(self, queries_shape: Shape, regions_shape: Shape, marks_shape: Shape) -> None:
+        units, features, regions = queries_shape[-1], regions_shape[-1], regions_shape[1] or 100
+        self.query = layers.Dense(2 * self.channels, name="query")
+        self.query.build((None, units))
+        self.key = layers.Dense(2 * self.channels, use_bias=False, name="key")
+        self.key.build((None, features))
+        self.value = layers.Dense(2 * self.channels, name="value")
+        self.value.build((None, features))
+        # Gates start nearly shut, so that a sum over all regions starts about as large as one.
+        self.gate_bias = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(-(float(regions) ** 0.25)),
+            name="gate_bias",
+        )
+
+    def call(self, queries: Tensor, regions: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
+        batch, questions, steps, units = ops.shape(queries)
+        flat = ops.reshape(queries, (batch, questions * steps, units))
+        average_query, sum_query = ops.split(self.query(flat), 2, axis=-1)
+        average_key, sum_key = ops.split(self.key(regions), 2, axis=-1)
+        average_value, sum_value = ops.split(self.value(regions), 2, axis=-1)
+
+        weights = ops.softmax(self._scores(average_query, average_key))
+        gates = ops.sigmoid(self._scores(sum_query, sum_key) + self.gate_bias)
+        sums = ops.matmul(gates, ops.concatenate([sum_value, marks], axis=-1))
+        seen = ops.concatenate([ops.matmul(weights, average_value), sums], axis=-1)
+        return (
+            ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
+            ops.reshape(weights, (batch, questions, steps, ops.shape(regions)[1])),
+        )
+
+    def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None]:
+        return (mask[0] if isinstance(mask, list | tuple) else mask), None
+
+    def compute_output_shape(
+        self, queries_shape: Shape, regions_shape: Shape, marks_shape: Shape
+    ) -> tuple[Shape, Shape]:
+        steps = queries_shape[:-1]
+        kinds = marks_shape[-1] or 0
+        return (*steps, 2 * self.channels + kinds), (*steps, regions_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"channels": self.channels}
+
+    def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        return ops.matmul(queries, ops.transpose(keys, (0, 2, 1))) / self.channels**0.5
+
+
+@keras.saving.register_keras_serializable("fruit_caption")
+class QuestionLSTM(layers.Layer):
+    """An LSTM that reads several questions about each photo.
+
+    The photo is looked at once however many questions are asked: only the words have the extra
+    dimension. Padding is skipped, so that the last step holds the state after the last word.
+
+    Args:
+        units: of the LSTM.
+
+    Call arguments:
+        words: (batch, questions, steps, embedding), with their padding masked.
+        state_h, state_c: where to start, (batch, questions or 1, units); 1 starts all questions
+            of a photo from the same state.
+
+    Returns:
+        the states after every word, (batch, questions, steps, units), and the last two states,
+        each (batch, questions, units).
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.units = units
+
+    def build(self, words_shape: Shape, state_h_shape: Shape, state_c_shape: Shape) -> None:
+        self.lstm = layers.LSTM(self.units, return_sequences=True, return_state=True, name="lstm")
+        self.lstm.build((None, None, words_shape[-1]))
+
+    def call(
+        self, words: Tensor, state_h: Tensor, state_c: Tensor, words_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        batch, questions, steps, embedding = ops.shape(words)
+        states = [self._per_question(state, batch, questions) for state in (state_h, state_c)]
+        sequence, state_h, state_c = self.lstm(
+            ops.reshape(words, (batch * questions, steps, embedding)),
+            initial_state=states,
+            mask=None
+            if words_mask is None
+            else ops.reshape(words_mask, (batch * questions, steps)),
+        )
+        return (
+            ops.reshape(sequence, (batch, questions, steps, self.units)),
+            ops.reshape(state_h, (batch, questions, self.units)),
+            ops.reshape(state_c, (batch, questions, self.units)),
+        )
+
+    def compute_mask(self, words: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None, None]:
+        return (mask[0] if isinstance(mask, list | tuple) else mask), None, None
+
+    def compute_output_shape(
+        self, words_shape: Shape, state_h_shape: Shape, state_c_shape: Shape
+    ) -> tuple[Shape, Shape, Shape]:
+        state = (*words_shape[:2], self.units)
+        return (*words_shape[:-1], self.units), state, state
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"units": self.units}
+
+    def _per_question(self, state: Tensor, batch: Any, questions: Any) -> Tensor:
+        spread = ops.broadcast_to(state, (batch, questions, self.units))
+        return ops.reshape(spread, (batch * questions, self.units))
+
+
+@keras.saving.register_keras_serializable("fruit_caption")
+class DensityLoss(keras.losses.Loss):
+    """Poisson's negative log-likelihood of density maps, summed over a photo.
+
+    The truth is a blob of sum 1 for each box, so a map's sum is a count ("Learning To Count
+    Objects in Images", Lempitsky & Zisserman 2010). A kind of which the photo's boxes prove
+    nothing has -1 everywhere in the truth, and costs nothing.
+
+    Both maps are (batch, rows, columns, kinds); the loss is one number a photo.
+    """
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        known = ops.cast(y_true >= 0, y_pred.dtype)
+        loss = y_pred - y_true * ops.log(y_pred + 1e-6)
+        return ops.sum(known * loss, axis=(1, 2, 3))

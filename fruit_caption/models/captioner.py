@@ -1,0 +1,171 @@
+"""The unified model: one functional Keras model from pixels and words to words.
+
+    pixels -> encoder -> eye -> regions, density maps, the LSTM's first state
+    words, regions, state -> decoder -> the next words
+
+The decoder reads `question <answer> answer <end>` as one sequence; a caption is the answer to one
+more question. Its first state is the photo's mean (Show and Tell, Vinyals et al. 2015); with
+attention every step also looks at the grid (see `attention.CountingAttention`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from fruit_caption.config import ModelConfig
+from fruit_caption.models.attention import CountingAttention, QuestionLSTM
+from fruit_caption.models.encoders import build_encoder
+from fruit_caption.vocabulary import Vocabulary
+
+
+@keras.saving.register_keras_serializable("fruit_caption")
+class Captioner(keras.Model):
+    """A functional model that answers questions about photos, complete in itself.
+
+    Inputs: `pixels` uint8 (batch, size, size, 3), `words` int32 (batch, questions, steps).
+    Outputs: `logits` (batch, questions, steps, words known) for the word after each step,
+    `density` (batch, rows, columns, fruits), whose sums are counts.
+
+    Its parts are functional models too, for training on cached features and for answering word
+    by word:
+
+    Attributes:
+        encoder: pixels -> features (batch, rows, columns, channels).
+        eye: features -> `regions` (batch, regions, channels), `density`, and the states
+            `state_h` and `state_c` (batch, 1, units) from which the LSTM starts.
+        decoder: `words`, `regions`, `marks`, `state_h`, `state_c` -> `logits`, the new states,
+            and with attention `looked` (batch, questions, steps, regions).
+        head: features and words -> what the whole model gives; all but the encoder.
+        vocabulary: the words it knows.
+        fruits: the kinds it knows, in the order of the density maps.
+
+    Args:
+        config: see `ModelConfig`.
+        words: the vocabulary's words.
+        fruits: the kinds of fruit that the data set has boxes for.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig | dict[str, Any],
+        words: Sequence[str],
+        fruits: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(config, dict):
+            config = ModelConfig.from_json(config)
+        vocabulary = Vocabulary(words)
+        weights = None if config.encoder_weights == "none" else config.encoder_weights
+        encoder = build_encoder(config.encoder, config.image_size, weights)
+        # Data without boxes leaves one density map, which nothing teaches.
+        eye = _eye(config, encoder.output_shape[1:], max(1, len(fruits)))
+        decoder = _decoder(config, len(vocabulary), eye)
+        head = _head(encoder.output_shape[1:], eye, decoder)
+
+        pixels = keras.Input(
+            (config.image_size, config.image_size, 3), dtype="uint8", name="pixels"
+        )
+        sequence = keras.Input((None, None), dtype="int32", name="words")
+        outputs = head({"features": encoder(pixels), "words": sequence})
+        super().__init__({"pixels": pixels, "words": sequence}, outputs, **kwargs)
+
+        self.encoder, self.eye, self.decoder, self.head = encoder, eye, decoder, head
+        self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
+
+    def get_config(self) -> dict[str, Any]:
+        # Weights come from the saved file, wherever the encoder's came from at first.
+        config = self.config.to_json() | {"encoder_weights": "none"}
+        return {
+            "name": self.name,
+            "config": config,
+            "words": list(self.vocabulary.words),
+            "fruits": list(self.fruits),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Captioner:
+        return cls(**config)
+
+
+def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.Model:
+    """The trained neck: features to regions, density maps and the decoder's first state."""
+    features = keras.Input(grid, name="features")
+    x = layers.BatchNormalization(momentum=0.9, name="neck_norm")(features)
+    x = layers.SpatialDropout2D(config.dropout, name="neck_dropout")(x)
+    x = layers.Conv2D(config.channels, 1, activation="relu", name="neck_project")(x)
+    x = layers.Conv2D(config.channels, 3, padding="same", activation="relu", name="neck_blend")(x)
+    density = layers.Conv2D(
+        kinds,
+        1,
+        activation="softplus",
+        # At first about a tenth of a fruit of each kind in the whole photo.
+        bias_initializer=keras.initializers.Constant(-7.0),
+        name="density",
+    )(x)
+    regions = layers.Reshape((grid[0] * grid[1], config.channels), name="regions")(x)
+    mean = layers.GlobalAveragePooling1D(name="mean")(regions)
+    photo = layers.Concatenate(name="photo")([mean, ops.sum(density, axis=(1, 2))])
+    photo = layers.Dropout(config.dropout, name="photo_dropout")(photo)
+    states = {
+        name: layers.Reshape((1, config.units), name=name)(
+            layers.Dense(config.units, activation="tanh", name=f"{name}_project")(photo)
+        )
+        for name in ("state_h", "state_c")
+    }
+    outputs = {"regions": regions, "density": density, **states}
+    return keras.Model(features, outputs, name="eye")
+
+
+def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.Model:
+    """Words, what the eye saw and the LSTM's state, to the next words and the new state."""
+    words = keras.Input((None, None), dtype="int32", name="words")
+    regions = keras.Input(eye.output["regions"].shape[1:], name="regions")
+    marks = keras.Input((regions.shape[1], eye.output["density"].shape[-1]), name="marks")
+    state_h = keras.Input((None, config.units), name="state_h")
+    state_c = keras.Input((None, config.units), name="state_c")
+
+    embedded = layers.Embedding(words_known, config.channels, mask_zero=True, name="embed")(words)
+    spoken, new_h, new_c = QuestionLSTM(config.units, name="speak")(embedded, state_h, state_c)
+    outputs = {"state_h": new_h, "state_c": new_c}
+    if config.attention:
+        seen, outputs["looked"] = CountingAttention(config.channels, name="attend")(
+            spoken, regions, marks
+        )
+        spoken = layers.Concatenate(name="spoken_and_seen")([spoken, seen])
+    spoken = layers.Dropout(config.dropout, name="word_dropout")(spoken)
+    spoken = layers.Dense(config.units, activation="relu", name="blend")(spoken)
+    outputs["logits"] = layers.Dense(words_known, name="logits")(spoken)
+    inputs = {
+        "words": words,
+        "regions": regions,
+        "marks": marks,
+        "state_h": state_h,
+        "state_c": state_c,
+    }
+    return keras.Model(inputs, outputs, name="decoder")
+
+
+def _head(grid: tuple[int, int, int], eye: keras.Model, decoder: keras.Model) -> keras.Model:
+    """Eye and decoder as one model, from features and words to logits and density maps."""
+    features = keras.Input(grid, name="features")
+    words = keras.Input((None, None), dtype="int32", name="words")
+    seen = eye(features)
+    density = seen["density"]
+    spoken = decoder(
+        {
+            "words": words,
+            "regions": seen["regions"],
+            "marks": layers.Reshape((-1, density.shape[-1]), name="marks")(density),
+            "state_h": seen["state_h"],
+            "state_c": seen["state_c"],
+        }
+    )
+    return keras.Model(
+        {"features": features, "words": words},
+        {"logits": spoken["logits"], "density": density},
+        name="head",
+    )

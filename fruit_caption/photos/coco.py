@@ -1,0 +1,238 @@
+"""Photos and boxes as a COCO detection file, which every labelling tool opens and makes.
+
+Beside COCO's own fields an image may have `exhaustive`, `count_ok`, `group` and `source`
+(see `records.Photo`); where they are absent, all boxes are trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fruit_caption.domain import fruit_named
+from fruit_caption.errors import DataError, PictureError
+from fruit_caption.files import read_json, write_json
+from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
+from fruit_caption.pictures import upright_size
+
+INSTANCES = "instances.json"
+IMAGES = "images"
+
+_SLACK = 2.0
+"""Pixels by which a box may stand out of its photo: labelling tools round."""
+
+
+def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
+    """Read `folder/instances.json` and find its photos in `folder/images` or `folder`.
+
+    A photo that can't be used (missing, broken, a box outside it, a box of no known class) is
+    left out and listed in `PhotoSet.skipped` with the reason. Classes that are no fruit of
+    `domain.FRUITS` are listed in `unknown_classes`; their boxes are left out.
+
+    Args:
+        folder: holds `instances.json`.
+        check_pictures: open every photo to see that it is whole and has the stated size.
+
+    Raises:
+        DataError: the file is missing, is no COCO detection file, or has no usable photo.
+    """
+    path = folder / INSTANCES
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder.")
+    content = read_json(path)
+    images, annotations, categories = (
+        _records(path, content, name) for name in ("images", "annotations", "categories")
+    )
+    names = {_integer(path, row, "id"): str(row.get("name", "")) for row in categories}
+    fruits = {number: fruit_named(name) for number, name in names.items()}
+    listed = frozenset(fruit for fruit in fruits.values() if fruit)
+    licenses = _license_names(content)
+    rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in annotations:
+        rows[_integer(path, row, "image_id")].append(row)
+
+    for name in ("id", "file_name"):
+        twice = [
+            value for value, n in Counter(str(row.get(name)) for row in images).items() if n > 1
+        ]
+        if twice:
+            raise DataError(f"{path} has two images with the {name} {twice[0]}.")
+
+    photos, skipped = [], []
+    for image in images:
+        number = _integer(path, image, "id")
+        try:
+            photo = _photo(folder, image, rows.pop(number, []), fruits, listed, licenses)
+            if check_pictures:
+                _check_picture(photo)
+            photos.append(photo)
+        except (_Unusable, PictureError) as reason:
+            skipped.append(f"{image.get('file_name', number)}: {reason}")
+    # The boxes that are left belong to no photo.
+    skipped += [f"annotations of image {number}: there is no such image" for number in rows]
+    if not photos:
+        raise DataError(f"{path} has no usable photo ({'; '.join(skipped[:1]) or 'it is empty'}).")
+    unknown = tuple(sorted(names[number] for number, fruit in fruits.items() if not fruit))
+    return PhotoSet(tuple(photos), listed, tuple(skipped), unknown)
+
+
+def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) -> None:
+    """Write `folder/instances.json` for photos that lie in `folder/images`, ordered by name."""
+    categories = {fruit: number for number, fruit in enumerate(sorted(listed), start=1)}
+    licenses = {name: number for number, name in enumerate(sorted({p.license for p in photos}), 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, photo in enumerate(sorted(photos, key=lambda photo: photo.path), start=1):
+        images.append(
+            {
+                "id": number,
+                "file_name": photo.path.relative_to(folder / IMAGES).as_posix(),
+                "width": photo.width,
+                "height": photo.height,
+                "license": licenses[photo.license],
+                "source": photo.source,
+                "group": photo.group,
+                "exhaustive": photo.exhaustive,
+                "listed": sorted(photo.listed),
+            }
+        )
+        if photo.count_ok is not None:
+            images[-1]["count_ok"] = sorted(photo.count_ok)
+        annotations += [
+            {
+                "id": len(annotations) + place,
+                "image_id": number,
+                "category_id": categories[box.fruit],
+                "bbox": [box.left, box.top, box.width, box.height],
+                "area": box.width * box.height,
+                "iscrowd": 0,
+            }
+            for place, box in enumerate(photo.boxes, start=1)
+        ]
+    write_json(
+        folder / INSTANCES,
+        {
+            "info": {"description": "Photos of fruit, one box per fruit"},
+            "licenses": [{"id": number, "name": name} for name, number in licenses.items()],
+            "images": images,
+            "annotations": annotations,
+            "categories": [
+                {"id": number, "name": fruit, "supercategory": "fruit"}
+                for fruit, number in categories.items()
+            ],
+        },
+    )
+
+
+class _Unusable(Exception):
+    """Why one photo is left out."""
+
+
+def _photo(
+    folder: Path,
+    image: dict[str, Any],
+    rows: list[dict[str, Any]],
+    fruits: dict[int, str | None],
+    listed: frozenset[str],
+    licenses: dict[Any, str],
+) -> Photo:
+    width, height = (_positive(image, name) for name in ("width", "height"))
+    name = _inside(image.get("file_name"))
+    boxes = [_box(row, fruits, width, height) for row in rows]
+    count_ok = image.get("count_ok")
+    return Photo(
+        path=_find(folder, name),
+        width=width,
+        height=height,
+        boxes=tuple(box for box in boxes if box is not None),
+        listed=_fruit_names(image.get("listed")) or listed,
+        exhaustive=bool(image.get("exhaustive", True)),
+        count_ok=None if count_ok is None else _fruit_names(count_ok),
+        group=str(image.get("group") or name),
+        source=str(image.get("source") or ""),
+        license=licenses.get(image.get("license"), ""),
+    )
+
+
+def _box(
+    row: dict[str, Any], fruits: dict[int, str | None], width: int, height: int
+) -> FruitBox | None:
+    """The box of an annotation, clipped to its photo; `None` for a class that is no fruit."""
+    number = row.get("category_id")
+    if not isinstance(number, int) or number not in fruits:
+        raise _Unusable(f"a box has the unknown category {number!r}")
+    bbox = row.get("bbox")
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(v) for v in bbox):
+        raise _Unusable(f"a box is not [left, top, width, height]: {str(bbox)[:60]}")
+    left, top, right, bottom = bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]
+    if min(left, top) < -_SLACK or right > width + _SLACK or bottom > height + _SLACK:
+        raise _Unusable(f"the box {bbox} lies outside its {width} x {height} pixels")
+    left, top, right, bottom = max(0, left), max(0, top), min(width, right), min(height, bottom)
+    if right <= left or bottom <= top:
+        raise _Unusable(f"the box {bbox} is empty")
+    fruit = fruits[number]
+    return FruitBox(fruit, left, top, right - left, bottom - top) if fruit else None
+
+
+def _check_picture(photo: Photo) -> None:
+    size = upright_size(photo.path)
+    if size != (photo.width, photo.height):
+        raise _Unusable(
+            f"it has {size[0]} x {size[1]} pixels, {INSTANCES} says {photo.width} x {photo.height}"
+        )
+
+
+def _find(folder: Path, name: str) -> Path:
+    for path in (folder / IMAGES / name, folder / name):
+        if path.is_file():
+            return path
+    raise _Unusable(f"there is no such file in {folder / IMAGES}")
+
+
+def _inside(name: Any) -> str:
+    """A file name that stays in its folder, or `_Unusable`."""
+    path = PurePosixPath(name) if isinstance(name, str) and "\0" not in name else None
+    if path is None or not path.name or path.is_absolute() or ".." in path.parts:
+        raise _Unusable("its file_name is no path inside the folder")
+    return str(path)
+
+
+def _fruit_names(names: Any) -> frozenset[str]:
+    named = [fruit_named(name) for name in names or () if isinstance(name, str)]
+    return frozenset(fruit for fruit in named if fruit)
+
+
+def _license_names(content: dict[str, Any]) -> dict[Any, str]:
+    rows = content.get("licenses")
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return {row["id"]: str(row.get("name", "")) for row in rows if isinstance(row.get("id"), int)}
+
+
+def _records(path: Path, content: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    rows = content.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f'{path} is no COCO detection file: "{name}" must be a list of objects.')
+    return rows
+
+
+def _integer(path: Path, row: dict[str, Any], name: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DataError(
+            f'{path} is no COCO detection file: "{name}" is missing in {str(row)[:60]}.'
+        )
+    return value
+
+
+def _positive(row: dict[str, Any], name: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int) or value <= 0:
+        raise _Unusable(f"its {name} is {value!r}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,82 @@
+"""The records every photo source gives: a photo, and the boxes round its fruit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "validation", "test", "unseen"]
+
+
+@dataclass(frozen=True)
+class FruitBox:
+    """One fruit: its kind (of `domain.FRUITS`) and its box in pixels of the upright photo."""
+
+    fruit: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and what its boxes prove about it.
+
+    Attributes:
+        path: the picture file.
+        width, height: its size in pixels, upright.
+        boxes: one box per fruit.
+        listed: the kinds that were looked for. Nothing is known about any other kind.
+        exhaustive: whether every fruit of the listed kinds is boxed, so that a kind without
+            a box is truly absent.
+        count_ok: the kinds whose number of boxes is the true number; `None` trusts them all.
+        group: photos of one scene share a group, and a split never cuts one.
+        source: where the photo came from.
+        license: the terms it may be used under.
+    """
+
+    path: Path
+    width: int
+    height: int
+    boxes: tuple[FruitBox, ...] = ()
+    listed: frozenset[str] = frozenset()
+    exhaustive: bool = True
+    count_ok: frozenset[str] | None = None
+    group: str = ""
+    source: str = ""
+    license: str = ""
+
+    @property
+    def fruits(self) -> tuple[str, ...]:
+        """The kinds that are boxed, in alphabetical order."""
+        return tuple(sorted({box.fruit for box in self.boxes}))
+
+    def count(self, fruit: str) -> int | None:
+        """How many of a kind the photo shows; `None` where the boxes can't tell."""
+        boxed = sum(box.fruit == fruit for box in self.boxes)
+        if boxed:
+            return boxed if self.count_ok is None or fruit in self.count_ok else None
+        return 0 if self.exhaustive and fruit in self.listed else None
+
+    def counts(self) -> dict[str, int | None]:
+        """The kinds that are there, each with its number or `None` where that is unknown."""
+        return {fruit: self.count(fruit) for fruit in self.fruits}
+
+    def total(self) -> int | None:
+        """How many fruits of all the listed kinds together; `None` where the boxes can't tell."""
+        counts = self.counts().values()
+        if not self.exhaustive or None in counts:
+            return None
+        return len(self.boxes)
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """The photos of one source, what could not be used, and which classes are no fruit of ours."""
+
+    photos: tuple[Photo, ...]
+    listed: frozenset[str]
+    skipped: tuple[str, ...] = field(default=())
+    unknown_classes: tuple[str, ...] = field(default=())

@@ -1,0 +1,325 @@
+"""What fruits are made of: solids to shape them and patterns to colour them.
+
+A fruit is a few parts, each a signed distance function (negative inside, zero on the skin) with a
+skin colour. Signed distances can be looked at from any side by sphere tracing (Hart 1996), and the
+same function gives normals, ambient occlusion and shadows (Quilez, "Raymarching distance fields").
+Coordinates are the fruit's own, (x, y, z) with the stem towards +y; the body is about 1 in radius.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Field = Callable[[Array], Array]
+"""Of points (3, points): a distance or relief (points,), or an sRGB colour (3, points)."""
+
+Rgb = tuple[float, float, float]
+BROWN: Rgb = (0.36, 0.25, 0.14)
+STEM_GREEN: Rgb = (0.42, 0.50, 0.18)
+LEAF_GREEN: Rgb = (0.28, 0.48, 0.17)
+
+CELLS = 1024
+"""Size of the tables that patterns draw their chances from; a power of two."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One solid of a fruit.
+
+    Attributes:
+        distance: signed distance to the skin.
+        paint: colour of the skin.
+        gloss: strength of the highlight, 0 (felt) to 1 (lacquer).
+        relief: height of bumps too fine for the silhouette.
+    """
+
+    distance: Field
+    paint: Field
+    gloss: float = 0.3
+    relief: Field | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How to make one kind of fruit.
+
+    Attributes:
+        make: draws a variety by chance; the body comes first among its parts.
+        radius_cm: what one unit of the fruit's coordinates measures.
+        reach: radius of a ball round the origin that holds the fruit, in units.
+        tilts: ranges of the angle between stem and vertical in which it rests, in degrees.
+    """
+
+    make: Callable[[np.random.Generator], tuple[Part, ...]]
+    radius_cm: float
+    reach: float
+    tilts: tuple[tuple[float, float], ...]
+
+
+# Distances -----------------------------------------------------------------------------------
+
+
+def norm(first: Array, second: Array) -> Array:
+    """Length of vectors, from their two coordinates. Five times as fast as `np.hypot`."""
+    length: Array = np.sqrt(first * first + second * second)
+    return length
+
+
+def from_axis(points: Array) -> Array:
+    """Distance from the stem axis."""
+    return norm(points[0], points[2])
+
+
+def longitude(points: Array) -> Array:
+    angle: Array = np.arctan2(points[2], points[0])
+    return angle
+
+
+def ellipsoid(x: float, y: float, z: float) -> Field:
+    """Quilez's bound for an ellipsoid with these radii, centred on the origin."""
+    inverse = np.array([[1 / x], [1 / y], [1 / z]], np.float32)
+
+    def distance(points: Array) -> Array:
+        scaled = points * inverse
+        outward = np.sqrt((scaled * scaled).sum(0)) + 1e-6
+        scaled *= inverse
+        slope = np.sqrt((scaled * scaled).sum(0)) + 1e-6
+        skin: Array = outward * (outward - 1) / slope
+        return skin
+
+    return distance
+
+
+def dimpled(hollow: float, height: float, taper: float = 0.0, lobes: float = 0.0) -> Field:
+    """A spindle torus of radius 1: a ball pressed in at both poles by `hollow` (0 to 0.5)."""
+    tube = 1 - hollow
+
+    def distance(points: Array) -> Array:
+        around = from_axis(points) / (1 + taper * points[1])
+        if lobes:
+            around = around * (1 + lobes * np.cos(5 * longitude(points)) * (0.3 - points[1]))
+        skin: Array = (norm(around - hollow, points[1] / height) - tube) * min(height, 1.0)
+        return skin
+
+    return distance
+
+
+def tapered(
+    low: float, low_radius: float, high: float, high_radius: float, neck: float = 0.0
+) -> Field:
+    """Balls on the axis at heights `low` and `high`, joined straight (`neck` 0) or waisted (1)."""
+
+    def distance(points: Array) -> Array:
+        along = np.clip((points[1] - low) / (high - low), 0, 1)
+        share = along + neck * along * (3 * along - 2 * along * along - 1)
+        radius = low_radius + (high_radius - low_radius) * share
+        skin: Array = norm(from_axis(points), points[1] - low - along * (high - low)) - radius
+        return skin
+
+    return distance
+
+
+def tipped(body: Field, tip: float, radius: float, softness: float) -> Field:
+    """A body with a nipple at both poles: smooth union with a ball at y = +-`tip`."""
+
+    def distance(points: Array) -> Array:
+        skin = body(points)
+        nipple = norm(from_axis(points), np.abs(points[1]) - tip) - radius
+        mix = np.clip(0.5 + 0.5 * (nipple - skin) / softness, 0, 1)
+        joined: Array = nipple + (skin - nipple) * mix - softness * mix * (1 - mix)
+        return joined
+
+    return distance
+
+
+def grooved(body: Field, depth: float) -> Field:
+    """A body with the seam of a stone fruit down its +x side."""
+
+    def distance(points: Array) -> Array:
+        seam = np.exp(-np.square(points[2] / 0.1)) * (points[0] > 0)
+        skin: Array = body(points) + depth * seam
+        return skin
+
+    return distance
+
+
+def bent(body: Field, bend: float) -> Field:
+    """A body whose ends lean towards -x."""
+
+    def distance(points: Array) -> Array:
+        moved = points.copy()
+        moved[0] += bend * np.square(points[1])
+        return body(moved)
+
+    return distance
+
+
+def rod(base: float, length: float, radius: float, bend: float) -> Field:
+    """A stem that leaves the axis at height `base` and leans towards +x."""
+
+    def distance(points: Array) -> Array:
+        rise = np.clip(points[1] - base, 0, length)
+        aside = norm(points[0] - bend * rise * rise, points[2])
+        skin: Array = (norm(aside, points[1] - base - rise) - radius) * 0.7
+        return skin
+
+    return distance
+
+
+def leaves(
+    number: int, length: float, width: float, base: float, lift: float, droop: float, turn: float
+) -> Field:
+    """A ring of leaves round the axis at height `base`.
+
+    They rise by `lift` degrees and bend down by `droop`.
+    """
+    sector = 2 * np.pi / number
+    cosine, sine = float(np.cos(np.radians(lift))), float(np.sin(np.radians(lift)))
+    blade = ellipsoid(length / 2, 0.05 * length + 0.015, width / 2)
+
+    def distance(points: Array) -> Array:
+        angle = longitude(points) + np.float32(turn)
+        angle -= sector * np.rint(angle / sector)
+        around, up = from_axis(points), points[1] - base
+        out = around * np.cos(angle)
+        along = out * cosine + up * sine
+        across = up * cosine - out * sine + droop * along * along
+        return blade(np.stack([along - length / 2, across, around * np.sin(angle)])) * 0.7
+
+    return distance
+
+
+def bounded(field: Field, centre: float, radius: float) -> Field:
+    """The same solid, worked out only near a ball round (0, centre, 0) that holds all of it.
+
+    Elsewhere the distance to the ball, which is never too long, will do. Crowns are dear.
+    """
+
+    def distance(points: Array) -> Array:
+        beside, above = from_axis(points), points[1] - np.float32(centre)
+        away = norm(beside, above) - np.float32(radius)
+        # Wide enough that ambient occlusion never sees the ball itself.
+        near = np.flatnonzero(away < 0.3)
+        if near.size:
+            away[near] = field(points[:, near])
+        return away
+
+    return distance
+
+
+def lowered(part: Part, by: float) -> Part:
+    """A part moved down the axis, so that the middle of a tall fruit is the origin."""
+    lift = np.array([[0], [by], [0]], np.float32)
+
+    def moved(field: Field) -> Field:
+        return lambda points: field(points + lift)
+
+    relief = None if part.relief is None else moved(part.relief)
+    return Part(moved(part.distance), moved(part.paint), part.gloss, relief)
+
+
+def crescent(bow: float, half_angle: float, thickness: float) -> Field:
+    """A banana: a bow in the (x, z) plane, five-sided, thinner towards both ends."""
+    middle = bow * (1 + float(np.cos(half_angle))) / 2
+
+    def distance(points: Array) -> Array:
+        x, up, z = points[0] + middle, points[1], points[2]
+        angle = np.clip(np.arctan2(z, x), -half_angle, half_angle)
+        share = angle / half_angle
+        radius = thickness * (1 - 0.25 * share**2 - 0.58 * np.abs(share) ** 9)
+        # A stalk at one end.
+        radius *= 1 - 0.45 * np.clip((share - 0.82) / 0.1, 0, 1)
+        out = x * np.cos(angle) + z * np.sin(angle) - bow
+        along = z * np.cos(angle) - x * np.sin(angle)
+        edge = 1 + 0.045 * np.cos(5 * np.arctan2(up, out))
+        skin: Array = (norm(norm(out, up) * edge, along) - radius) * 0.85
+        return skin
+
+    return distance
+
+
+# Patterns ------------------------------------------------------------------------------------
+
+
+def _column(colour: Rgb | Array) -> Array:
+    return np.asarray(colour, np.float32).reshape(3, -1)
+
+
+def mix(first: Rgb | Array, second: Rgb | Array, share: npt.NDArray[np.floating[Any]]) -> Array:
+    """Colour (3, points) that goes from `first` to `second` as `share` (points,) goes 0 to 1."""
+    start = _column(first)
+    mixed: Array = start + (_column(second) - start) * np.clip(share, 0, 1)
+    return mixed
+
+
+def plain(colour: Rgb) -> Field:
+    return lambda points: np.broadcast_to(_column(colour), points.shape)
+
+
+def cloud_noise(rng: np.random.Generator, frequency: float) -> Field:
+    """Smooth noise, about -1 to 1: a sum of waves in random directions."""
+    waves = rng.normal(0, frequency, (7, 3)).astype(np.float32)
+    phases = rng.uniform(0, 2 * np.pi, (7, 1)).astype(np.float32)
+    return lambda points: np.sin(waves @ points + phases).sum(0) / 2.6
+
+
+def streak_noise(rng: np.random.Generator, number: int) -> Field:
+    """Stripes from pole to pole, about -1 to 1, that waver a little."""
+    frequencies = rng.integers(number // 2, number * 2, 5)
+    phases = rng.uniform(0, 2 * np.pi, 5)
+    wobble = cloud_noise(rng, 3.0)
+
+    def pattern(points: Array) -> Array:
+        angle, stray = longitude(points), wobble(points)
+        waves = [np.sin(k * angle + p + stray) for k, p in zip(frequencies, phases, strict=True)]
+        return np.asarray(sum(waves) / 2.2, np.float32)
+
+    return pattern
+
+
+def dot_noise(rng: np.random.Generator, frequency: float, radius: float) -> Field:
+    """One where a dot is, zero elsewhere, soft between: one dot in each cell of a 3D grid."""
+    table = rng.random((4, CELLS)).astype(np.float32)
+
+    def pattern(points: Array) -> Array:
+        place = points * np.float32(frequency)
+        cell = np.floor(place)
+        dot = table.take(_cell_number(cell), axis=1)
+        place -= cell + np.float32(0.5) * dot[:3]
+        place -= np.float32(0.25)
+        size = radius * (0.4 + 0.6 * dot[3])
+        share: Array = np.clip(2 - 2 * np.sqrt((place * place).sum(0)) / size, 0, 1)
+        return share
+
+    return pattern
+
+
+def grain_noise(rng: np.random.Generator, frequency: float) -> Field:
+    """Fuzz, -1 to 1, without any order: one value in each cell of a 3D grid."""
+    table = rng.uniform(-1, 1, CELLS).astype(np.float32)
+    return lambda points: table.take(_cell_number(np.floor(points * np.float32(frequency))))
+
+
+def _cell_number(cell: Array) -> npt.NDArray[np.int32]:
+    """A number below `CELLS` for each cell (3, points) of a grid, as good as random."""
+    mixed = cell[0] * 73 + cell[1] * 179 + cell[2] * 283
+    number: npt.NDArray[np.int32] = mixed.astype(np.int32) & (CELLS - 1)
+    return number
+
+
+def lattice(rows: float, columns: int) -> Callable[[Array], tuple[Array, Array]]:
+    """Offsets (-0.5 to 0.5) from the centres of staggered cells on a body: along y, round it."""
+
+    def offsets(points: Array) -> tuple[Array, Array]:
+        row = points[1] * rows
+        whole = np.round(row)
+        column = longitude(points) * (columns / (2 * np.pi)) + 0.5 * (whole % 2)
+        return row - whole, column - np.round(column)
+
+    return offsets

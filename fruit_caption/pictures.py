@@ -1,0 +1,103 @@
+"""Opens a picture file the way a person sees it, and fits it into the square the model looks at."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fruit_caption.errors import PictureError
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused: a few kilobytes of file can unpack to gigabytes of pixels."""
+
+PADDING = (124, 116, 104)
+"""The mean colour of ImageNet: padding that is nothing special to a pretrained network."""
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Read a picture as upright RGB; of an animation, the first frame.
+
+    Transparent parts are shown on white, 16-bit and CMYK pictures are converted.
+
+    Raises:
+        PictureError: the file is missing, no picture, cut off, or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about odd metadata, which does no harm, and about size, which we check.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                _check_size(path, *picture.size)
+                picture.load()
+                return _to_rgb(ImageOps.exif_transpose(picture))
+    except FileNotFoundError:
+        raise PictureError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise PictureError(f"{path} is a folder; name a picture in it.") from None
+    except PermissionError:
+        raise PictureError(f"{path} may not be read; check its permissions.") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        raise PictureError(f"{path} is not a picture that can be read (JPEG, PNG …).") from None
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        # Pillow raises all of these for files that are cut off or broken inside.
+        raise PictureError(f"{path} is broken or cut off ({error}); save it again.") from None
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels of a picture as `open_picture` gives it; raises the same."""
+    return open_picture(path).size
+
+
+def letterbox(picture: Image.Image, size: int) -> np.ndarray:
+    """Fit a picture into a square without squashing it; the rest is padding.
+
+    Args:
+        picture: RGB, any size.
+        size: the side of the square in pixels.
+
+    Returns:
+        uint8 pixels of shape (size, size, 3), the picture in the middle.
+    """
+    scale = size / max(picture.size)
+    fitted = picture.resize(
+        (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))),
+        Image.Resampling.BILINEAR,
+    )
+    square = Image.new("RGB", (size, size), PADDING)
+    square.paste(fitted, letterbox_offset(picture.width, picture.height, size))
+    return np.asarray(square)
+
+
+def letterbox_offset(width: int, height: int, size: int) -> tuple[int, int]:
+    """Where `letterbox` puts the left upper corner of a (width, height) picture, in pixels."""
+    scale = size / max(width, height)
+    return (size - max(1, round(width * scale))) // 2, (size - max(1, round(height * scale))) // 2
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PictureError(
+            f"{path} has {width} x {height} pixels; scale it down to at most "
+            f"{MAX_PIXELS // 1_000_000} million."
+        )
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        return _scale_to_8_bits(picture)
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        layered = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert(
+            "RGB"
+        )
+    return picture.convert("RGB")
+
+
+def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
+    """Pillow clips deep grey to 255, which turns most photos white: scale it instead."""
+    grey = np.nan_to_num(np.asarray(picture, dtype="float64"))
+    depth = 65535.0 if picture.mode.startswith("I") else max(1.0, float(grey.max(initial=1.0)))
+    return Image.fromarray((grey.clip(0, depth) * (255.0 / depth)).astype("uint8")).convert("RGB")

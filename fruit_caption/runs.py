@@ -1,0 +1,101 @@
+"""A run is a folder: a trained model, complete in itself, and how it came about.
+
+    model.keras     weights, vocabulary, preprocessing
+    config.json     all that is needed to make it again
+    history.csv     one row an epoch
+    metrics.json    scores on the validation split
+    answers.jsonl   every validation question with truth and answer
+
+While a run is being trained it also holds `state.weights.h5` and `best.weights.h5`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fruit_caption.errors import RunError
+from fruit_caption.files import whole_file, write_text
+
+if TYPE_CHECKING:
+    from fruit_caption.metrics import Row
+    from fruit_caption.models.captioner import Captioner
+
+ARTIFACTS = Path("artifacts")
+MODEL, CONFIG, HISTORY = "model.keras", "config.json", "history.csv"
+METRICS, ANSWERS = "metrics.json", "answers.jsonl"
+STATE, BEST = "state.weights.h5", "best.weights.h5"
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run: a path, or a name in `artifacts/`."""
+    return Path(name) if Path(name).is_dir() or "/" in name else ARTIFACTS / name
+
+
+def newest_run() -> Path:
+    """The run in `artifacts/` that was finished last.
+
+    Raises:
+        RunError: there is none.
+    """
+    models = sorted(ARTIFACTS.glob(f"**/{MODEL}"), key=lambda path: path.stat().st_mtime)
+    # A blind run is a baseline, made to be compared with; nobody wants to ask it.
+    models = [path for path in models if path.parent.name != "blind"]
+    if not models:
+        raise RunError(f"There is no trained model in {ARTIFACTS}/; `fruit train` makes one.")
+    return models[-1].parent
+
+
+def load_run(folder: Path) -> Captioner:
+    """Load the model of a run.
+
+    Raises:
+        RunError: there is no finished run, or its model can't be read.
+    """
+    path = folder / MODEL
+    if not path.is_file():
+        unfinished = (folder / STATE).is_file()
+        raise RunError(
+            f"{folder} is not trained to its end; go on with `fruit train --resume`."
+            if unfinished
+            else f"{folder} is no run: it holds no {MODEL}. `fruit train --run NAME` makes one."
+        )
+    import keras
+
+    import fruit_caption.models.captioner  # noqa: F401  (registers the layers)
+
+    try:
+        model: Captioner = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise RunError(f"{path} can't be loaded: {reason}") from error
+    return model
+
+
+def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `history.csv`, whole."""
+    with whole_file(folder / HISTORY) as draft, draft.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """The rows of `history.csv`; none where there is no such file."""
+    path = folder / HISTORY
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [
+            {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_answers(path: Path, rows: Sequence[Row]) -> None:
+    """Write answers as JSON, one a line."""
+    write_text(path, "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows))

@@ -1,0 +1,254 @@
+"""Trains a model on a data set and files it as a run.
+
+A frozen encoder looks at every photo once; then only the head is trained, on cached features.
+An encoder that learns is trained with the rest, on pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fruit_caption import features, runs
+from fruit_caption.answering import look, look_at_features, speak
+from fruit_caption.config import RunConfig
+from fruit_caption.dataset import Batches, DataSet, Example, read_data
+from fruit_caption.errors import RunError
+from fruit_caption.files import read_json, whole_file, write_json
+from fruit_caption.metrics import Row, score
+from fruit_caption.models.attention import DensityLoss
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.encoders import ENCODERS
+
+FEATURES = "features"
+"""The folder of the feature cache, in the data set's."""
+
+
+class Listener:
+    """Is told how a training goes on; the command line prints it."""
+
+    def looking(self, done: int, total: int) -> None:
+        """So many of the photos that were not in the cache have been looked at."""
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Keras callbacks for the progress within an epoch."""
+        return []
+
+    def epoch(self, row: dict[str, Any], best: float) -> None:
+        """An epoch is done: its row of the history, and the best validation score so far."""
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that a result depends on."""
+    return {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
+
+
+def train(
+    config: RunConfig, folder: Path, resume: bool = False, listener: Listener | None = None
+) -> dict[str, Any]:
+    """Train a model and file it as a run.
+
+    After every epoch the validation questions are answered word by word; the weights that answer
+    most of them rightly are kept, and training stops when that has not risen for `patience`
+    epochs.
+
+    Args:
+        config: data, model and training.
+        folder: of the run.
+        resume: go on with an interrupted training. It ends as an uninterrupted one would have.
+        listener: told how it goes on.
+
+    Returns:
+        the scores on the validation split.
+
+    Raises:
+        RunError: the folder holds another run already, or nothing to resume.
+        DataError, WeightsError: the data or the encoder's weights can't be used.
+    """
+    listener = listener or Listener()
+    _check_folder(config, folder, resume)
+    data = read_data(Path(config.data))
+    keras.utils.set_random_seed(config.training.seed)
+    model = Captioner(config.model, data.vocabulary().words, data.fruits)
+    write_json(folder / runs.CONFIG, config.to_json())
+    trainer = _Trainer(model, data, config, folder, listener)
+    trainer.run(resume)
+
+    rows = trainer.validate()
+    scores = score(rows)
+    runs.write_answers(folder / runs.ANSWERS, rows)
+    write_json(folder / runs.METRICS, {"split": "validation", **scores})
+    with whole_file(folder / runs.MODEL) as draft:
+        model.save(draft)
+    for name in (runs.STATE, runs.BEST):
+        (folder / name).unlink(missing_ok=True)
+    return scores
+
+
+def answer_examples(
+    model: Captioner, examples: Sequence[Example], files: Sequence[Path], batch: int = 32
+) -> list[Row]:
+    """Answer every question about some photos.
+
+    Args:
+        model: a trained model.
+        examples: photos and questions.
+        files: what `look_up` gives for the examples.
+        batch: photos at a time.
+    """
+    frozen = ENCODERS[model.config.encoder].frozen
+    rows = []
+    for start in range(0, len(examples), batch):
+        some = examples[start : start + batch]
+        stored = features.load(files[start : start + batch])
+        seen = look_at_features(model, stored.astype("float32")) if frozen else look(model, stored)
+        spoken = speak(model, seen, [[item.question for item in one.items] for one in some])
+        rows += [
+            Row(example.name, item, said.text, said.confidence)
+            for example, answers in zip(some, spoken, strict=True)
+            for item, said in zip(example.items, answers, strict=True)
+        ]
+    return rows
+
+
+def look_up(
+    model: Captioner,
+    examples: Sequence[Example],
+    cache: Path,
+    mirrored: bool = False,
+    progress: features.Progress = lambda done, total: None,
+) -> list[Path]:
+    """The cached features of some photos, or their pixels if the model's encoder learns."""
+    paths = [example.path for example in examples]
+    size = model.config.image_size
+    if ENCODERS[model.config.encoder].frozen:
+        return features.extract_features(model.encoder, paths, size, cache, mirrored, progress)
+    return features.extract_pixels(paths, size, cache)
+
+
+@dataclass
+class _Trainer:
+    model: Captioner
+    data: DataSet
+    config: RunConfig
+    folder: Path
+    listener: Listener
+
+    def __post_init__(self) -> None:
+        self.frozen = ENCODERS[self.config.model.encoder].frozen
+        # Cached features enter behind the encoder.
+        self.trained = self.model.head if self.frozen else self.model
+        self.cache = self.data.folder / FEATURES
+        self.files = self._look("train")
+        self.mirrored = self._look("train", mirrored=True) if self.frozen else None
+        self.validation_files = self._look("validation")
+        self.history: list[dict[str, Any]] = []
+
+    def run(self, resume: bool) -> None:
+        """Train to the end and leave the model with its best weights."""
+        training = self.config.training
+        self._compile()
+        if resume and (self.folder / runs.STATE).is_file():
+            self._restore()
+        while len(self.history) < training.epochs and not self._is_stale():
+            epoch = len(self.history)
+            fitted = self.trained.fit(
+                self._epoch(epoch),
+                shuffle=False,  # `Batches` has its own order
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                verbose=0,
+                callbacks=self.listener.callbacks(),
+            ).history
+            scores = score(self.validate())
+            row = {"epoch": epoch + 1, "loss": fitted["loss"][-1]}
+            row |= {f"{name}_loss": fitted[f"{name}_loss"][-1] for name in ("logits", "density")}
+            row["validation_exact"] = scores["exact"]
+            self.history.append(row)
+            self._save(improved=self._best() == len(self.history) - 1)
+            self.listener.epoch(row, self.history[self._best()]["validation_exact"])
+        self.trained.load_weights(self.folder / runs.BEST)
+
+    def validate(self) -> list[Row]:
+        """Answer the validation questions as a person would get them answered."""
+        return answer_examples(self.model, self.data.splits["validation"], self.validation_files)
+
+    def _look(self, split: Any, mirrored: bool = False) -> list[Path]:
+        return look_up(
+            self.model, self.data.splits[split], self.cache, mirrored, self.listener.looking
+        )
+
+    def _compile(self) -> None:
+        training = self.config.training
+        steps = len(self._epoch(0)) * training.epochs
+        schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps)
+        self.trained.compile(
+            optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0),
+            loss={
+                "logits": keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="mean_with_sample_weight"
+                ),
+                "density": DensityLoss(),
+            },
+            loss_weights={"logits": 1.0, "density": training.density_weight},
+        )
+
+    def _epoch(self, number: int) -> Batches:
+        grid = self.model.eye.output["density"].shape[1:3]
+        return Batches(
+            self.data.splits["train"],
+            self.files,
+            self.mirrored,
+            self.model.vocabulary,
+            self.model.fruits,
+            grid,
+            self.config.training,
+            number,
+        )
+
+    def _best(self) -> int:
+        scores = [row["validation_exact"] for row in self.history]
+        return scores.index(max(scores))
+
+    def _is_stale(self) -> bool:
+        behind = len(self.history) - 1 - self._best() if self.history else 0
+        return behind >= self.config.training.patience
+
+    def _save(self, improved: bool) -> None:
+        """Keep what resuming needs. The state comes last: it says how many epochs are done."""
+        if improved:
+            with whole_file(self.folder / runs.BEST) as draft:
+                self.trained.save_weights(draft)
+        runs.write_history(self.folder, self.history)
+        with whole_file(self.folder / runs.STATE) as draft:
+            self.trained.save_weights(draft)
+
+    def _restore(self) -> None:
+        self.trained.load_weights(self.folder / runs.STATE)
+        steps = int(self.trained.optimizer.iterations)
+        self.history = runs.read_history(self.folder)[: steps // len(self._epoch(0))]
+
+
+def _check_folder(config: RunConfig, folder: Path, resume: bool) -> None:
+    there = (folder / runs.CONFIG).is_file()
+    if (folder / runs.MODEL).is_file():
+        raise RunError(f"{folder} holds a finished run; choose another name with --run.")
+    if not resume:
+        if there:
+            raise RunError(
+                f"{folder} holds an unfinished run; go on with --resume, or choose another name "
+                "with --run."
+            )
+        return
+    if not there:
+        raise RunError(f"{folder} holds no run to resume; train without --resume.")
+    before = RunConfig.from_json(read_json(folder / runs.CONFIG))
+    if (before.data, before.model, before.training) != (config.data, config.model, config.training):
+        raise RunError(
+            f"{folder} was begun with other settings (its {runs.CONFIG}); resume with the same."
+        )

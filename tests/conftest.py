@@ -1,0 +1,62 @@
+"""A tiny data set of coloured squares, and tiny models, that every test may use."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fruit_caption.collecting import generate_data
+from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.photos import FruitBox, Photo, write_coco
+
+COLOURS = {"apple": (200, 30, 40), "banana": (240, 220, 60), "lime": (60, 170, 50)}
+SIDE = 48
+
+
+def paint(path: Path, number: int) -> Photo:
+    """A picture with up to four squares, each a fruit, in the cells of a 2 x 2 grid."""
+    chance = random.Random(number)
+    picture = Image.new("RGB", (SIDE, SIDE), (90, 90, 110))
+    boxes = []
+    for cell in range(chance.randint(0, 4)):
+        fruit = chance.choice(sorted(COLOURS))
+        left, top = 4 + 24 * (cell % 2), 4 + 24 * (cell // 2)
+        picture.paste(COLOURS[fruit], (left, top, left + 16, top + 16))
+        boxes.append(FruitBox(fruit, left, top, 16, 16))
+    picture.save(path)
+    return Photo(path, SIDE, SIDE, tuple(boxes), frozenset(COLOURS), group=path.stem)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """A COCO folder of 40 painted pictures."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "images").mkdir()
+    painted = [paint(folder / "images" / f"{n:02d}.png", n) for n in range(40)]
+    write_coco(folder, painted, frozenset(COLOURS))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(photos, tmp_path_factory) -> Path:
+    """The data set that generate-data makes of them."""
+    out = tmp_path_factory.mktemp("data")
+    generate_data(DataConfig(photos=str(photos)), out)
+    return out
+
+
+@pytest.fixture
+def tiny(data):
+    """Settings of a run that trains in seconds; change them with `dataclasses.replace`."""
+    return RunConfig(
+        data=str(data),
+        model=ModelConfig(
+            encoder="scratch", encoder_weights="none", image_size=48, channels=8, units=16
+        ),
+        training=TrainingConfig(epochs=2, batch_size=8, questions=4),
+    )

@@ -1,0 +1,118 @@
+"""The custom layers do what their descriptions say."""
+
+import keras
+import numpy as np
+import pytest
+from layer_checks import check_layer
+
+from fruit_caption.models.attention import CountingAttention, DensityLoss, QuestionLSTM
+
+RNG = np.random.default_rng(0)
+
+
+def floats(*shape):
+    return RNG.normal(size=shape).astype("float32")
+
+
+def test_counting_attention_stands_the_checks(tmp_path):
+    inputs = {
+        "queries": floats(2, 3, 4, 5),
+        "regions": floats(2, 6, 7),
+        "marks": floats(2, 6, 2),
+    }
+    check_layer(CountingAttention(8), inputs, tmp_path)
+
+
+def test_the_average_cannot_tell_one_from_two_and_the_sum_can():
+    layer = CountingAttention(4)
+    query, apple, nothing = floats(1, 1, 1, 5), floats(1, 1, 7), np.zeros((1, 1, 7), "float32")
+    one = np.concatenate([apple, nothing, nothing, nothing], axis=1)
+    two = np.concatenate([apple, apple, nothing, nothing], axis=1)
+    # Let the query look at apples alone.
+    layer(query, one, one[:, :, :1])
+    layer.key.kernel.assign(100 * layer.key.kernel)
+    aligned = np.concatenate([apple[0] @ layer.key.kernel.numpy()], axis=1)
+    layer.query.kernel.assign(np.zeros_like(layer.query.kernel.numpy()))
+    layer.query.bias.assign(aligned[0])
+    seen_one, looked = layer(query, one, one[:, :, :1])
+    seen_two, _ = layer(query, two, two[:, :, :1])
+    np.testing.assert_allclose(looked[0, 0, 0], [1, 0, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(seen_two[..., :4], seen_one[..., :4], atol=1e-5)
+    # A shut gate lets the bias of the values through at about sigmoid(-4 ** 0.25).
+    mark_one, mark_two = float(seen_one[0, 0, 0, 8]), float(seen_two[0, 0, 0, 8])
+    assert mark_two == pytest.approx(2 * mark_one, rel=1e-4)
+
+
+def test_scores_and_sums_against_plain_numpy():
+    layer = CountingAttention(3)
+    queries, regions, marks = floats(2, 2, 3, 4), floats(2, 5, 6), floats(2, 5, 1)
+    seen, looked = layer(queries, regions, marks)
+    query = queries[1, 0, 2] @ layer.query.kernel.numpy() + layer.query.bias.numpy()
+    key = regions[1] @ layer.key.kernel.numpy()
+    value = regions[1] @ layer.value.kernel.numpy() + layer.value.bias.numpy()
+    scores = np.exp(key[:, :3] @ query[:3] / 3**0.5)
+    weights = scores / scores.sum()
+    logits = key[:, 3:] @ query[3:] / 3**0.5 + float(layer.gate_bias.numpy())
+    gates = 1 / (1 + np.exp(-logits))
+    expected = [weights @ value[:, :3], gates @ value[:, 3:], gates @ marks[1]]
+    np.testing.assert_allclose(looked[1, 0, 2], weights, rtol=1e-4)
+    np.testing.assert_allclose(seen[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
+
+
+def test_attention_passes_the_mask_of_its_queries_on():
+    words = keras.Input((None, None), dtype="int32")
+    embedded = keras.layers.Embedding(9, 4, mask_zero=True)(words)
+    seen, _ = CountingAttention(2)(embedded, keras.Input((5, 3)), keras.Input((5, 1)))
+    assert seen._keras_mask is not None
+
+
+def test_question_lstm_stands_the_checks(tmp_path):
+    inputs = {
+        "words": floats(2, 3, 4, 5),
+        "state_h": floats(2, 1, 6),
+        "state_c": floats(2, 1, 6),
+    }
+    check_layer(QuestionLSTM(6), inputs, tmp_path)
+
+
+def test_each_question_is_read_as_if_alone():
+    layer = QuestionLSTM(6)
+    words, state_h, state_c = floats(2, 3, 4, 5), floats(2, 1, 6), floats(2, 1, 6)
+    together, last_h, last_c = layer(words, state_h, state_c)
+    alone, h, c = layer.lstm(words[1, 2:3], initial_state=[state_h[1], state_c[1]])
+    np.testing.assert_allclose(together[1, 2], alone[0], atol=1e-6)
+    np.testing.assert_allclose(last_h[1, 2], h[0], atol=1e-6)
+    np.testing.assert_allclose(last_c[1, 2], c[0], atol=1e-6)
+
+
+def test_padding_keeps_the_state_after_the_last_word():
+    layer = QuestionLSTM(6)
+    words, state = floats(1, 1, 4, 5), np.zeros((1, 1, 6), "float32")
+    mask = np.array([[[True, True, False, False]]])
+    padded, padded_h, _ = layer(words, state, state, words_mask=mask)
+    short, short_h, _ = layer(words[:, :, :2], state, state)
+    np.testing.assert_allclose(padded_h, short_h, atol=1e-6)
+    np.testing.assert_allclose(padded[:, :, -1], short[:, :, -1], atol=1e-6)
+
+
+def test_reading_word_by_word_is_reading_at_once():
+    layer = QuestionLSTM(6)
+    words = floats(1, 2, 3, 5)
+    state_h = state_c = np.zeros((1, 1, 6), "float32")
+    at_once, *_ = layer(words, state_h, state_c)
+    for step in range(3):
+        one, state_h, state_c = layer(words[:, :, step : step + 1], state_h, state_c)
+        np.testing.assert_allclose(one[:, :, 0], at_once[:, :, step], atol=1e-6)
+
+
+def test_density_loss_by_hand_and_unknown_kinds_cost_nothing():
+    predicted = np.full((1, 1, 2, 2), 0.5, "float32")
+    true = np.array([[[[1.0, -1.0], [0.0, -1.0]]]], "float32")
+    # 0.5 - 1 * log(0.5) for the first cell, 0.5 for the second, nothing for the second kind.
+    assert float(DensityLoss()(true, predicted)) == pytest.approx(0.5 + np.log(2) + 0.5, rel=1e-4)
+
+
+def test_density_loss_is_least_at_the_truth():
+    true = np.array([[[[0.3], [1.7]]]], "float32")
+    losses = [float(DensityLoss()(true, true * factor)) for factor in (0.8, 1.0, 1.25)]
+    assert losses[1] == min(losses)

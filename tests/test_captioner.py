@@ -1,0 +1,75 @@
+"""The unified model: shapes, parts that agree with the whole, and saving."""
+
+import keras
+import numpy as np
+import pytest
+
+from fruit_caption.config import ModelConfig
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.vocabulary import Vocabulary
+
+WORDS = ("how", "many", "apples", "two")
+FRUITS = ("apple", "pear", "plum")
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), "uint8")
+SEQUENCES = np.array([[[4, 5, 6, 2, 7], [4, 5, 2, 0, 0]]] * 2, "int32")
+
+
+def build(**changes):
+    settings = {"encoder": "scratch", "encoder_weights": "none", "image_size": 48,
+                "channels": 8, "units": 16}  # fmt: skip
+    return Captioner(ModelConfig(**settings | changes), WORDS, FRUITS)
+
+
+VARIANTS = [("vgg16", True), ("vgg16", False), ("scratch", True), ("scratch", False)]
+
+
+@pytest.mark.parametrize(("encoder", "attention"), [*VARIANTS, ("blind", False)])
+def test_every_variant_answers_and_reloads(tmp_path, encoder, attention):
+    model = build(encoder=encoder, attention=attention)
+    inputs = {"pixels": PIXELS, "words": SEQUENCES}
+    outputs = model.predict_on_batch(inputs)
+    rows = 1 if encoder == "blind" else 3
+    assert outputs["logits"].shape == (2, 2, 5, len(Vocabulary(WORDS)))
+    assert outputs["density"].shape == (2, rows, rows, 3)
+    assert (outputs["density"] >= 0).all()
+
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(again) is Captioner
+    assert again.vocabulary.words == WORDS
+    assert again.fruits == FRUITS
+    assert again.config.attention is attention
+    new = again.predict_on_batch(inputs)
+    np.testing.assert_array_equal(new["logits"], outputs["logits"])
+    np.testing.assert_array_equal(new["density"], outputs["density"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "attention", "same"),
+    [("scratch", True, False), ("scratch", False, False), ("blind", False, True)],
+)
+def test_the_photo_changes_the_answer_unless_the_model_is_blind(encoder, attention, same):
+    model = build(encoder=encoder, attention=attention)
+    first, second = (
+        model.predict_on_batch({"pixels": pixels, "words": SEQUENCES})["logits"]
+        for pixels in (PIXELS, 255 - PIXELS)
+    )
+    assert np.array_equal(first, second) is same
+
+
+def test_the_head_continues_the_encoder():
+    model = build()
+    features = model.encoder.predict_on_batch(PIXELS)
+    head = model.head.predict_on_batch({"features": features, "words": SEQUENCES})
+    whole = model.predict_on_batch({"pixels": PIXELS, "words": SEQUENCES})
+    np.testing.assert_allclose(head["logits"], whole["logits"], atol=1e-5)
+
+
+def test_without_fruits_it_still_builds():
+    config = ModelConfig(encoder="blind", encoder_weights="none", image_size=48)
+    assert Captioner(config, WORDS, ()).output["density"].shape[-1] == 1
+
+
+def test_attention_is_what_the_variants_differ_in():
+    names = [{layer.name for layer in build(attention=a).decoder.layers} for a in (True, False)]
+    assert names[0] - names[1] == {"attend", "spoken_and_seen", "regions", "marks"} - names[1]

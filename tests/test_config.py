@@ -1,0 +1,65 @@
+"""Settings are checked when made and read back as they were."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.errors import FruitError
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        DataConfig(photos="x", scenes=3, unseen=("a", "b")),
+        ModelConfig(encoder="scratch", attention=False),
+        TrainingConfig(epochs=3),
+        RunConfig("data", ModelConfig(units=3), TrainingConfig(seed=4), {"keras": "3"}),
+    ],
+)
+def test_round_trip(settings):
+    assert type(settings).from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: DataConfig(scenes=-1), "scenes"),
+        (lambda: ModelConfig(image_size=100), "image_size"),
+        (lambda: ModelConfig(image_size=16), "image_size"),
+        (lambda: ModelConfig(dropout=1.0), "dropout"),
+        (lambda: TrainingConfig(epochs=0), "epochs"),
+        (lambda: TrainingConfig(learning_rate=float("nan")), "learning_rate"),
+        (lambda: TrainingConfig(batch_size="many"), "batch_size"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(make, name):
+    with pytest.raises(FruitError, match=name):
+        make()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    where=st.sampled_from(["data", "model", "training", "versions"]),
+    field=st.none() | st.sampled_from(["epochs", "units", "encoder", "seed", "image_size"]),
+    value=json_values,
+)
+@settings(max_examples=200, deadline=None)
+def test_any_content_is_read_or_refused(where, field, value):
+    content = RunConfig("data").to_json()
+    if field is None:
+        content[where] = value
+    elif isinstance(content[where], dict):
+        content[where][field] = value
+    with suppress(FruitError):
+        read = RunConfig.from_json(content)
+        assert RunConfig.from_json(read.to_json()) == read

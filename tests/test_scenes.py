@@ -1,0 +1,183 @@
+"""Rendered scenes: the same from the same seed, with boxes that say exactly what is seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fruit_caption.photos.drawing import draw_fruit, draw_view
+from fruit_caption.photos.records import FruitBox
+from fruit_caption.photos.scenes import (
+    MOST_HIDDEN,
+    SCENE_FRUITS,
+    Scene,
+    develop,
+    lay_out,
+    render_scene,
+    write_scenes,
+)
+
+SMALL = 64
+SERIES = 66
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [render_scene(3, index, SMALL) for index in range(SERIES)]
+
+
+def test_a_scene_depends_on_seed_and_number_only(scenes: list[Scene]) -> None:
+    for index in (5, 1):
+        again = render_scene(3, index, SMALL)
+        assert np.array_equal(again.pixels, scenes[index].pixels)
+        assert again.boxes == scenes[index].boxes
+    assert not np.array_equal(scenes[1].pixels, scenes[5].pixels)
+    assert not np.array_equal(render_scene(4, 1, SMALL).pixels, scenes[1].pixels)
+
+
+def test_pixels_are_a_square_rgb_picture() -> None:
+    pixels = render_scene(0, 2, 96).pixels
+    assert pixels.shape == (96, 96, 3)
+    assert pixels.dtype == np.uint8
+    assert pixels.std() > 5
+
+
+def test_boxes_lie_in_the_picture(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        for box in scene.boxes:
+            assert box.fruit in SCENE_FRUITS
+            assert min(box.width, box.height) > 0
+            assert min(box.left, box.top) >= 0
+            assert max(box.left + box.width, box.top + box.height) <= SMALL
+
+
+def test_every_count_is_about_as_frequent(scenes: list[Scene]) -> None:
+    counts = Counter(len(scene.boxes) for scene in scenes)
+    assert set(counts) == set(range(11))
+    assert max(counts.values()) <= 4 * SERIES / 11
+
+
+def test_most_bounds_the_count() -> None:
+    assert {len(render_scene(1, index, SMALL, most=1).boxes) for index in range(8)} == {0, 1}
+
+
+def test_about_half_the_scenes_hold_one_kind(scenes: list[Scene]) -> None:
+    kinds = [len({box.fruit for box in scene.boxes}) for scene in scenes if len(scene.boxes) > 3]
+    assert 0.3 < np.mean(np.array(kinds) == 1) < 0.7
+    assert set(kinds) == {1, 2, 3, 4}
+
+
+def test_every_kind_turns_up(scenes: list[Scene]) -> None:
+    assert {box.fruit for scene in scenes for box in scene.boxes} == set(SCENE_FRUITS)
+
+
+def test_boxes_are_tight_round_what_is_seen(scenes: list[Scene]) -> None:
+    for index in range(20):
+        masks = lay_out(3, index, SMALL).visible_masks()
+        assert len(masks) == len(scenes[index].boxes)
+        for box, mask in zip(scenes[index].boxes, masks, strict=True):
+            assert _inside(mask, box).sum() == mask.sum()
+            for edge in (
+                _inside(mask, box)[0],
+                _inside(mask, box)[-1],
+                _inside(mask, box)[:, 0],
+                _inside(mask, box)[:, -1],
+            ):
+                assert edge.any()
+
+
+def test_no_fruit_hides_more_than_the_limit() -> None:
+    hidden = []
+    for index in range(20):
+        layout = lay_out(3, index, SMALL)
+        masks = layout.visible_masks()
+        assert sum(masks, np.zeros((SMALL, SMALL), int)).max() <= 1, "a pixel shows two fruits"
+        hidden += [
+            1 - mask.sum() / item.mask.sum()
+            for item, mask in zip(layout.placed, masks, strict=True)
+        ]
+    assert max(hidden) <= MOST_HIDDEN + 1e-6
+    assert max(hidden) > 0.2, "some fruits should lie behind others"
+
+
+def test_fruit_is_painted_where_it_is_said_to_be() -> None:
+    changed = []
+    for index in range(20):
+        layout = lay_out(6, index, SMALL)
+        full = develop(layout).pixels.astype(float)
+        empty = develop(replace(layout, placed=())).pixels.astype(float)
+        masks = layout.visible_masks()
+        # Shadows only darken: what is of another colour is fruit.
+        changed += [_hue_shift(full, empty)[mask].mean() > 0.02 for mask in masks]
+        ground = ~np.any([np.zeros((SMALL, SMALL), bool), *map(_widened, masks)], axis=0)
+        assert (full - empty)[ground].max(initial=0) <= 3, "fruit outside the masks"
+    assert len(changed) > 50
+    assert np.mean(changed) > 0.95
+
+
+@pytest.mark.parametrize("fruit", SCENE_FRUITS)
+def test_each_kind_is_drawn_whole_and_solid(fruit: str) -> None:
+    rng = np.random.default_rng(11)
+    sprite = draw_fruit(rng, fruit, draw_view(rng, 60.0), 30.0)
+    mask = sprite.cover > 0.5
+    assert 0.08 < mask.mean() < 0.85
+    assert not np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()]).any()
+    for across in (0, 1):
+        assert (np.diff(np.flatnonzero(mask.any(across))) == 1).all(), "loose specks"
+    colours = sprite.colour[mask]
+    assert np.isfinite(colours).all()
+    assert colours.min() >= 0
+    assert colours.std(axis=0).max() > 0.02, "no light and shade"
+    assert 0 < sprite.shadow.min() < 0.7 < sprite.shadow.max() <= 1
+
+
+def test_written_scenes_resume(tmp_path: Path) -> None:
+    first = write_scenes(tmp_path, 4, seed=9, size=SMALL)
+    kept = {photo.path: photo.path.read_bytes() for photo in first.photos}
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    gone, short = first.photos[1].path, first.photos[2].path
+    gone.unlink()
+    short.write_bytes(kept[short][:200])
+
+    assert write_scenes(tmp_path, 4, seed=9, size=SMALL) == first
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert first.photos[0].path.stat().st_mtime_ns == times[first.photos[0].path]
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+def test_written_scenes_are_photos_that_prove_their_counts(tmp_path: Path) -> None:
+    photos = write_scenes(tmp_path / "new", 3, seed=2, size=SMALL)
+    assert photos.listed == frozenset(SCENE_FRUITS)
+    for index, photo in enumerate(photos.photos):
+        assert photo.path.name == f"scene_2_{index:05d}.jpg"
+        assert photo.group == photo.path.stem
+        assert (photo.source, photo.license) == ("rendered", "CC0-1.0")
+        assert photo.boxes == render_scene(2, index, SMALL).boxes
+        assert photo.total() == len(photo.boxes)
+        with Image.open(photo.path) as picture:
+            assert picture.size == (photo.width, photo.height) == (SMALL, SMALL)
+
+
+def _hue_shift(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How far the shares of red, green and blue differ (height, width)."""
+    shares = [pixels / (pixels.sum(-1, keepdims=True) + 1) for pixels in (first, second)]
+    shift: np.ndarray = np.abs(shares[0] - shares[1]).max(-1)
+    return shift
+
+
+def _widened(mask: np.ndarray) -> np.ndarray:
+    """The mask and what a soft edge and the blur may reach round it, two pixels."""
+    wide = mask.copy()
+    for axis in (0, 1):
+        wide = np.any([np.roll(wide, shift, axis) for shift in (-2, -1, 0, 1, 2)], axis=0)
+    return wide
+
+
+def _inside(mask: np.ndarray, box: FruitBox) -> np.ndarray:
+    rows = slice(int(box.top), int(box.top + box.height))
+    return mask[rows, int(box.left) : int(box.left + box.width)]
