@@ -6,7 +6,6 @@ TensorFlow takes seconds to import, so each command imports what it needs when i
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,12 +15,10 @@ from typer.core import TyperGroup
 
 from fruit_caption import __version__
 from fruit_caption.errors import FruitError
+from fruit_caption.quiet import start_keras
 
 if TYPE_CHECKING:
     from fruit_caption.collecting import Summary
-
-# TensorFlow's start-up chatter is about GPUs and logs; nobody who asks about fruit wants it.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 output = Console()
 errors = Console(stderr=True)
@@ -99,9 +96,9 @@ def train(
     run: Annotated[
         str | None, typer.Option(help="Name of the run, a folder in artifacts/.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 40,
-    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 1e-3,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 30,
+    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 2e-3,
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
@@ -112,6 +109,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on a data set and file it as a run."""
+    start_keras()
     from fruit_caption import runs
     from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
     from fruit_caption.console import ConsoleListener
@@ -157,6 +155,7 @@ def ask(
     # What can be refused is refused before TensorFlow loads.
     read_question(question)
     open_picture(image)
+    start_keras()
 
     from fruit_caption import runs
     from fruit_caption.answering import ask
@@ -177,9 +176,9 @@ def compare(
     name: Annotated[str, typer.Option(help="Of the comparison, a folder in artifacts/.")] = (
         "comparison"
     ),
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 40,
-    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 1e-3,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 30,
+    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 2e-3,
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
@@ -189,6 +188,7 @@ def compare(
     """Train or reuse the four variants and score them beside the baselines."""
     from rich.markdown import Markdown
 
+    start_keras()
     from fruit_caption import runs
     from fruit_caption.comparing import compare, markdown
     from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig

@@ -106,11 +106,11 @@ class TrainingConfig(_Settings):
         seed: of weights, order, mirroring and dropout.
     """
 
-    epochs: int = 40
-    batch_size: int = 32
+    epochs: int = 30
+    batch_size: int = 16
     questions: int = 8
-    learning_rate: float = 1e-3
-    density_weight: float = 1.0
+    learning_rate: float = 2e-3
+    density_weight: float = 0.1
     patience: int = 10
     seed: int = 0
 

@@ -157,6 +157,7 @@ class _Trainer:
             self._restore()
         while len(self.history) < training.epochs and not self._is_stale():
             epoch = len(self.history)
+            self._seed(epoch)
             fitted = self.trained.fit(
                 self._epoch(epoch),
                 shuffle=False,  # `Batches` has its own order
@@ -211,6 +212,12 @@ class _Trainer:
             number,
         )
 
+    def _seed(self, epoch: int) -> None:
+        """Let dropout depend on seed and epoch alone: Keras does not save its random state."""
+        states = [one for one in self.trained.variables if one.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            state.assign([self.config.training.seed + number, epoch * 2**20])
+
     def _best(self) -> int:
         scores = [row["validation_exact"] for row in self.history]
         return scores.index(max(scores))
@@ -229,6 +236,8 @@ class _Trainer:
             self.trained.save_weights(draft)
 
     def _restore(self) -> None:
+        # The optimizer's momenta are restored too, once there are variables to hold them.
+        self.trained.optimizer.build(self.trained.trainable_variables)
         self.trained.load_weights(self.folder / runs.STATE)
         steps = int(self.trained.optimizer.iterations)
         self.history = runs.read_history(self.folder)[: steps // len(self._epoch(0))]

@@ -21,7 +21,8 @@ SIDE = 48
 def paint(path: Path, number: int) -> Photo:
     """A picture with up to four squares, each a fruit, in the cells of a 2 x 2 grid."""
     chance = random.Random(number)
-    picture = Image.new("RGB", (SIDE, SIDE), (90, 90, 110))
+    # No two pictures are the same, not even empty ones.
+    picture = Image.new("RGB", (SIDE, SIDE), (90, 90 + number, 110))
     boxes = []
     for cell in range(chance.randint(0, 4)):
         fruit = chance.choice(sorted(COLOURS))

@@ -1,0 +1,30 @@
+"""Starts TensorFlow without its chatter about GPUs and log formats, which no setting stops."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+
+def start_keras() -> None:
+    """Import Keras and let it find its devices, with the process's error output held back.
+
+    TensorFlow's C++ parts write to the file descriptor itself, so that is what is turned away.
+    If the import fails, what was held back is shown.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(())
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

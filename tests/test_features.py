@@ -1,0 +1,70 @@
+"""Features are worked out once, and are those of the letterboxed photo or its mirror image."""
+
+import numpy as np
+import pytest
+
+from fruit_caption import features
+from fruit_caption.models.encoders import build_encoder
+from fruit_caption.photos import read_coco
+
+SIZE = 32
+
+
+class Counted:
+    """An encoder that counts how many photos it has looked at."""
+
+    def __init__(self):
+        self.encoder = build_encoder("vgg16", SIZE)
+        self.name, self.seen = self.encoder.name, 0
+
+    def get_weights(self):
+        return self.encoder.get_weights()
+
+    def predict_on_batch(self, pixels):
+        self.seen += len(pixels)
+        return self.encoder.predict_on_batch(pixels)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Counted()
+
+
+@pytest.fixture(scope="module")
+def paths(photos):
+    return [photo.path for photo in read_coco(photos).photos][:20]
+
+
+def test_each_photo_is_looked_at_once(encoder, paths, tmp_path):
+    told = []
+    first = features.extract_features(
+        encoder, paths[:18], SIZE, tmp_path, progress=lambda *step: told.append(step)
+    )
+    assert encoder.seen == 18
+    assert told == [(16, 18), (18, 18)]
+    again = features.extract_features(encoder, paths[::-1], SIZE, tmp_path)
+    assert encoder.seen == 20
+    assert again[::-1][:18] == first
+
+
+def test_features_are_the_encoders_own(encoder, paths, tmp_path):
+    for mirrored in (False, True):
+        files = features.extract_features(encoder, paths[:3], SIZE, tmp_path, mirrored)
+        pixels = features.load_pixels(paths[:3], SIZE)
+        direct = encoder.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
+        stored = features.load(files)
+        assert stored.dtype == "float16"
+        np.testing.assert_allclose(stored, direct, rtol=2e-3, atol=1e-3)
+
+
+def test_pixels_are_kept_too(paths, tmp_path):
+    files = features.extract_pixels(paths[:3], SIZE, tmp_path)
+    np.testing.assert_array_equal(features.load(files), features.load_pixels(paths[:3], SIZE))
+
+
+def test_other_weights_are_another_cache(paths, tmp_path):
+    folders = {
+        features.extract_features(build_encoder("vgg16", SIZE), paths[:1], SIZE, tmp_path)[0].parent
+        for _ in range(2)
+    }
+    assert len(folders) == 2

@@ -1,0 +1,200 @@
+"""Training learns, resumes to the same end, and files a run that answers as it did."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from fruit_caption import runs
+from fruit_caption.answering import ask, look, speak
+from fruit_caption.dataset import read_data
+from fruit_caption.errors import OutOfDomain, RunError, WeightsError
+from fruit_caption.features import load_pixels
+from fruit_caption.metrics import score
+from fruit_caption.training import FEATURES, Listener, answer_examples, look_up, train
+
+
+class Interrupted(Exception):
+    pass
+
+
+class StopAfter(Listener):
+    """Pulls the plug after an epoch."""
+
+    def __init__(self, epoch):
+        self.last = epoch
+
+    def epoch(self, row, best):
+        if row["epoch"] == self.last:
+            raise Interrupted
+
+
+@pytest.fixture(scope="module")
+def learnt(data, tmp_path_factory):
+    """A small run that has learnt something."""
+    from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+
+    config = RunConfig(
+        data=str(data),
+        model=ModelConfig(encoder="scratch", encoder_weights="none", image_size=48,
+                          channels=16, units=32, dropout=0.0),
+        training=TrainingConfig(epochs=14, batch_size=4, learning_rate=5e-3),
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("runs") / "learnt"
+    scores = train(config, folder)
+    return folder, scores, data
+
+
+def test_it_learns(learnt):
+    folder, _, _ = learnt
+    history = runs.read_history(folder)
+    assert history[-1]["logits_loss"] < 0.5 * history[0]["logits_loss"]
+    best = max(row["validation_exact"] for row in history)
+    assert best > 0.3
+
+
+def test_a_run_is_complete(learnt):
+    folder, scores, data = learnt
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "answers.jsonl", "config.json", "history.csv", "metrics.json", "model.keras",
+    ]  # fmt: skip
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["exact"] == scores["exact"]
+    assert scores["exact"] == max(row["validation_exact"] for row in runs.read_history(folder))
+    rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    validation = read_data(data).splits["validation"]
+    assert len(rows) == sum(len(example.items) for example in validation)
+    assert json.loads((folder / "config.json").read_text())["data"] == str(data)
+
+
+def test_a_reloaded_run_answers_as_it_did(learnt):
+    folder, scores, data = learnt
+    model = runs.load_run(folder)
+    validation = read_data(data).splits["validation"]
+    rows = answer_examples(model, validation, look_up(model, validation, data / FEATURES))
+    said = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    assert [row.to_json() for row in rows] == said
+    assert score(rows) == scores
+
+
+def test_asking_one_or_many_or_word_by_word_is_the_same(learnt):
+    folder, _, data = learnt
+    model = runs.load_run(folder)
+    paths = sorted((data / "images").iterdir())[:3]
+    seen = look(model, load_pixels(paths, 48))
+    questions = [["how many apples are there?", "describe the photo"], ["is there a lime?"], []]
+    together = speak(model, seen, questions)
+    assert [len(answers) for answers in together] == [2, 1, 0]
+    alone = speak(model, {name: array[1:2] for name, array in seen.items()}, [questions[1]])
+    assert alone[0][0].text == together[1][0].text
+    assert alone[0][0].confidence == pytest.approx(together[1][0].confidence, rel=1e-4)
+
+    # The same words, found by running the whole model again for every word.
+    vocabulary = model.vocabulary
+    words = vocabulary.prompt(questions[0][0])
+    likelihood = 1.0
+    while words[-1] != vocabulary.end:
+        inputs = {"pixels": load_pixels(paths[:1], 48), "words": np.array([[words]])}
+        logits = model.predict_on_batch(inputs)["logits"][0, 0, -1]
+        chances = np.exp(logits) / np.exp(logits).sum()
+        words.append(int(chances[3:].argmax()) + 3)
+        likelihood *= chances[words[-1]]
+    answer = vocabulary.text(words[len(vocabulary.prompt(questions[0][0])) :])
+    assert answer == together[0][0].text
+    assert likelihood == pytest.approx(together[0][0].confidence, rel=1e-3)
+
+
+def test_ask(learnt):
+    folder, _, data = learnt
+    model = runs.load_run(folder)
+    picture = data / "images" / "00.png"
+    answer = ask(model, picture, "Number of APPLES?")
+    assert (answer.kind, answer.fruit) == ("count", "apple")
+    assert answer.value is None or isinstance(answer.value, int)
+    assert 0 < answer.confidence <= 1
+    assert json.loads(json.dumps(answer.to_json())).keys() >= {
+        "image", "question", "answer", "value", "confidence",
+    }  # fmt: skip
+    with pytest.raises(OutOfDomain, match="never met durians"):
+        ask(model, picture, "how many durians?")
+
+
+@pytest.mark.parametrize("encoder", ["scratch", "vgg16"])
+def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder):
+    model = replace(tiny.model, encoder=encoder)
+    if encoder == "vgg16":
+        # Random weights differ from build to build; a file makes them the same.
+        network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(48, 48, 3))
+        cut = keras.Model(network.input, network.get_layer("block4_pool").output)
+        cut.save_weights(tmp_path / "vgg.weights.h5")
+        model = replace(model, encoder_weights=str(tmp_path / "vgg.weights.h5"))
+    config = replace(tiny, model=model, training=replace(tiny.training, epochs=3))
+    train(config, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(config, tmp_path / "cut", listener=StopAfter(1))
+    if encoder == "scratch":
+        # Killed between two files: the history is one epoch ahead of the state.
+        state = (tmp_path / "cut" / runs.STATE).read_bytes()
+        with pytest.raises(Interrupted):
+            train(config, tmp_path / "cut", resume=True, listener=StopAfter(2))
+        (tmp_path / "cut" / runs.STATE).write_bytes(state)
+    train(config, tmp_path / "cut", resume=True)
+    for name in (runs.HISTORY, runs.METRICS, runs.ANSWERS):
+        assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    weights = [runs.load_run(tmp_path / run).get_weights() for run in ("whole", "cut")]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_it_stops_when_validation_no_longer_rises(tiny, tmp_path):
+    training = replace(tiny.training, epochs=50, patience=1, learning_rate=1e-8)
+    train(replace(tiny, training=training), tmp_path / "run")
+    assert len(runs.read_history(tmp_path / "run")) == 2
+
+
+def test_a_run_in_the_way_is_not_touched(learnt, tiny, tmp_path):
+    shutil.copytree(learnt[0], tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(RunError, match="holds a finished run"):
+        train(tiny, tmp_path / "run")
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    with pytest.raises(RunError, match="no run to resume"):
+        train(tiny, tmp_path / "other", resume=True)
+    (tmp_path / "run" / runs.MODEL).unlink()
+    with pytest.raises(RunError, match="go on with --resume"):
+        train(tiny, tmp_path / "run")
+    with pytest.raises(RunError, match="other settings"):
+        train(tiny, tmp_path / "run", resume=True)
+
+
+def test_missing_weights_leave_nothing_half_written(tiny, tmp_path):
+    model = replace(tiny.model, encoder="vgg16", encoder_weights=str(tmp_path / "none.h5"))
+    with pytest.raises(WeightsError):
+        train(replace(tiny, model=model), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_that_cannot_be_loaded_are_told_in_one_line(tmp_path):
+    with pytest.raises(RunError, match=r"holds no model\.keras"):
+        runs.load_run(tmp_path)
+    (tmp_path / runs.MODEL).write_text("no model")
+    with pytest.raises(RunError, match="can't be loaded") as refusal:
+        runs.load_run(tmp_path)
+    assert "\n" not in str(refusal.value)
+    (tmp_path / runs.MODEL).unlink()
+    (tmp_path / runs.STATE).write_text("")
+    with pytest.raises(RunError, match="--resume"):
+        runs.load_run(tmp_path)
+
+
+def test_data_without_fruits_or_boxes_trains_too(tiny, data, tmp_path):
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy, ignore=shutil.ignore_patterns(FEATURES, "instances.json"))
+    text = (copy / "qa.json").read_text()
+    (copy / "qa.json").write_text(text.replace('"kind": "total"', '"kind": "other"'))
+    config = replace(tiny, data=str(copy), training=replace(tiny.training, epochs=1))
+    scores = train(config, tmp_path / "run")
+    assert "other" in scores["kinds"]
