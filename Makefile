@@ -27,7 +27,7 @@ demo: $(VENV)/runnable
 	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 12 \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
-		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)"
+		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -137,7 +137,7 @@ def train(
     with ConsoleListener(output, config.training.epochs).shown() as listener:
         scores = train(config, folder, resume, listener)
     output.print(
-        f"{folder}: {100 * scores['exact']:.1f} % of validation questions answered rightly"
+        f"{folder}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
     )
 
 

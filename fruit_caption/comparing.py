@@ -54,7 +54,8 @@ def compare(
     """Train what is not trained yet, score all on the test split, and write tables and graphs.
 
     `folder` gets a run for each variant, `comparison.json`, `comparison.md` and PNG graphs.
-    Where VGG16's weights can't be had, the pretrained variants are left out, and it is said so.
+    Where VGG16's weights can't be downloaded, the pretrained variants are left out, and it is
+    said so.
 
     Args:
         config: data, training and everything of the model but encoder and attention.
@@ -74,6 +75,8 @@ def compare(
             _train_or_reuse(_config_of(config, variant), _folder_of(folder, variant), listener)
             trained.append(variant)
         except WeightsError as error:
+            if config.model.encoder_weights != "imagenet":
+                raise  # a file that somebody named
             left_out[variant.name] = str(error)
             report(f"{variant.name} is left out: {error}")
     splits: list[Split] = [split for split in TITLES if data.splits[split]]
@@ -92,7 +95,8 @@ def compare(
             "folder": config.data,
             "photos": {split: len(examples) for split, examples in data.splits.items()},
         },
-        "model": config.model.to_json(),
+        "model": config.model.to_json()
+        | {"encoder_weights": Path(config.model.encoder_weights).name},
         "training": config.training.to_json(),
         "versions": config.versions,
         "left_out": left_out,

@@ -25,6 +25,7 @@ class ConsoleListener(Listener):
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self.task = self.progress.add_task("", visible=False)
 

@@ -1,4 +1,4 @@
-"""Starts TensorFlow without its chatter about GPUs and log formats, which no setting stops."""
+"""Starts TensorFlow without its chatter about GPUs and logs, some of which no setting stops."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def start_keras() -> None:
     TensorFlow's C++ parts write to the file descriptor itself, so that is what is turned away.
     If the import fails, what was held back is shown.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

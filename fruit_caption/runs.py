@@ -32,8 +32,9 @@ STATE, BEST = "state.weights.h5", "best.weights.h5"
 
 
 def run_folder(name: str) -> Path:
-    """The folder of a run: a path, or a name in `artifacts/`."""
-    return Path(name) if Path(name).is_dir() or "/" in name else ARTIFACTS / name
+    """The folder of a run: a name in `artifacts/`, or a path that starts as paths do."""
+    is_path = name.startswith((f"{ARTIFACTS}/", "/", "./", "../")) or Path(name).is_absolute()
+    return Path(name) if is_path else ARTIFACTS / name
 
 
 def newest_run() -> Path:

@@ -1,0 +1,179 @@
+"""The command line: what a person types, what they read, and the exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import cli
+from fruit_caption import runs
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = ("generate-data", "train", "ask", "compare")
+
+
+def fruit(*arguments):
+    """Run the command in this process; its error output is kept apart."""
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def refusal(*arguments):
+    """The one line that a command that must fail says."""
+    result = fruit(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_output():
+    """Errors go to the stream that the test runner captures, unstyled."""
+    from rich.console import Console
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "output", Console(width=200))
+        patch.setattr(cli, "errors", Console(stderr=True, width=200))
+        yield
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """A run trained by the command."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    result = fruit(
+        "train", "--scratch", "--no-attention", "--data", data, "--run", folder,
+        "--epochs", 1, "--image-size", 48,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "of the validation questions answered rightly" in result.stdout
+    assert result.stdout.count("epoch ") == 1
+    return folder
+
+
+def test_help_and_version_do_not_import_tensorflow():
+    code = (
+        "import sys, cli\n"
+        "try: cli.app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for command in COMMANDS:
+        assert command in done.stdout
+    assert fruit("--version").stdout.startswith("fruit ")
+
+
+def test_python_cli_py_is_the_same_program():
+    done = subprocess.run(
+        [sys.executable, "cli.py", "ask", "none.jpg", "how many apples?"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: none.jpg: there is no such file."
+
+
+def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
+    content = json.loads((photos / "instances.json").read_text())
+    content["images"][0]["file_name"] = "missing[1].png"
+    content["categories"].append({"id": 99, "name": "spoon"})
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    (tmp_path / "images").symlink_to(photos / "images")
+    result = fruit("generate-data", "--photos", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "39 photos" in result.stdout
+    assert "0 rejected by the checker" in result.stdout
+    assert "no fruit of ours, left out: spoon" in result.stdout
+    assert "skipped 1:" in result.stderr
+    assert "missing[1].png: there is no such file" in result.stderr
+    made = json.loads((tmp_path / "out" / "qa.json").read_text())
+    assert len(made["photos"]) == 39
+    assert made["info"] == {
+        "writer": "grammar", "prompt_version": 1, "seed": 0, "photos": "instances.json",
+    }  # fmt: skip
+
+
+def test_generate_data_renders_scenes_by_itself_and_the_same_again(tmp_path):
+    for out in ("a", "b"):
+        result = fruit("generate-data", "--scenes", 4, "--seed", 5, "--out", tmp_path / out)
+        assert result.exit_code == 0, result.output
+    for name in ("qa.json", "instances.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    pictures = sorted((tmp_path / "a" / "images").iterdir())
+    assert len(pictures) == 4
+    for picture in pictures:
+        other = tmp_path / "b" / "images" / picture.name
+        assert picture.read_bytes() == other.read_bytes()
+
+
+def test_photos_of_an_unseen_source_are_kept_apart(tmp_path):
+    fruit("generate-data", "--scenes", 3, "--out", tmp_path, "--unseen", "rendered")
+    made = json.loads((tmp_path / "qa.json").read_text())
+    assert {photo["split"] for photo in made["photos"]} == {"unseen"}
+
+
+def test_ask(run, data):
+    picture = data / "images" / "05.png"
+    result = fruit("ask", picture, "how many apples?", "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "% sure)" in result.stdout
+    result = fruit("ask", picture, "how many apples?", "--run", run, "--json")
+    answer = json.loads(result.stdout)
+    assert answer["question"] == "how many apples?"
+    assert answer["image"] == str(picture)
+    assert {"answer", "value", "confidence"} <= set(answer)
+
+
+def test_ask_takes_the_newest_run(run, data, monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "ARTIFACTS", run.parent)
+    assert fruit("ask", data / "images" / "05.png", "any limes?").exit_code == 0
+    monkeypatch.setattr(runs, "ARTIFACTS", tmp_path)
+    assert "`fruit train` makes one" in refusal("ask", data / "images" / "05.png", "any limes?")
+
+
+def test_what_cannot_be_asked_is_told_in_a_line(run, data, tmp_path):
+    picture = data / "images" / "05.png"
+    assert "how many apples are there?" in refusal("ask", picture, "who painted this?")
+    assert "never met durians" in refusal("ask", picture, "how many durians?", "--run", run)
+    assert "holds no model.keras" in refusal("ask", picture, "any limes?", "--run", tmp_path)
+    (tmp_path / "text.jpg").write_text("no picture")
+    assert "text.jpg" in refusal("ask", tmp_path / "text.jpg", "any limes?", "--run", run)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L", "P", "1", "RGBA", "I;16"])
+def test_odd_pictures_are_answered(run, tmp_path, mode):
+    path = tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
+    grey = Image.linear_gradient("L")
+    if mode == "I;16":
+        grey = Image.frombytes("I;16", (2, 2), bytes(range(8)))
+    (grey if mode in ("L", "I;16") else grey.convert(mode)).save(path)
+    result = fruit("ask", path, "any limes?", "--run", run)
+    assert result.exit_code == 0, result.output
+
+
+def test_training_refuses_in_a_line_and_leaves_nothing(data, tmp_path):
+    weights = tmp_path / "none.h5"
+    line = refusal("train", "--data", data, "--run", tmp_path / "run", "--encoder-weights", weights)
+    assert "no such weights file" in line
+    assert not (tmp_path / "run").exists()
+    assert "generate-data" in refusal("train", "--data", tmp_path, "--run", tmp_path / "run")
+    assert "no run to resume" in refusal(
+        "train", "--data", data, "--run", tmp_path / "run", "--resume"
+    )
+    assert "epochs must lie between" in refusal("train", "--data", data, "--epochs", 0)
+
+
+def test_generate_data_refuses_in_a_line(tmp_path):
+    assert "no such folder" in refusal("generate-data", "--photos", tmp_path / "none")
+    (tmp_path / "instances.json").write_text("{")
+    line = refusal("generate-data", "--photos", tmp_path, "--out", tmp_path / "out")
+    assert "instances.json is not valid JSON" in line
+    assert not (tmp_path / "out").exists()
+    assert "no photos" in refusal("generate-data", "--scenes", 0, "--out", tmp_path / "out")
