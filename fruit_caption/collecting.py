@@ -53,6 +53,8 @@ def generate_data(
     """
     sets = []
     if config.photos:
+        if Path(config.photos).resolve() == out.resolve():
+            raise DataError(f"{out} holds the photos themselves; make the data set elsewhere.")
         progress(f"reading {config.photos}")
         sets.append(_copied(read_coco(Path(config.photos)), Path(config.photos), out))
     if config.scenes:

@@ -176,4 +176,7 @@ def test_generate_data_refuses_in_a_line(tmp_path):
     line = refusal("generate-data", "--photos", tmp_path, "--out", tmp_path / "out")
     assert "instances.json is not valid JSON" in line
     assert not (tmp_path / "out").exists()
+    assert "make the data set elsewhere" in refusal(
+        "generate-data", "--photos", tmp_path, "--out", tmp_path
+    )
     assert "no photos" in refusal("generate-data", "--scenes", 0, "--out", tmp_path / "out")

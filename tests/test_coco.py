@@ -62,6 +62,22 @@ def test_fields_and_facts(folder):
     assert found.skipped == ()
 
 
+def test_a_box_round_a_crowd_proves_presence_but_no_number(folder):
+    content = coco()
+    content["annotations"][2]["iscrowd"] = 1
+    del content["images"][0]["count_ok"]
+    photo = read_coco(save(folder, content)).photos[0]
+    assert photo.counts() == {"apple": 2, "banana": None}
+
+
+def test_two_images_of_one_file_are_one_photo(folder):
+    content = coco()
+    content["images"][1] |= {"file_name": "images/a.jpg", "width": 40, "height": 30}
+    found = read_coco(save(folder, content))
+    assert len(found.photos) == 1
+    assert found.skipped == ("images/a.jpg: another image is the same file",)
+
+
 def test_a_photo_that_is_not_exhaustive_proves_no_absence(folder):
     content = coco()
     content["images"][1]["exhaustive"] = False

@@ -61,11 +61,14 @@ def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
         if twice:
             raise DataError(f"{path} has two images with the {name} {twice[0]}.")
 
-    photos, skipped = [], []
+    photos, skipped, paths = [], [], set()
     for image in images:
         number = _integer(path, image, "id")
         try:
             photo = _photo(folder, image, rows.pop(number, []), fruits, listed, licenses)
+            if photo.path in paths:
+                raise _Unusable("another image is the same file")
+            paths.add(photo.path)
             if check_pictures:
                 _check_picture(photo)
             photos.append(photo)
@@ -141,16 +144,15 @@ def _photo(
 ) -> Photo:
     width, height = (_positive(image, name) for name in ("width", "height"))
     name = _inside(image.get("file_name"))
-    boxes = [_box(row, fruits, width, height) for row in rows]
-    count_ok = image.get("count_ok")
+    boxes = [box for row in rows if (box := _box(row, fruits, width, height))]
     return Photo(
         path=_find(folder, name),
         width=width,
         height=height,
-        boxes=tuple(box for box in boxes if box is not None),
+        boxes=tuple(boxes),
         listed=_fruit_names(image.get("listed")) or listed,
         exhaustive=bool(image.get("exhaustive", True)),
-        count_ok=None if count_ok is None else _fruit_names(count_ok),
+        count_ok=_count_ok(image, rows, fruits),
         group=str(image.get("group") or name),
         source=str(image.get("source") or ""),
         license=licenses.get(image.get("license"), ""),
@@ -175,6 +177,18 @@ def _box(
         raise _Unusable(f"the box {bbox} is empty")
     fruit = fruits[number]
     return FruitBox(fruit, left, top, right - left, bottom - top) if fruit else None
+
+
+def _count_ok(
+    image: dict[str, Any], rows: list[dict[str, Any]], fruits: dict[int, str | None]
+) -> frozenset[str] | None:
+    """The kinds whose boxes are one a fruit: as the image says, less COCO's boxes of crowds."""
+    crowds = {fruits[row["category_id"]] for row in rows if row.get("iscrowd")}
+    if image.get("count_ok") is not None:
+        return _fruit_names(image["count_ok"]) - crowds
+    if not crowds:
+        return None
+    return frozenset(fruit for row in rows if (fruit := fruits[row["category_id"]])) - crowds
 
 
 def _check_picture(photo: Photo) -> None:
