@@ -92,12 +92,17 @@ _SPELLINGS: dict[str, str] = {
 _LONGEST = max(len(spelling.split()) for spelling in _SPELLINGS)
 _ANY_FRUIT = frozenset(["fruit", "fruits"])
 _FILLER = frozenset("a an the some in here this picture photo image".split())
-_HOW_MANY = re.compile(r" (how many|how much|howmany|(number|amount|total) of|count|tally) ")
+# In what follows a fruit of a kind stands as FRUIT, the word "fruit" as itself.
+_NOT_COUNTED = r"kinds?|types?|sorts?|varieties|different|people|calories|do|does|did|eat|cost"
+_HOW_MANY = re.compile(
+    r" (how many|howmany|(number|amount|total) of|count|tally)"
+    rf"( (?!({_NOT_COUNTED}) )\w+){{0,4}} (FRUIT|fruits?) | how much fruit "
+)
 _WHICH = re.compile(
     r" (which|what|whats|name|list|identify|tell|show)"
     r"( (is|are|me|the|all|every|these|those|this|different|kinds?|types?|sorts?|of))* fruits? "
 )
-_WHICH_OR_WHAT = re.compile(r" (which|what|who|where|why|when) ")
+_NO_YES_OR_NO = re.compile(r" (which|what|who|where|why|when|how) ")
 _IS_THERE = re.compile(
     r" (is|are) there | there (is|are) | any | (can|do|could) (you|we|i) (see|have|spot|find) "
     r"| (does|do) .*(have|show|contain|include|hold) | contains? | got "
@@ -281,14 +286,14 @@ def _one_slip(typed: str, meant: str) -> bool:
 def _kind_asked(words: list[_Word]) -> Kind | None:
     """The kind of a question by its cue words, or `None` where it is about something else."""
     names_fruit = any(word.fruit for word in words)
-    text = f" {' '.join(word.fruit or word.spelling for word in words)} "
+    text = f" {' '.join('FRUIT' if word.fruit else word.spelling for word in words)} "
     if not names_fruit and not (_ANY_FRUIT & {word.spelling for word in words}):
         return "identify" if _CONTENTS.search(text) else None
     if _HOW_MANY.search(text):
         return "count" if names_fruit else "total"
     if not names_fruit and _WHICH.search(text):
         return "identify"
-    if _IS_THERE.search(text) and not _WHICH_OR_WHAT.search(text):
+    if _IS_THERE.search(text) and not _NO_YES_OR_NO.search(text):
         return "presence"
     bare = names_fruit and all(word.fruit or word.spelling in _FILLER for word in words)
     return "presence" if bare else None

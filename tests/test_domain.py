@@ -21,7 +21,10 @@ QUESTIONS = {
     "how many passion fruits are there": Question("count", "passion fruit"),
     "how many satsumas?": Question("count", "mandarin"),
     "how many dragon fruit are on the table?": Question("count", "dragon fruit"),
+    "how many of these are plums?": Question("count", "plum"),
+    "count all of the ripe bananas": Question("count", "banana"),
     "how many fruits are there?": Question("total"),
+    "how much fruit is there?": Question("total"),
     "how many pieces of fruit do you see?": Question("total"),
     "what is the total number of fruits?": Question("total"),
     "which fruits are in the picture?": Question("identify"),
@@ -58,6 +61,10 @@ def test_questions_are_read(text):
         "🍎🍎🍎",
         "why are there apples?",
         "how many apples and pears are there?",
+        "how many kinds of fruit are there?",
+        "how many different fruits are there?",
+        "how many calories does an apple have?",
+        "how much is the apple?",
     ],
 )
 def test_other_questions_are_refused_in_one_line(text):
