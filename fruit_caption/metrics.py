@@ -59,13 +59,13 @@ def score(rows: Sequence[Row]) -> dict[str, Any]:
     """Scores of some answers.
 
     Returns:
-        `exact`: share of questions answered rightly, captions not among them;
+        `exact`: share of questions answered rightly; captions count only where nothing else is;
         `kinds`: for each kind its number `n` and `exact`, and for counts and totals `within_one`
             (share at most one off), `rmse` and `read` (share that could be read as a number; the
             error is over those);
         `several`: of the counts whose truth is two or more, `n` and `exact`.
     """
-    questions = [row for row in rows if row.item.kind != CAPTION]
+    questions = [row for row in rows if row.item.kind != CAPTION] or rows
     kinds = sorted({row.item.kind for row in rows})
     scores: dict[str, Any] = {
         "n": len(questions),

@@ -80,3 +80,7 @@ def test_majority_says_the_most_frequent_value_of_what_is_asked():
     ]
     answers = [row.answer for row in majority(train, test)]
     assert answers == ["there is one pear", "yes, there is a pear", "red"]
+
+
+def test_captions_count_where_there_is_nothing_else():
+    assert score(ROWS[-2:])["exact"] == 0.5

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from fruit_caption.photos.shapes import KINDS
@@ -175,7 +176,7 @@ def _trace(
     """
     depth = np.zeros_like(far)
     best_depth, best_gap = depth.copy(), np.full_like(far, np.inf)
-    going = np.arange(depth.size)
+    going: npt.NDArray[np.intp] = np.arange(depth.size)
     ray = direction[:, None]
     for step in range(TRACE_STEPS):
         reached = depth.take(going)
