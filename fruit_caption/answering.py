@@ -74,15 +74,14 @@ def speak(model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]) -> l
         seen: what `look` gives for the photos.
         questions: for each photo its questions; numbers of questions may differ.
     """
-    vocabulary, regions = model.vocabulary, seen["regions"]
+    vocabulary = model.vocabulary
     words = _padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
-    state = {name: seen[name] for name in ("state_h", "state_c")}
+    known = {name: seen[name] for name in model.decoder.input if name != "words"}
     said = np.zeros((*words.shape[:2], MOST_WORDS), "int32")
     likelihood = np.ones(words.shape[:2])
     speaking = words[:, :, 0] != 0
     for step in range(MOST_WORDS):
-        inputs = {"words": words, "regions": regions, "marks": seen["marks"], **state}
-        new = model.decoder.predict_on_batch(inputs)
+        new = model.decoder.predict_on_batch(known | {"words": words})
         # Padding keeps the state of the last word, so the last step is right for every prompt.
         probabilities = _softmax(new["logits"][:, :, -1])
         # Of the special words only `<end>` can be said.
@@ -91,7 +90,7 @@ def speak(model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]) -> l
         likelihood[speaking] *= probabilities.max(axis=-1)[speaking]
         said[:, :, step] = np.where(speaking, words[:, :, 0], vocabulary.end)
         speaking &= words[:, :, 0] != vocabulary.end
-        state = {name: new[name] for name in state}
+        known |= {name: new[name] for name in ("state_h", "state_c")}
         if not speaking.any():
             break
     return [

@@ -37,8 +37,9 @@ class Captioner(keras.Model):
         encoder: pixels -> features (batch, rows, columns, channels).
         eye: features -> `regions` (batch, regions, channels), `density`, and the states
             `state_h` and `state_c` (batch, 1, units) from which the LSTM starts.
-        decoder: `words`, `regions`, `marks`, `state_h`, `state_c` -> `logits`, the new states,
-            and with attention `looked` (batch, questions, steps, regions).
+        decoder: `words`, `state_h`, `state_c`, and with attention `regions` and `marks` (the
+            density maps as regions) -> `logits`, the new states, and with attention `looked`
+            (batch, questions, steps, regions).
         head: features and words -> what the whole model gives; all but the encoder.
         vocabulary: the words it knows.
         fruits: the kinds it knows, in the order of the density maps.
@@ -122,30 +123,27 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
 
 def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.Model:
     """Words, what the eye saw and the LSTM's state, to the next words and the new state."""
-    words = keras.Input((None, None), dtype="int32", name="words")
-    regions = keras.Input(eye.output["regions"].shape[1:], name="regions")
-    marks = keras.Input((regions.shape[1], eye.output["density"].shape[-1]), name="marks")
-    state_h = keras.Input((None, config.units), name="state_h")
-    state_c = keras.Input((None, config.units), name="state_c")
-
-    embedded = layers.Embedding(words_known, config.channels, mask_zero=True, name="embed")(words)
-    spoken, new_h, new_c = QuestionLSTM(config.units, name="speak")(embedded, state_h, state_c)
+    inputs = {
+        "words": keras.Input((None, None), dtype="int32", name="words"),
+        "state_h": keras.Input((None, config.units), name="state_h"),
+        "state_c": keras.Input((None, config.units), name="state_c"),
+    }
+    embed = layers.Embedding(words_known, config.channels, mask_zero=True, name="embed")
+    spoken, new_h, new_c = QuestionLSTM(config.units, name="speak")(
+        embed(inputs["words"]), inputs["state_h"], inputs["state_c"]
+    )
     outputs = {"state_h": new_h, "state_c": new_c}
     if config.attention:
+        regions, kinds = eye.output["regions"].shape[1:], eye.output["density"].shape[-1]
+        inputs["regions"] = keras.Input(regions, name="regions")
+        inputs["marks"] = keras.Input((regions[0], kinds), name="marks")
         seen, outputs["looked"] = CountingAttention(config.channels, name="attend")(
-            spoken, regions, marks
+            spoken, inputs["regions"], inputs["marks"]
         )
         spoken = layers.Concatenate(name="spoken_and_seen")([spoken, seen])
     spoken = layers.Dropout(config.dropout, name="word_dropout")(spoken)
     spoken = layers.Dense(config.units, activation="relu", name="blend")(spoken)
     outputs["logits"] = layers.Dense(words_known, name="logits")(spoken)
-    inputs = {
-        "words": words,
-        "regions": regions,
-        "marks": marks,
-        "state_h": state_h,
-        "state_c": state_c,
-    }
     return keras.Model(inputs, outputs, name="decoder")
 
 
@@ -155,15 +153,14 @@ def _head(grid: tuple[int, int, int], eye: keras.Model, decoder: keras.Model) ->
     words = keras.Input((None, None), dtype="int32", name="words")
     seen = eye(features)
     density = seen["density"]
-    spoken = decoder(
-        {
-            "words": words,
-            "regions": seen["regions"],
-            "marks": layers.Reshape((-1, density.shape[-1]), name="marks")(density),
-            "state_h": seen["state_h"],
-            "state_c": seen["state_c"],
-        }
-    )
+    known = {
+        "words": words,
+        "regions": seen["regions"],
+        "marks": layers.Reshape((-1, density.shape[-1]), name="marks")(density),
+        "state_h": seen["state_h"],
+        "state_c": seen["state_c"],
+    }
+    spoken = decoder({name: known[name] for name in decoder.input})
     return keras.Model(
         {"features": features, "words": words},
         {"logits": spoken["logits"], "density": density},
