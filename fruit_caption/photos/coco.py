@@ -9,20 +9,17 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import read_json, write_json
+from fruit_caption.photos.reading import Unusable, check_size, clipped_box, inside
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
-from fruit_caption.pictures import upright_size
 
 INSTANCES = "instances.json"
 IMAGES = "images"
-
-_SLACK = 2.0
-"""Pixels by which a box may stand out of its photo: labelling tools round."""
 
 
 def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
@@ -46,6 +43,7 @@ def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
     images, annotations, categories = (
         _records(path, content, name) for name in ("images", "annotations", "categories")
     )
+    _refuse_twins(path, images)
     names = {_integer(path, row, "id"): str(row.get("name", "")) for row in categories}
     fruits = {number: fruit_named(name) for number, name in names.items()}
     listed = frozenset(fruit for fruit in fruits.values() if fruit)
@@ -53,26 +51,18 @@ def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in annotations:
         rows[_integer(path, row, "image_id")].append(row)
-
-    for name in ("id", "file_name"):
-        twice = [
-            value for value, n in Counter(str(row.get(name)) for row in images).items() if n > 1
-        ]
-        if twice:
-            raise DataError(f"{path} has two images with the {name} {twice[0]}.")
-
     photos, skipped, paths = [], [], set()
     for image in images:
         number = _integer(path, image, "id")
         try:
             photo = _photo(folder, image, rows.pop(number, []), fruits, listed, licenses)
             if photo.path in paths:
-                raise _Unusable("another image is the same file")
+                raise Unusable("another image is the same file")
             paths.add(photo.path)
             if check_pictures:
-                _check_picture(photo)
+                check_size(photo.path, (photo.width, photo.height))
             photos.append(photo)
-        except (_Unusable, PictureError) as reason:
+        except (Unusable, PictureError) as reason:
             skipped.append(f"{image.get('file_name', number)}: {reason}")
     # The boxes that are left belong to no photo.
     skipped += [f"annotations of image {number}: there is no such image" for number in rows]
@@ -130,8 +120,13 @@ def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) ->
     )
 
 
-class _Unusable(Exception):
-    """Why one photo is left out."""
+def _refuse_twins(path: Path, images: list[dict[str, Any]]) -> None:
+    """Which boxes belong to which of two images with the same id or name, nobody can tell."""
+    for field in ("id", "file_name"):
+        values = Counter(str(image.get(field)) for image in images)
+        twins = [value for value, number in values.items() if number > 1]
+        if twins:
+            raise DataError(f"{path} has two images with the {field} {twins[0]}.")
 
 
 def _photo(
@@ -143,8 +138,8 @@ def _photo(
     licenses: dict[Any, str],
 ) -> Photo:
     width, height = (_positive(image, name) for name in ("width", "height"))
-    name = _inside(image.get("file_name"))
-    boxes = [box for row in rows if (box := _box(row, fruits, width, height))]
+    name = inside(image.get("file_name"))
+    boxes = [box for row in rows if (box := _box(row, fruits, (width, height)))]
     return Photo(
         path=_find(folder, name),
         width=width,
@@ -160,23 +155,18 @@ def _photo(
 
 
 def _box(
-    row: dict[str, Any], fruits: dict[int, str | None], width: int, height: int
+    row: dict[str, Any], fruits: dict[int, str | None], size: tuple[int, int]
 ) -> FruitBox | None:
     """The box of an annotation, clipped to its photo; `None` for a class that is no fruit."""
     number = row.get("category_id")
     if not isinstance(number, int) or number not in fruits:
-        raise _Unusable(f"a box has the unknown category {number!r}")
+        raise Unusable(f"a box has the unknown category {number!r}")
     bbox = row.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(v) for v in bbox):
-        raise _Unusable(f"a box is not [left, top, width, height]: {str(bbox)[:60]}")
-    left, top, right, bottom = bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]
-    if min(left, top) < -_SLACK or right > width + _SLACK or bottom > height + _SLACK:
-        raise _Unusable(f"the box {bbox} lies outside its {width} x {height} pixels")
-    left, top, right, bottom = max(0, left), max(0, top), min(width, right), min(height, bottom)
-    if right <= left or bottom <= top:
-        raise _Unusable(f"the box {bbox} is empty")
-    fruit = fruits[number]
-    return FruitBox(fruit, left, top, right - left, bottom - top) if fruit else None
+        raise Unusable(f"a box is not [left, top, width, height]: {str(bbox)[:60]}")
+    left, top, width, height = bbox
+    box = clipped_box(fruits[number] or "", left, top, left + width, top + height, size)
+    return box if box.fruit else None
 
 
 def _count_ok(
@@ -191,27 +181,11 @@ def _count_ok(
     return frozenset(fruit for row in rows if (fruit := fruits[row["category_id"]])) - crowds
 
 
-def _check_picture(photo: Photo) -> None:
-    size = upright_size(photo.path)
-    if size != (photo.width, photo.height):
-        raise _Unusable(
-            f"it has {size[0]} x {size[1]} pixels, {INSTANCES} says {photo.width} x {photo.height}"
-        )
-
-
 def _find(folder: Path, name: str) -> Path:
     for path in (folder / IMAGES / name, folder / name):
         if path.is_file():
             return path
-    raise _Unusable(f"there is no such file in {folder / IMAGES}")
-
-
-def _inside(name: Any) -> str:
-    """A file name that stays in its folder, or `_Unusable`."""
-    path = PurePosixPath(name) if isinstance(name, str) and "\0" not in name else None
-    if path is None or not path.name or path.is_absolute() or ".." in path.parts:
-        raise _Unusable("its file_name is no path inside the folder")
-    return str(path)
+    raise Unusable(f"there is no such file in {folder / IMAGES}")
 
 
 def _fruit_names(names: Any) -> frozenset[str]:
@@ -244,7 +218,7 @@ def _integer(path: Path, row: dict[str, Any], name: str) -> int:
 def _positive(row: dict[str, Any], name: str) -> int:
     value = row.get(name)
     if not isinstance(value, int) or value <= 0:
-        raise _Unusable(f"its {name} is {value!r}")
+        raise Unusable(f"its {name} is {value!r}")
     return value
 
 
