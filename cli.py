@@ -57,8 +57,15 @@ def main(
 @app.command("generate-data")
 def generate_data(
     photos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of photos with COCO, Pascal VOC or YOLO boxes, or one subfolder for "
+            "each fruit. Several are merged."
+        ),
+    ] = None,
+    names: Annotated[
         Path | None,
-        typer.Option(help="A folder with photos and their boxes (COCO: instances.json, images/)."),
+        typer.Option(help='What class names mean, in JSON: {"boskoop": "apple"}.'),
     ] = None,
     scenes: Annotated[
         int | None, typer.Option(help="Render so many scenes. [default: 1000 without --photos]")
@@ -77,7 +84,11 @@ def generate_data(
     if scenes is None:
         scenes = 0 if photos else 1000
     config = DataConfig(
-        photos=str(photos) if photos else None, scenes=scenes, unseen=tuple(unseen or ()), seed=seed
+        photos=tuple(str(folder) for folder in photos or ()),
+        names=str(names) if names else None,
+        scenes=scenes,
+        unseen=tuple(unseen or ()),
+        seed=seed,
     )
     with output.status("collecting") as status:
         summary = generate_data(config, out, status.update)
@@ -211,6 +222,8 @@ def compare(
 
 
 def _print_summary(summary: Summary, out: Path) -> None:
+    for found in summary.found:
+        output.print(_plain(found))
     photos = ", ".join(f"{number} {split}" for split, number in summary.photos.items())
     texts = ", ".join(f"{number} {kind}" for kind, number in summary.questions.items())
     output.print(f"{out}: {sum(summary.photos.values())} photos ({photos}), {summary.boxes} boxes")

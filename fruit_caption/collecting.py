@@ -16,8 +16,9 @@ from pathlib import Path
 from fruit_caption.config import DataConfig
 from fruit_caption.errors import DataError
 from fruit_caption.files import whole_file
-from fruit_caption.photos import Photo, PhotoSet, read_coco, split_of, write_coco
+from fruit_caption.photos import Photo, PhotoSet, split_of, write_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
+from fruit_caption.photos.folders import class_names, read_photos
 from fruit_caption.photos.scenes import write_scenes
 from fruit_caption.writer import grammar
 from fruit_caption.writer.checker import is_true, is_true_caption
@@ -28,8 +29,12 @@ PROMPT_VERSION = 1
 
 @dataclass(frozen=True)
 class Summary:
-    """What was made: photos by split, questions by kind, and what was left out and why."""
+    """What was made: photos by split, questions by kind, and what was left out and why.
 
+    `found` says in words what each source was.
+    """
+
+    found: tuple[str, ...]
     photos: dict[str, int]
     boxes: int
     questions: dict[str, int]
@@ -51,12 +56,18 @@ def generate_data(
     Raises:
         DataError: the photos can't be read or written, or there are none.
     """
-    sets = []
-    if config.photos:
-        if Path(config.photos).resolve() == out.resolve():
+    sets: list[PhotoSet] = []
+    names = class_names(Path(config.names) if config.names else None)
+    for folder in map(Path, config.photos):
+        if folder.resolve() == out.resolve():
             raise DataError(f"{out} holds the photos themselves; make the data set elsewhere.")
-        progress(f"reading {config.photos}")
-        sets.append(_copied(read_coco(Path(config.photos)), Path(config.photos), out))
+        progress(f"reading {folder}")
+        sets.append(read_photos(folder, names))
+    copier = _Copier(out / IMAGES)
+    sets = [
+        copier.copied(found, Path(folder))
+        for found, folder in zip(sets, config.photos, strict=True)
+    ]
     if config.scenes:
         progress(f"rendering {config.scenes} scenes")
         (out / IMAGES).mkdir(parents=True, exist_ok=True)
@@ -70,12 +81,13 @@ def generate_data(
     info = {"writer": grammar.BY, "prompt_version": PROMPT_VERSION, "seed": config.seed}
     write_qa(out, texts, info | {"photos": INSTANCES})
     return Summary(
+        found=tuple(_found(photo_set) for photo_set in sets),
         photos=dict(Counter(text.split for text in texts)),
         boxes=sum(len(photo.boxes) for photo in photos),
         questions=dict(Counter(item.kind for text in texts for item in text.items())),
         rejected=rejected,
         skipped=tuple(reason for photo_set in sets for reason in photo_set.skipped),
-        unknown_classes=tuple(name for photo_set in sets for name in photo_set.unknown_classes),
+        unknown_classes=tuple(sorted({name for each in sets for name in each.unknown_classes})),
     )
 
 
@@ -103,14 +115,42 @@ def write_texts(
     return texts, rejected
 
 
-def _copied(found: PhotoSet, folder: Path, out: Path) -> PhotoSet:
-    """The photos of a set, copied into `out`."""
-    photos = []
-    for photo in found.photos:
-        home = folder / IMAGES if photo.path.is_relative_to(folder / IMAGES) else folder
-        copy = out / IMAGES / photo.path.relative_to(home)
-        if not (copy.exists() and filecmp.cmp(photo.path, copy)):
-            with whole_file(copy) as draft:
-                shutil.copy2(photo.path, draft)
-        photos.append(replace(photo, path=copy))
-    return replace(found, photos=tuple(photos))
+def _found(photo_set: PhotoSet) -> str:
+    boxes = sum(len(photo.boxes) for photo in photo_set.photos)
+    return (
+        f"{photo_set.form}: {len(photo_set.photos)} photos, {boxes} boxes, "
+        f"{len(photo_set.listed)} kinds of fruit"
+    )
+
+
+class _Copier:
+    """Copies photos into a folder, one source after the other."""
+
+    def __init__(self, images: Path) -> None:
+        self.images = images
+        self.origins: dict[Path, Path] = {}
+
+    def copied(self, found: PhotoSet, folder: Path) -> PhotoSet:
+        """The photos of a source as they stand in the folder; those it holds already are listed."""
+        photos, skipped = [], []
+        for photo in found.photos:
+            copy = self._place(photo.path, folder)
+            if copy in self.origins:
+                skipped.append(f"{photo.path}: the same photo as {self.origins[copy]}")
+                continue
+            self.origins[copy] = photo.path
+            if not (copy.exists() and filecmp.cmp(photo.path, copy)):
+                with whole_file(copy) as draft:
+                    shutil.copy2(photo.path, draft)
+            photos.append(replace(photo, path=copy))
+        return replace(found, photos=tuple(photos), skipped=(*found.skipped, *skipped))
+
+    def _place(self, path: Path, folder: Path) -> Path:
+        """Where a photo goes: its name in its source, with a number if that is another's."""
+        home = folder / IMAGES if path.is_relative_to(folder / IMAGES) else folder
+        first = place = self.images / path.relative_to(home)
+        number = 1
+        while place in self.origins and not filecmp.cmp(path, self.origins[place], shallow=False):
+            number += 1
+            place = first.with_stem(f"{first.stem}-{number}")
+        return place

@@ -42,14 +42,16 @@ class DataConfig(_Settings):
     """Where photos come from.
 
     Attributes:
-        photos: a folder with a COCO `instances.json`, or none.
+        photos: folders of photos, in any form that `photos.folders` reads.
+        names: a file that says what class names mean, see `photos.folders.class_names`.
         scenes: how many scenes to render.
         scene_size: the side of a rendered scene in pixels.
         unseen: sources that are kept wholly for a second test.
         seed: of scenes and texts.
     """
 
-    photos: str | None = None
+    photos: tuple[str, ...] = ()
+    names: str | None = None
     scenes: int = 0
     scene_size: int = 224
     unseen: tuple[str, ...] = ()

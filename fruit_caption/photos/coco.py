@@ -6,6 +6,7 @@ Beside COCO's own fields an image may have `exhaustive`, `count_ok`, `group` and
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,14 +16,16 @@ from typing import Any
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import read_json, write_json
-from fruit_caption.photos.reading import Unusable, check_size, clipped_box, inside
+from fruit_caption.photos.reading import ClassNames, Unusable, check_size, clipped_box, inside
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 
 INSTANCES = "instances.json"
 IMAGES = "images"
 
 
-def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
+def read_coco(
+    folder: Path, names: ClassNames = fruit_named, check_pictures: bool = True
+) -> PhotoSet:
     """Read `folder/instances.json` and find its photos in `folder/images` or `folder`.
 
     A photo that can't be used (missing, broken, a box outside it, a box of no known class) is
@@ -31,6 +34,7 @@ def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
 
     Args:
         folder: holds `instances.json`.
+        names: gives the fruit of a class name, or `None`.
         check_pictures: open every photo to see that it is whole and has the stated size.
 
     Raises:
@@ -44,8 +48,8 @@ def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
         _records(path, content, name) for name in ("images", "annotations", "categories")
     )
     _refuse_twins(path, images)
-    names = {_integer(path, row, "id"): str(row.get("name", "")) for row in categories}
-    fruits = {number: fruit_named(name) for number, name in names.items()}
+    classes = {_integer(path, row, "id"): str(row.get("name", "")) for row in categories}
+    fruits = {number: names(name) for number, name in classes.items()}
     listed = frozenset(fruit for fruit in fruits.values() if fruit)
     licenses = _license_names(content)
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -68,12 +72,15 @@ def read_coco(folder: Path, check_pictures: bool = True) -> PhotoSet:
     skipped += [f"annotations of image {number}: there is no such image" for number in rows]
     if not photos:
         raise DataError(f"{path} has no usable photo ({'; '.join(skipped[:1]) or 'it is empty'}).")
-    unknown = tuple(sorted(names[number] for number, fruit in fruits.items() if not fruit))
-    return PhotoSet(tuple(photos), listed, tuple(skipped), unknown)
+    unknown = tuple(sorted(classes[number] for number, fruit in fruits.items() if not fruit))
+    return PhotoSet(tuple(photos), listed, "COCO", tuple(skipped), unknown)
 
 
 def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) -> None:
-    """Write `folder/instances.json` for photos that lie in `folder/images`, ordered by name."""
+    """Write `folder/instances.json` for photos that lie in `folder/images`, ordered by name.
+
+    Source, licence and SHA-256 of every photo are recorded.
+    """
     categories = {fruit: number for number, fruit in enumerate(sorted(listed), start=1)}
     licenses = {name: number for number, name in enumerate(sorted({p.license for p in photos}), 1)}
     images: list[dict[str, Any]] = []
@@ -87,6 +94,7 @@ def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) ->
                 "height": photo.height,
                 "license": licenses[photo.license],
                 "source": photo.source,
+                "sha256": hashlib.sha256(photo.path.read_bytes()).hexdigest(),
                 "group": photo.group,
                 "exhaustive": photo.exhaustive,
                 "listed": sorted(photo.listed),
@@ -94,6 +102,8 @@ def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) ->
         )
         if photo.count_ok is not None:
             images[-1]["count_ok"] = sorted(photo.count_ok)
+        if photo.labels:
+            images[-1]["labels"] = sorted(photo.labels)
         annotations += [
             {
                 "id": len(annotations) + place,
@@ -149,6 +159,7 @@ def _photo(
         exhaustive=bool(image.get("exhaustive", True)),
         count_ok=_count_ok(image, rows, fruits),
         group=str(image.get("group") or name),
+        labels=_fruit_names(image.get("labels")),
         source=str(image.get("source") or ""),
         license=licenses.get(image.get("license"), ""),
     )

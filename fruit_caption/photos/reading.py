@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +15,10 @@ ENDINGS = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".heic", ".heif"]
 
 SLACK = 2.0
 """Pixels by which a box may stand out of its photo: labelling tools round."""
+
+
+ClassNames = Callable[[str], str | None]
+"""Gives the fruit of a class name, or `None` for a class that is no fruit of ours."""
 
 
 class Unusable(Exception):

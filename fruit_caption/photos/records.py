@@ -33,6 +33,8 @@ class Photo:
             a box is truly absent.
         count_ok: the kinds whose number of boxes is the true number; `None` trusts them all.
         group: photos of one scene share a group, and a split never cuts one.
+        labels: kinds that are there although nothing is boxed, as in a folder named "apple".
+            How many of anything such a photo shows is unknown.
         source: where the photo came from.
         license: the terms it may be used under.
     """
@@ -45,16 +47,19 @@ class Photo:
     exhaustive: bool = True
     count_ok: frozenset[str] | None = None
     group: str = ""
+    labels: frozenset[str] = frozenset()
     source: str = ""
     license: str = ""
 
     @property
     def fruits(self) -> tuple[str, ...]:
-        """The kinds that are boxed, in alphabetical order."""
-        return tuple(sorted({box.fruit for box in self.boxes}))
+        """The kinds that are there, in alphabetical order."""
+        return tuple(sorted({box.fruit for box in self.boxes} | self.labels))
 
     def count(self, fruit: str) -> int | None:
         """How many of a kind the photo shows; `None` where the boxes can't tell."""
+        if self.labels:
+            return None
         boxed = sum(box.fruit == fruit for box in self.boxes)
         if boxed:
             return boxed if self.count_ok is None or fruit in self.count_ok else None
@@ -74,9 +79,18 @@ class Photo:
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """The photos of one source, what could not be used, and which classes are no fruit of ours."""
+    """The photos of one source.
+
+    Attributes:
+        photos: those that can be used.
+        listed: the kinds that were looked for.
+        form: what the source is, in words.
+        skipped: what could not be used, and why.
+        unknown_classes: the classes that are no fruit of ours; their boxes are left out.
+    """
 
     photos: tuple[Photo, ...]
     listed: frozenset[str]
+    form: str = ""
     skipped: tuple[str, ...] = field(default=())
     unknown_classes: tuple[str, ...] = field(default=())

@@ -133,7 +133,7 @@ def write_scenes(folder: Path, number: int, seed: int, size: int = 224) -> Photo
                 pixels = develop(layout).pixels
                 Image.fromarray(pixels).save(draft, quality=JPEG_QUALITY)
         photos.append(_photo(path, size, layout.boxes()))
-    return PhotoSet(tuple(photos), frozenset(SCENE_FRUITS))
+    return PhotoSet(tuple(photos), frozenset(SCENE_FRUITS), "rendered scenes")
 
 
 def _is_written(path: Path, size: int) -> bool:

@@ -28,7 +28,7 @@ def truth(photo: Photo, kind: Kind, fruit: str | None = None) -> Value | None:
         return photo.total()
     if kind == "identify":
         return frozenset(photo.fruits) if photo.exhaustive else None
-    if photo.boxes if fruit is None else fruit in photo.fruits:
+    if photo.fruits if fruit is None else fruit in photo.fruits:
         return True
     listed = fruit is None or fruit in photo.listed
     return False if photo.exhaustive and listed else None
@@ -52,7 +52,7 @@ def is_true_caption(text: str, photo: Photo) -> bool:
     A fruit whose number is unknown must be named without one.
     """
     mentions = read_mentions(text)
-    if not photo.boxes:
+    if not photo.fruits:
         return photo.exhaustive and mentions == [Mention(None, 0)]
     said = {mention.fruit: mention.number for mention in mentions}
     return len(said) == len(mentions) and said == photo.counts()

@@ -73,12 +73,13 @@ def write_questions(
         rng: chooses fruits and phrasings.
     """
     several = max(1, len(photo.fruits))
+    without = {kind: _absent(kind, photo, rivals, rng) for kind in ("count", "presence")}
     asked: list[tuple[Kind, str | None]] = [("total", None), ("identify", None)]
     asked += [("count", fruit) for fruit in photo.fruits]
-    asked += [("count", fruit) for fruit in _absent(photo, rivals, rng)[: (several + 1) // 2]]
+    asked += [("count", fruit) for fruit in without["count"][: (several + 1) // 2]]
     asked += [("presence", fruit) for fruit in photo.fruits]
-    asked += [("presence", fruit) for fruit in _absent(photo, rivals, rng)[:several]]
-    if not photo.boxes or rng.random() < 0.1:
+    asked += [("presence", fruit) for fruit in without["presence"][:several]]
+    if not photo.fruits or rng.random() < 0.1:
         asked.append(("presence", None))
     items = []
     for kind, fruit in asked:
@@ -110,9 +111,9 @@ def answer(kind: Kind, fruit: str | None, value: Value) -> str:
     return f"{verb} {quantity(value, fruit)}"
 
 
-def _absent(photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> list[str]:
-    """Fruits that are surely not there, the often seen ones first, with chance."""
-    absent = [fruit for fruit in sorted(rivals) if photo.count(fruit) == 0 and rivals[fruit]]
+def _absent(kind: Kind, photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> list[str]:
+    """Fruits to which the answer is surely none or no, the often seen ones first, with chance."""
+    absent = [fruit for fruit in sorted(rivals) if truth(photo, kind, fruit) in (0, False)]
     # Efraimidis and Spirakis (2006): a weighted draw without replacement by sorting keys.
     return sorted(absent, key=lambda fruit: -(rng.random() ** (1 / rivals[fruit])))
 
