@@ -32,7 +32,7 @@ class Example:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The examples of each split, and the kinds of fruit there are boxes for."""
+    """The examples of each split, and the kinds of fruit that are known of."""
 
     folder: Path
     splits: dict[Split, list[Example]]
@@ -52,7 +52,8 @@ def read_data(folder: Path) -> DataSet:
     """
     texts = read_qa(folder)
     photos: dict[Path, Photo] = {}
-    fruits: tuple[str, ...] = ()
+    # Without boxes, the kinds are those that are asked about; nothing teaches where they lie.
+    fruits = tuple(sorted({one.fruit for text in texts for one in text.items() if one.fruit}))
     if (folder / INSTANCES).is_file():
         found = read_coco(folder, check_pictures=False)
         photos = {photo.path: photo for photo in found.photos}

@@ -15,7 +15,6 @@ from typing import Any
 import keras
 
 from fruit_caption import features, runs
-from fruit_caption.answering import look, look_at_features, speak
 from fruit_caption.config import RunConfig
 from fruit_caption.dataset import Batches, DataSet, Example, read_data
 from fruit_caption.errors import RunError
@@ -23,6 +22,7 @@ from fruit_caption.files import read_json, whole_file, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import look, look_at_features, speak
 from fruit_caption.models.encoders import ENCODERS
 
 FEATURES = "features"

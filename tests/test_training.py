@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from fruit_caption import runs
-from fruit_caption.answering import ask, look, speak
+from fruit_caption.answering import ask
 from fruit_caption.dataset import read_data
 from fruit_caption.errors import OutOfDomain, RunError, WeightsError
 from fruit_caption.features import load_pixels
 from fruit_caption.metrics import score
+from fruit_caption.models.decoding import look, speak
 from fruit_caption.training import FEATURES, Listener, answer_examples, look_up, train
 
 

@@ -47,7 +47,7 @@ class Captioner(keras.Model):
     Args:
         config: see `ModelConfig`.
         words: the vocabulary's words.
-        fruits: the kinds of fruit that the data set has boxes for.
+        fruits: the kinds of fruit that the data set knows of.
     """
 
     def __init__(

@@ -1,0 +1,96 @@
+"""Greedy decoding: what a photo shows is worked out once, then words one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fruit_caption.models.captioner import Captioner
+
+MOST_WORDS = 40
+Seen = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the model says, and how sure it is: the product of its words' probabilities."""
+
+    text: str
+    confidence: float
+
+
+def look(model: Captioner, pixels: np.ndarray) -> Seen:
+    """What the decoder needs to know of some photos, uint8 (photos, size, size, 3)."""
+    return look_at_features(model, model.encoder.predict_on_batch(pixels))
+
+
+def look_at_features(model: Captioner, features: np.ndarray) -> Seen:
+    """The same from the encoder's features (photos, rows, columns, channels)."""
+    seen = model.eye.predict_on_batch(features)
+    density = seen["density"]
+    marks = density.reshape(len(density), -1, density.shape[-1])
+    return {
+        "regions": seen["regions"],
+        "marks": marks,
+        "state_h": seen["state_h"],
+        "state_c": seen["state_c"],
+    }
+
+
+def speak(model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]) -> list[list[Spoken]]:
+    """Answer questions about photos, each word the likeliest after the ones before (greedy).
+
+    The LSTM's state is kept between words, so that no word is worked out twice.
+
+    Args:
+        model: a trained model.
+        seen: what `look` gives for the photos.
+        questions: for each photo its questions; numbers of questions may differ.
+    """
+    vocabulary = model.vocabulary
+    words = _padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
+    known = {name: seen[name] for name in model.decoder.input if name != "words"}
+    said = np.zeros((*words.shape[:2], MOST_WORDS), "int32")
+    likelihood = np.ones(words.shape[:2])
+    speaking = words[:, :, 0] != 0
+    for step in range(MOST_WORDS):
+        new = model.decoder.predict_on_batch(known | {"words": words})
+        # Padding keeps the state of the last word, so the last step is right for every prompt.
+        probabilities = _softmax(new["logits"][:, :, -1])
+        # Of the special words only `<end>` can be said.
+        probabilities[:, :, : vocabulary.end] = 0.0
+        words = probabilities.argmax(axis=-1)[:, :, None].astype("int32")
+        likelihood[speaking] *= probabilities.max(axis=-1)[speaking]
+        said[:, :, step] = np.where(speaking, words[:, :, 0], vocabulary.end)
+        speaking &= words[:, :, 0] != vocabulary.end
+        known |= {name: new[name] for name in ("state_h", "state_c")}
+        if not speaking.any():
+            break
+    return [
+        [
+            Spoken(vocabulary.text(said[photo, place]), float(likelihood[photo, place]))
+            for place in range(len(texts))
+        ]
+        for photo, texts in enumerate(questions)
+    ]
+
+
+def _padded(prompts: list[list[list[int]]]) -> np.ndarray:
+    """Word numbers (photos, questions, steps), padded with zeros.
+
+    Questions and steps are multiples of 8: Keras compiles anew for every shape.
+    """
+    questions = max(len(photo) for photo in prompts)
+    steps = max(len(prompt) for photo in prompts for prompt in photo)
+    words = np.zeros((len(prompts), *(-(-n // 8) * 8 for n in (questions, steps))), "int32")
+    for photo, rows in enumerate(prompts):
+        for place, prompt in enumerate(rows):
+            words[photo, place, : len(prompt)] = prompt
+    return words
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
