@@ -12,6 +12,7 @@ import numpy as np
 
 from fruit_caption import features
 from fruit_caption.config import TrainingConfig
+from fruit_caption.domain import FRUITS
 from fruit_caption.errors import DataError
 from fruit_caption.photos import Photo, Split, read_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
@@ -53,7 +54,8 @@ def read_data(folder: Path) -> DataSet:
     texts = read_qa(folder)
     photos: dict[Path, Photo] = {}
     # Without boxes, the kinds are those that are asked about; nothing teaches where they lie.
-    fruits = tuple(sorted({one.fruit for text in texts for one in text.items() if one.fruit}))
+    asked = {item.fruit for text in texts for item in text.items()}
+    fruits = tuple(fruit for fruit in FRUITS if fruit in asked)
     if (folder / INSTANCES).is_file():
         found = read_coco(folder, check_pictures=False)
         photos = {photo.path: photo for photo in found.photos}
