@@ -67,8 +67,18 @@ def generate_data(
         Path | None,
         typer.Option(help='What class names mean, in JSON: {"boskoop": "apple"}.'),
     ] = None,
+    compose: Annotated[
+        int, typer.Option(help="Compose so many from the fruits of the photos' training split.")
+    ] = 0,
+    mosaic: Annotated[
+        int, typer.Option(help="Put so many together from whole photos of the training split.")
+    ] = 0,
+    open_images: Annotated[
+        int, typer.Option(help="Fetch so many photos of fruit from Open Images V7.")
+    ] = 0,
     scenes: Annotated[
-        int | None, typer.Option(help="Render so many scenes. [default: 1000 without --photos]")
+        int | None,
+        typer.Option(help="Render so many scenes. [default: 1000 if nothing else is asked for]"),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("data/fruit"),
     unseen: Annotated[
@@ -82,10 +92,13 @@ def generate_data(
     from fruit_caption.config import DataConfig
 
     if scenes is None:
-        scenes = 0 if photos else 1000
+        scenes = 0 if photos or open_images else 1000
     config = DataConfig(
         photos=tuple(str(folder) for folder in photos or ()),
         names=str(names) if names else None,
+        open_images=open_images,
+        compose=compose,
+        mosaic=mosaic,
         scenes=scenes,
         unseen=tuple(unseen or ()),
         seed=seed,

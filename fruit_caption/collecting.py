@@ -18,7 +18,10 @@ from fruit_caption.errors import DataError
 from fruit_caption.files import whole_file
 from fruit_caption.photos import Photo, PhotoSet, split_of, write_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
+from fruit_caption.photos.composing import compose
 from fruit_caption.photos.folders import class_names, read_photos
+from fruit_caption.photos.mosaics import mosaic
+from fruit_caption.photos.open_images import fetch_open_images
 from fruit_caption.photos.scenes import write_scenes
 from fruit_caption.writer import grammar
 from fruit_caption.writer.checker import is_true, is_true_caption
@@ -56,25 +59,10 @@ def generate_data(
     Raises:
         DataError: the photos can't be read or written, or there are none.
     """
-    sets: list[PhotoSet] = []
-    names = class_names(Path(config.names) if config.names else None)
-    for folder in map(Path, config.photos):
-        if folder.resolve() == out.resolve():
-            raise DataError(f"{out} holds the photos themselves; make the data set elsewhere.")
-        progress(f"reading {folder}")
-        sets.append(read_photos(folder, names))
-    copier = _Copier(out / IMAGES)
-    sets = [
-        copier.copied(found, Path(folder))
-        for found, folder in zip(sets, config.photos, strict=True)
-    ]
-    if config.scenes:
-        progress(f"rendering {config.scenes} scenes")
-        (out / IMAGES).mkdir(parents=True, exist_ok=True)
-        sets.append(write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size))
+    sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
     if not photos:
-        raise DataError("There are no photos: pass --photos DIR or --scenes N.")
+        raise DataError("There are no photos: pass --photos DIR, --scenes N or --open-images N.")
     progress(f"writing about {len(photos)} photos")
     texts, rejected = write_texts(photos, out / IMAGES, config.seed, config.unseen)
     write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
@@ -89,6 +77,43 @@ def generate_data(
         skipped=tuple(reason for photo_set in sets for reason in photo_set.skipped),
         unknown_classes=tuple(sorted({name for each in sets for name in each.unknown_classes})),
     )
+
+
+def _own_photos(config: DataConfig, out: Path, progress: Callable[[str], None]) -> list[PhotoSet]:
+    """The photos of `config.photos`, copied, and what is composed from those of their training
+    split. All are read before the first is copied."""
+    names = class_names(Path(config.names) if config.names else None)
+    found: list[PhotoSet] = []
+    for folder in map(Path, config.photos):
+        if folder.resolve() == out.resolve():
+            raise DataError(f"{out} holds the photos themselves; make the data set elsewhere.")
+        progress(f"reading {folder}")
+        found.append(read_photos(folder, names))
+    copier = _Copier(out / IMAGES)
+    sets = [
+        copier.copied(each, Path(folder)) for each, folder in zip(found, config.photos, strict=True)
+    ]
+    photos = [photo for each in sets for photo in each.photos]
+    train = [photo for photo in photos if split_of(photo, config.unseen) == "train"]
+    for number, make in ((config.compose, compose), (config.mosaic, mosaic)):
+        if number:
+            sets.append(make(train, out / IMAGES, number, config.seed, progress=progress))
+    return sets
+
+
+def _made_photos(config: DataConfig, out: Path, progress: Callable[[str], None]) -> list[PhotoSet]:
+    """Photos that need none of one's own: rendered, and from Open Images."""
+    sets = []
+    if config.scenes:
+        progress(f"rendering {config.scenes} scenes")
+        sets.append(write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size))
+    if config.open_images:
+
+        def told(done: int, wanted: int) -> None:
+            progress(f"fetching photo {done} of {wanted} from Open Images")
+
+        sets.append(fetch_open_images(out / IMAGES, config.open_images, progress=told))
+    return sets
 
 
 def write_texts(

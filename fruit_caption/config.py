@@ -44,6 +44,9 @@ class DataConfig(_Settings):
     Attributes:
         photos: folders of photos, in any form that `photos.folders` reads.
         names: a file that says what class names mean, see `photos.folders.class_names`.
+        open_images: how many photos to take from Open Images.
+        compose: how many photos to compose from the fruits of the training photos.
+        mosaic: how many photos to put together from two to four whole training photos.
         scenes: how many scenes to render.
         scene_size: the side of a rendered scene in pixels.
         unseen: sources that are kept wholly for a second test.
@@ -52,13 +55,17 @@ class DataConfig(_Settings):
 
     photos: tuple[str, ...] = ()
     names: str | None = None
+    open_images: int = 0
+    compose: int = 0
+    mosaic: int = 0
     scenes: int = 0
     scene_size: int = 224
     unseen: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._check("scenes", 0, 10_000_000)
+        for name in ("open_images", "compose", "mosaic", "scenes"):
+            self._check(name, 0, 10_000_000)
         self._check("scene_size", 32, 2048)
         self._check("seed", 0, 2**32 - 1)
 

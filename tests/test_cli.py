@@ -1,6 +1,7 @@
 """The command line: what a person types, what they read, and the exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,11 @@ COMMANDS = ("generate-data", "train", "ask", "compare")
 def fruit(*arguments):
     """Run the command in this process; its error output is kept apart."""
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def read(path):
+    """A JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def refusal(*arguments):
@@ -111,6 +117,20 @@ def test_generate_data_renders_scenes_by_itself_and_the_same_again(tmp_path):
     for picture in pictures:
         other = tmp_path / "b" / "images" / picture.name
         assert picture.read_bytes() == other.read_bytes()
+
+
+def test_mosaics_are_made_of_training_photos_and_stay_in_training(photos, tmp_path):
+    result = fruit("generate-data", "--photos", photos, "--mosaic", 3, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "mosaics of photos: 3 photos" in result.stdout
+    splits = {p["file_name"]: p["split"] for p in read(tmp_path / "qa.json")["photos"]}
+    made = [p for p in read(tmp_path / "instances.json")["images"] if "mosaic" in p["file_name"]]
+    assert len(made) == 3
+    for photo in made:
+        assert splits[photo["file_name"]] == "train"
+        parts = re.findall(r"\d\d\.png", photo["source"])
+        assert 2 <= len(parts) <= 4
+        assert {splits[part] for part in parts} == {"train"}
 
 
 def test_photos_of_an_unseen_source_are_kept_apart(tmp_path):

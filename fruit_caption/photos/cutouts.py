@@ -7,7 +7,9 @@ graph cut. The background may also be darker than it is: that is how shadows sta
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,23 +24,26 @@ from fruit_caption.pictures import open_picture
 
 Mask = npt.NDArray[np.bool_]
 
+MOST_OF_A_KIND = 80
+"""More cut-outs would add minutes, and little that is new."""
+
 WORK_SIDE = 112
 """Longer side in pixels of a box while it is worked on, and of a cut-out, at most."""
 
 SMALLEST_BOX = 32
 """Shorter side in pixels of a box below which a cut-out would show too little."""
 
-EDGE_SHARE = 0.01
-"""A box this close to the edge of its photo, in shares of its side, may hold part of a fruit."""
-
-OVERLAP_SHARE = 0.04
-"""Share of a box that may lie in another box."""
+EDGE_SHARE, OVERLAP_SHARE = 0.01, 0.04
+"""How near to the edge of its photo, and how far in another box, a box may hold a part only."""
 
 PADDING_SHARE, SLACK_SHARE = 0.22, 0.04
 """In shares of a box's longer side: how much round it is looked at, and how loose it may be."""
 
-ROUNDS, COLOURS = 4, 5
-"""How often the two models are fitted, and how many colours each has."""
+ROUNDS, COLOURS, SAMPLES = 4, 5, 800
+"""How often the two models are fitted, how many colours each has, and to how many pixels."""
+
+LEAST_PIXELS = 50
+"""Fewer, of fruit or of background, are too few for a model."""
 
 SHADES = (1.0, 0.9, 0.78, 0.64)
 """What a shadow leaves of the background's lightness. The last is a quarter of the light."""
@@ -49,11 +54,8 @@ AREA_SHARES = (0.3, 0.93)
 LEAST_FIT = 0.84
 """Overlap (intersection over union) of the cut-out's own box and the one that was drawn."""
 
-MOST_SPILL = 0.1
-"""Largest share of what is background for sure that looks like the fruit."""
-
-MOST_TOUCH = 0.12
-"""Largest share of the border of the box, slack included, that the fruit may touch."""
+MOST_SPILL, MOST_TOUCH = 0.1, 0.12
+"""Largest shares of what is round the box, and of its border, slack included, taken for fruit."""
 
 LEAST_SURE = 0.85
 """Least share of the pixels of the box that are clearly the one or the other."""
@@ -84,45 +86,44 @@ class CutOut:
 def cut_outs(
     photos: Sequence[Photo], progress: Callable[[str], None] = lambda doing: None
 ) -> tuple[list[CutOut], int]:
-    """Cut all whole fruits out of the photos.
+    """Cut whole fruits out of the photos, up to `MOST_OF_A_KIND` of each kind.
 
     Returns:
         the cut-outs that look right, and how many boxes were tried. Photos that can't be read
         are passed over.
     """
     found: list[CutOut] = []
+    number: Counter[str] = Counter()
     tried = 0
-    for number, photo in enumerate(photos):
-        if number % 100 == 0:
-            progress(f"cutting fruits out of photo {number} of {len(photos)}")
-        boxes = list(whole_fruits(photo))
-        if not boxes:
-            continue
+    # In an order of chance, but always the same, so that no source is first in line.
+    digests = [hashlib.sha256(photo.path.name.encode()).digest() for photo in photos]
+    for done, place in enumerate(sorted(range(len(photos)), key=digests.__getitem__)):
+        photo = photos[place]
+        if done % 100 == 0:
+            progress(f"cutting fruits out of photo {done} of {len(photos)}")
+        boxes = [box for box in whole_fruits(photo) if number[box.fruit] < MOST_OF_A_KIND]
         try:
-            pixels = np.asarray(open_picture(photo.path))
+            pixels = np.asarray(open_picture(photo.path)) if boxes else np.empty(0, np.uint8)
         except PictureError:
             continue
+        cuts = [cut for box in boxes if (cut := cut_out(photo, pixels, box))]
+        number.update(cut.fruit for cut in cuts)
+        found += cuts
         tried += len(boxes)
-        cuts = (cut_out(photo, pixels, box) for box in boxes)
-        found += [cut for cut in cuts if cut is not None]
     return found, tried
 
 
 def whole_fruits(photo: Photo) -> Iterator[FruitBox]:
     """The boxes that hold one whole fruit: large, off the edge, free of others, no bunch."""
     across, down = EDGE_SHARE * photo.width, EDGE_SHARE * photo.height
-    for box in photo.boxes:
-        inside = (
-            min(box.left / across, box.top / down) > 1
-            and box.left + box.width < photo.width - across
-            and box.top + box.height < photo.height - down
-        )
+    for number, box in enumerate(photo.boxes):
+        others = photo.boxes[:number] + photo.boxes[number + 1 :]
         if (
-            inside
+            across < box.left < photo.width - across - box.width
+            and down < box.top < photo.height - down - box.height
             and min(box.width, box.height) >= SMALLEST_BOX
             and photo.count(box.fruit) is not None
-            and all(_overlap(box, other) <= OVERLAP_SHARE for other in photo.boxes if other != box)
-            and photo.boxes.count(box) == 1
+            and all(_overlap(box, other) <= OVERLAP_SHARE for other in others)
         ):
             yield box
 
@@ -131,13 +132,12 @@ def cut_out(photo: Photo, pixels: npt.NDArray[np.uint8], box: FruitBox) -> CutOu
     """Cut one fruit out of its photo, uint8 RGB (height, width, 3); `None` if that looks wrong."""
     patch, inside, unknown = _patch(photo, pixels, box)
     colours = _perceptual(patch)
-    slack = max(1, round(SLACK_SHARE * max(np.ptp(np.flatnonzero(inside.any(1))), 1)))
-    loose = _grown(inside, slack)
+    loose = _grown(inside, max(1, round(SLACK_SHARE * max(inside.shape))))
     around = ~loose & ~unknown
-    if around.sum() < 60:
+    if around.sum() < LEAST_PIXELS or _ellipse(inside, 0.62).sum() < LEAST_PIXELS:
         return None
     odds = _odds(colours, inside, around)
-    mask = _tidied((odds > 0) & loose)
+    mask = _tidied((odds > 0) & loose & ~unknown)
     if not _looks_right(mask, odds, inside, loose, around):
         return None
     return _finish(photo, box.fruit, patch, mask, around)
@@ -171,14 +171,11 @@ def _patch(
     small = np.asarray(patch.resize((width, height), Image.Resampling.BOX))
     inside, unknown = np.zeros((2, height, width), bool)
     for each in photo.boxes:
-        columns = slice(*(_step(x - left, scale) for x in (each.left, each.left + each.width)))
-        rows = slice(*(_step(y - top, scale) for y in (each.top, each.top + each.height)))
-        (inside if each == box else unknown)[rows, columns] = True
+        ends = np.array([each.left, each.top, each.left + each.width, each.top + each.height])
+        ends = np.rint((ends - [left, top, left, top]) * scale).clip(0)
+        x, y, x_end, y_end = ends.astype(int)
+        (inside if each == box else unknown)[y:y_end, x:x_end] = True
     return small, inside, unknown & ~inside
-
-
-def _step(distance: float, scale: float) -> int:
-    return max(0, round(distance * scale))
 
 
 def _perceptual(pixels: npt.NDArray[np.uint8]) -> Array:
@@ -193,20 +190,10 @@ def _perceptual(pixels: npt.NDArray[np.uint8]) -> Array:
 
 
 CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ],
-    np.float32,
+    [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]], np.float32
 )
 OPPONENTS = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ],
-    np.float32,
+    [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]], np.float32
 )
 
 
@@ -216,19 +203,18 @@ OPPONENTS = np.array(
 def _odds(colours: Array, inside: Mask, around: Mask) -> Array:
     """Log-odds (height, width) that a pixel is fruit."""
     fruit = _ellipse(inside, 0.62)
-    shape = fruit.shape
+    flat = colours.reshape(-1, 3)
     prior = np.where(_ellipse(inside, 1.08), np.float32(0.3), np.float32(-0.9))
-    odds = np.zeros(shape, np.float32)
+    odds = np.zeros(inside.shape, np.float32)
     for _ in range(ROUNDS):
         ground = around | (inside & ~_grown(fruit, 2) & (odds < 0))
-        behind = _thinned(colours[ground])
+        behind = _thinned(colours[ground], SAMPLES // 2)
         behind = np.concatenate([behind * np.float32(shade) for shade in SHADES])
-        before = _thinned(colours[fruit])
-        flat = colours.reshape(-1, 3)
+        before = _thinned(colours[fruit], SAMPLES)
         score = _likelihood(before, flat) - _likelihood(behind, flat) + np.log(len(SHADES)) / 2
-        odds = _blurred(np.clip(score.reshape(shape) + prior, -6, 6), 1)
+        odds = _blurred(np.clip(score.reshape(inside.shape) + prior, -6, 6), 1)
         fruit = (odds > 0.5) & inside
-        if fruit.sum() < 20:
+        if fruit.sum() < LEAST_PIXELS:
             break
     return odds
 
@@ -242,7 +228,7 @@ def _ellipse(inside: Mask, share: float) -> Mask:
     return disc
 
 
-def _thinned(colours: Array, number: int = 1500) -> Array:
+def _thinned(colours: Array, number: int) -> Array:
     """About `number` of the colours (samples, 3), evenly spread over them."""
     return colours[:: max(1, len(colours) // number)]
 
@@ -256,12 +242,13 @@ def _likelihood(samples: Array, colours: Array) -> Array:
         centred = mine - mine.mean(0)
         spread = centred.T @ centred / len(mine) + 2.5e-4 * np.eye(3, dtype=np.float32)
         whiten = np.linalg.inv(np.linalg.cholesky(spread)).astype(np.float32)
-        far = np.square((colours - mine.mean(0)) @ whiten.T).sum(1)
+        away = (colours - mine.mean(0)) @ whiten.T
+        far = np.einsum("ij,ij->i", away, away)
         weight = np.log(len(mine) / len(samples)) + np.log(np.diag(whiten)).sum()
         terms.append(weight - far / 2)
-    best = np.maximum.reduce(terms)
-    total: Array = best + np.log(sum(np.exp(term - best) for term in terms))
-    return total
+    # Where it matters, one of the colours is by far the likeliest.
+    best: Array = np.maximum.reduce(terms)
+    return best
 
 
 def _clusters(samples: Array) -> npt.NDArray[np.intp]:
@@ -275,7 +262,7 @@ def _clusters(samples: Array) -> npt.NDArray[np.intp]:
     centres = np.stack([samples[part].mean(0) for part in slices if len(part)])
     owners = np.zeros(len(samples), np.intp)
     for _ in range(6):
-        owners = np.square(samples[:, None] - centres).sum(-1).argmin(1)
+        owners = (np.square(centres).sum(1) - 2 * samples @ centres.T).argmin(1)
         for number in np.unique(owners):
             centres[number] = samples[owners == number].mean(0)
     return owners
@@ -302,11 +289,10 @@ def _largest(mask: Mask) -> Mask:
     best, left = np.zeros_like(mask), mask.copy()
     while left.sum() > best.sum():
         seed = np.zeros_like(mask)
-        seed.ravel()[np.flatnonzero(left)[0]] = True
+        seed.flat[left.argmax()] = True
         piece = _reached(seed, left)
         left &= ~piece
-        if piece.sum() > best.sum():
-            best = piece
+        best = max(best, piece, key=np.sum)
     return best
 
 
@@ -340,14 +326,9 @@ def _shrunk(mask: Mask, radius: int) -> Mask:
 def _blurred(values: Array, radius: int) -> Array:
     """Values (height, width, ...) blurred with a box of 2 * radius + 1 pixels, twice."""
     for axis in (0, 1, 0, 1):
-        padding = [(radius, radius) if axis == each else (0, 0) for each in range(values.ndim)]
-        wide = np.pad(values, padding, mode="edge")
-        steps = range(2 * radius + 1)
-        size = values.shape[axis]
-        values = sum(
-            (np.take(wide, range(step, step + size), axis) for step in steps),
-            np.zeros_like(values),
-        ) / np.float32(2 * radius + 1)
+        margins = [(radius * (each == axis),) * 2 for each in range(values.ndim)]
+        wide = np.pad(values, margins, mode="edge")
+        values = np.lib.stride_tricks.sliding_window_view(wide, 2 * radius + 1, axis).mean(-1)
     return values
 
 
@@ -358,28 +339,16 @@ def _looks_right(mask: Mask, odds: Array, inside: Mask, loose: Mask, around: Mas
     """Whether a mask could be one whole fruit, told well from its background."""
     if not mask.any():
         return False
-    return all(passed for _, _, passed in _checks(mask, odds, inside, loose, around))
-
-
-def _checks(
-    mask: Mask, odds: Array, inside: Mask, loose: Mask, around: Mask
-) -> list[tuple[str, float, bool]]:
-    """Each check by name, what was measured, and whether it is passed."""
-    share = float((mask & inside).sum() / inside.sum())
+    share = (mask & inside).sum() / inside.sum()
     border = loose & ~_shrunk(loose, 1)
-    touch = float((mask & border).sum() / border.sum())
-    spill = float((odds[around] > 0).mean())
-    sure = float((np.abs(odds[loose]) > 1).mean())
-    fit = _fit(mask, inside)
-    ragged = _raggedness(mask)
-    return [
-        ("area", share, AREA_SHARES[0] <= share <= AREA_SHARES[1]),
-        ("touch", touch, touch <= MOST_TOUCH),
-        ("spill", spill, spill <= MOST_SPILL),
-        ("sure", sure, sure >= LEAST_SURE),
-        ("fit", fit, fit >= LEAST_FIT),
-        ("ragged", ragged, ragged <= MOST_RAGGED),
-    ]
+    return bool(
+        AREA_SHARES[0] <= share <= AREA_SHARES[1]
+        and (mask & border).sum() / border.sum() <= MOST_TOUCH
+        and (odds[around] > 0).mean() <= MOST_SPILL
+        and (np.abs(odds[loose]) > 1).mean() >= LEAST_SURE
+        and _fit(mask, inside) >= LEAST_FIT
+        and _raggedness(mask) <= MOST_RAGGED
+    )
 
 
 def _extent(mask: Mask) -> tuple[int, int, int, int]:
@@ -416,8 +385,10 @@ def _finish(
     tone = patch[window].astype(np.float32)
     core = _shrunk(mask[window], 2).astype(np.float32)[..., None]
     # At the edge a pixel mixes fruit and background: the colour a little inside goes on instead.
-    spread = _blurred(tone * core, 2) / np.maximum(_blurred(core, 2), 1e-3)
-    known = np.clip(_blurred(core, 1), 0, 1)
+    # What is thin, such as a stem, has no inside, and keeps its own.
+    weight: Array = core + np.float32(0.02) * mask[window].astype(np.float32)[..., None]
+    spread = _blurred(tone * weight, 2) / np.maximum(_blurred(weight, 2), 1e-6)
+    known = _blurred(core, 1)
     pixels = tone * known + spread * (1 - known)
     return CutOut(
         fruit=fruit,

@@ -175,7 +175,7 @@ def _arrange(
     placed: list[Placed] = []
     for fruit, reach in zip(fruits, _reaches(rng, fruits, size), strict=True):
         sprite = draw_fruit(rng, fruit, view, reach)
-        placed = _place(rng, fruit, sprite, placed, size, horizon, closeness)
+        placed = place(rng, fruit, sprite, placed, size, horizon, closeness)
     return placed
 
 
@@ -200,7 +200,7 @@ def _reaches(rng: np.random.Generator, fruits: list[str], size: int) -> Array:
     return np.minimum(sizes * scale, 0.40 * size).astype(np.float32)
 
 
-def _place(
+def place(
     rng: np.random.Generator,
     fruit: str,
     sprite: Sprite,
@@ -303,17 +303,17 @@ def develop(layout: Layout) -> Scene:
     # A stream of its own: the layout is the same whether or not a picture is made of it.
     (rng,) = np.random.default_rng([layout.seed, layout.index]).spawn(1)
     picture = draw_backdrop(rng, layout.size, float(layout.view.up[2]), layout.horizon)
-    _illuminate(picture, layout.view)
-    _paint(picture, layout.placed)
-    return Scene(_photograph(rng, picture), layout.boxes())
+    illuminate(picture, layout.view)
+    paint(picture, layout.placed)
+    return Scene(photograph(rng, picture), layout.boxes())
 
 
-def _illuminate(picture: Array, view: View) -> None:
+def illuminate(picture: Array, view: View) -> None:
     """Light the ground (size, size, 3) as the fruits are lit."""
     picture *= view.key * max(0.0, float(view.light @ view.up)) + view.sky
 
 
-def _paint(picture: Array, placed: Sequence[Placed]) -> None:
+def paint(picture: Array, placed: Sequence[Placed]) -> None:
     """Put the shadows on the ground, then the fruits, the farthest first."""
     size = len(picture)
     for item in placed:
@@ -331,7 +331,7 @@ def _paint(picture: Array, placed: Sequence[Placed]) -> None:
         painted[window] = np.maximum(painted[window], cover)
 
 
-def _photograph(rng: np.random.Generator, picture: Array) -> npt.NDArray[np.uint8]:
+def photograph(rng: np.random.Generator, picture: Array) -> npt.NDArray[np.uint8]:
     """What a camera makes of linear light (size, size, 3), which it uses up."""
     size = len(picture)
     axis = np.square(np.linspace(-1, 1, size, dtype=np.float32))
