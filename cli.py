@@ -210,8 +210,6 @@ def compare(
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
 ) -> None:
     """Train or reuse the four variants and score them beside the baselines."""
-    from rich.markdown import Markdown
-
     start_keras()
     from fruit_caption import runs
     from fruit_caption.comparing import compare, markdown
@@ -230,7 +228,8 @@ def compare(
     folder = runs.run_folder(name)
     with ConsoleListener(output, epochs).shown() as listener:
         comparison = compare(config, folder, listener, output.print)
-    output.print(Markdown(markdown(comparison)))
+    # As it is, not wrapped: ten columns need more than most terminals have.
+    typer.echo(markdown(comparison))
     output.print(f"Tables and graphs are in {folder}/")
 
 

@@ -36,7 +36,8 @@ def test_the_layout_lists_every_module():
 
 def test_commands_and_their_options_exist():
     commands = get_command(cli.app).commands
-    lines = re.findall(r"^fruit ([a-z-]+)(.*)$", README, flags=re.MULTILINE)
+    code = "".join(re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL))
+    lines = re.findall(r"^fruit ([a-z-]+)(.*)$", code, flags=re.MULTILINE)
     assert len(lines) >= 5
     for name, rest in lines:
         options = {option for parameter in commands[name].params for option in parameter.opts}
