@@ -282,7 +282,7 @@ def _sprite(
     scale = min(LARGEST, radius * np.sqrt(np.pi / max(float(cut.cover.sum()), 1.0)))
     height, width = (max(3, round(side * scale)) for side in cut.cover.shape)
     angle, flipped = rng.uniform(-spin, spin), rng.random() < 0.5
-    planes = Image.fromarray(cut.pixels), Image.fromarray(np.uint8(255 * cut.cover))
+    planes = Image.fromarray(cut.pixels), Image.fromarray((255 * cut.cover).astype(np.uint8))
     side = int(np.hypot(height, width)) // 2 * 2 + 3
     squares = []
     for plane in planes:
@@ -305,7 +305,7 @@ def _sprite(
 def _shadow(cover: Array, radius: float, view: View) -> Array:
     """Light that the ground keeps (side, side) round a fruit: a soft shadow, dark close by."""
     room = round(SHADOW_ROOM * radius) + 2
-    wide = Image.fromarray(np.uint8(255 * np.pad(cover, room)))
+    wide = Image.fromarray((255 * np.pad(cover, room)).astype(np.uint8))
     dark = np.zeros((wide.height, wide.width), np.float32)
     for far, blur, strength in ((0.06, 0.07, 0.4), (0.28, 0.14 + 0.1 * view.softness, 0.35)):
         away = far * radius * np.array([-view.light[0], view.light[1]])
