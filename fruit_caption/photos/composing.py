@@ -33,7 +33,7 @@ from fruit_caption.photos.scenes import (
     place,
 )
 from fruit_caption.photos.solids import Array
-from fruit_caption.photos.splits import split_of
+from fruit_caption.photos.splits import group_of, split_of
 from fruit_caption.pictures import open_picture
 
 LEAST_CUT_OUTS = 4
@@ -166,11 +166,6 @@ def gather(photos: Sequence[Photo], progress: Progress = lambda doing: None) -> 
     listed = frozenset(fruits).union(*(photo.listed for photo in photos))
     groups = sorted({group_of(photo) for photo in photos})
     return Parts(dict(sorted(fruits.items())), grounds, listed, groups)
-
-
-def group_of(photo: Photo) -> str:
-    """What the split of a photo is decided by."""
-    return photo.group or photo.path.name
 
 
 def record(

@@ -16,13 +16,13 @@ from fruit_caption.files import whole_file
 from fruit_caption.photos.composing import (
     Progress,
     check_split,
-    group_of,
     is_written,
     note_of,
     record,
 )
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 from fruit_caption.photos.scenes import JPEG_QUALITY
+from fruit_caption.photos.splits import group_of
 from fruit_caption.pictures import PADDING, open_picture
 
 GRIDS = {2: ((2, 1), (1, 2)), 3: ((2, 2),), 4: ((2, 2),)}

@@ -13,6 +13,11 @@ from fruit_caption.photos.records import Photo, Split
 SHARES: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
+def group_of(photo: Photo) -> str:
+    """What the split of a photo is decided by."""
+    return photo.group or photo.path.name
+
+
 def split_of(photo: Photo, unseen_sources: tuple[str, ...] = ()) -> Split:
     """The split of a photo: 80 % train, 10 % validation, 10 % test, by group.
 
@@ -21,7 +26,7 @@ def split_of(photo: Photo, unseen_sources: tuple[str, ...] = ()) -> Split:
     """
     if any(source in photo.source for source in unseen_sources):
         return "unseen"
-    digest = hashlib.sha256((photo.group or photo.path.name).encode()).digest()
+    digest = hashlib.sha256(group_of(photo).encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     for split, share in SHARES.items():
         if place < share:
