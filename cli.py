@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from fruit_caption import __version__
+from fruit_caption.config import TrainingConfig
 from fruit_caption.errors import FruitError
 from fruit_caption.quiet import start_keras
 
@@ -120,9 +121,13 @@ def train(
     run: Annotated[
         str | None, typer.Option(help="Name of the run, a folder in artifacts/.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 30,
-    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 2e-3,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = (
+        TrainingConfig.epochs
+    ),
+    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = TrainingConfig.batch_size,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = (
+        TrainingConfig.learning_rate
+    ),
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
@@ -135,7 +140,7 @@ def train(
     """Train a model on a data set and file it as a run."""
     start_keras()
     from fruit_caption import runs
-    from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+    from fruit_caption.config import ModelConfig, RunConfig
     from fruit_caption.console import ConsoleListener
     from fruit_caption.files import read_json
     from fruit_caption.training import train, versions
@@ -200,9 +205,13 @@ def compare(
     name: Annotated[str, typer.Option(help="Of the comparison, a folder in artifacts/.")] = (
         "comparison"
     ),
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = 30,
-    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 2e-3,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = (
+        TrainingConfig.epochs
+    ),
+    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = TrainingConfig.batch_size,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = (
+        TrainingConfig.learning_rate
+    ),
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
@@ -213,7 +222,7 @@ def compare(
     start_keras()
     from fruit_caption import runs
     from fruit_caption.comparing import compare, markdown
-    from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+    from fruit_caption.config import ModelConfig, RunConfig
     from fruit_caption.console import ConsoleListener
     from fruit_caption.training import versions
 
