@@ -13,6 +13,8 @@ from fruit_caption.errors import PictureError
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a few kilobytes of file can unpack to gigabytes of pixels."""
 
+SCALE_DOWN = f"scale it down to at most {MAX_PIXELS // 1_000_000} million"
+
 PADDING = (124, 116, 104)
 """The mean colour of ImageNet: padding that is nothing special to a pretrained network."""
 
@@ -39,7 +41,9 @@ def open_picture(path: Path) -> Image.Image:
         raise PictureError(f"{path} is a folder; name a picture in it.") from None
     except PermissionError:
         raise PictureError(f"{path} may not be read; check its permissions.") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise PictureError(f"{path} has far too many pixels; {SCALE_DOWN}.") from None
+    except UnidentifiedImageError:
         raise PictureError(f"{path} is not a picture that can be read (JPEG, PNG …).") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         # Pillow raises all of these for files that are cut off or broken inside.
@@ -79,10 +83,7 @@ def letterbox_offset(width: int, height: int, size: int) -> tuple[int, int]:
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{path} has {width} x {height} pixels; scale it down to at most "
-            f"{MAX_PIXELS // 1_000_000} million."
-        )
+        raise PictureError(f"{path} has {width} x {height} pixels; {SCALE_DOWN}.")
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

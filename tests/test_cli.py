@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -87,12 +88,13 @@ def test_python_cli_py_is_the_same_program():
 
 
 def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
     content = json.loads((photos / "instances.json").read_text())
     content["images"][0]["file_name"] = "missing[1].png"
     content["categories"].append({"id": 99, "name": "spoon"})
-    (tmp_path / "instances.json").write_text(json.dumps(content))
-    (tmp_path / "images").symlink_to(photos / "images")
-    result = fruit("generate-data", "--photos", tmp_path, "--out", tmp_path / "out")
+    (folder / "instances.json").write_text(json.dumps(content))
+    result = fruit("generate-data", "--photos", folder, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "39 photos" in result.stdout
     assert "0 rejected by the checker" in result.stdout
@@ -192,11 +194,13 @@ def test_training_refuses_in_a_line_and_leaves_nothing(data, tmp_path):
 
 def test_generate_data_refuses_in_a_line(tmp_path):
     assert "no such folder" in refusal("generate-data", "--photos", tmp_path / "none")
-    (tmp_path / "instances.json").write_text("{")
-    line = refusal("generate-data", "--photos", tmp_path, "--out", tmp_path / "out")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "instances.json").write_text("{")
+    line = refusal("generate-data", "--photos", photos, "--out", tmp_path / "out")
     assert "instances.json is not valid JSON" in line
     assert not (tmp_path / "out").exists()
     assert "make the data set elsewhere" in refusal(
-        "generate-data", "--photos", tmp_path, "--out", tmp_path
+        "generate-data", "--photos", photos, "--out", photos
     )
     assert "no photos" in refusal("generate-data", "--scenes", 0, "--out", tmp_path / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -153,7 +154,8 @@ def test_real_fruits_are_cut_out(tmp_path: Path) -> None:
     chosen = {image["id"] for image in content["images"]}
     content["annotations"] = [box for box in content["annotations"] if box["image_id"] in chosen]
     (tmp_path / "instances.json").write_text(json.dumps(content))
-    (tmp_path / "images").symlink_to((REAL / "images").resolve())
+    for image in content["images"]:
+        shutil.copy(REAL / "images" / image["file_name"], tmp_path)
     found, tried = cut_outs(read_photos(tmp_path).photos)
     assert tried > 15
     assert len(found) / tried > 0.4

@@ -173,7 +173,7 @@ def test_a_photo_by_hand(site, tmp_path):
     )
     site.files["/validation/0b.jpg"] = picture(200, 100)
     told = []
-    found = fetch_open_images(tmp_path, 1, site.addresses, lambda *done: told.append(done))
+    found = fetch_open_images(tmp_path, 1, site.addresses, told.append)
     [photo] = found.photos
     assert photo.path == tmp_path / "openimages_0b.jpg"
     assert photo.path.read_bytes() == site.files["/validation/0b.jpg"]
@@ -192,7 +192,7 @@ def test_a_photo_by_hand(site, tmp_path):
     assert (photo.group, photo.license) == ("0b", LICENSE)
     assert photo.source == "Open Images V7, photo by Lee, Ann"
     assert (found.form, found.skipped) == ("Open Images V7", ())
-    assert told == [(0, 1), (1, 1)]
+    assert told == ["searching Open Images V7", "fetching from Open Images V7: 1 of 1"]
     assert names(tmp_path) == ["openimages_0b.jpg"]
 
 
@@ -648,8 +648,8 @@ def test_an_interrupt_leaves_only_whole_files(site, tmp_path, monkeypatch):
             gate.set()
             super().shutdown(*arguments, **options)
 
-    def interrupt(done, wanted):
-        if done == 2:
+    def interrupt(doing):
+        if doing.endswith(": 2 of 40"):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(downloading, "ThreadPoolExecutor", Pool)

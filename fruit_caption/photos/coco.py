@@ -16,15 +16,26 @@ from typing import Any
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import read_json, write_json
-from fruit_caption.photos.reading import ClassNames, Unusable, check_size, clipped_box, inside
+from fruit_caption.photos.reading import (
+    ClassNames,
+    Unusable,
+    at_home,
+    check_size,
+    clipped_box,
+    inside,
+)
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
+from fruit_caption.progress import Progress, counted, silent
 
 INSTANCES = "instances.json"
 IMAGES = "images"
 
 
 def read_coco(
-    folder: Path, names: ClassNames = fruit_named, check_pictures: bool = True
+    folder: Path,
+    names: ClassNames = fruit_named,
+    progress: Progress = silent,
+    check_pictures: bool = True,
 ) -> PhotoSet:
     """Read `folder/instances.json` and find its photos in `folder/images` or `folder`.
 
@@ -35,6 +46,7 @@ def read_coco(
     Args:
         folder: holds `instances.json`.
         names: gives the fruit of a class name, or `None`.
+        progress: told in words what is being done.
         check_pictures: open every photo to see that it is whole and has the stated size.
 
     Raises:
@@ -56,7 +68,7 @@ def read_coco(
     for row in annotations:
         rows[_integer(path, row, "image_id")].append(row)
     photos, skipped, paths = [], [], set()
-    for image in images:
+    for image in counted(images, f"reading {folder}", progress):
         number = _integer(path, image, "id")
         try:
             photo = _photo(folder, image, rows.pop(number, []), fruits, listed, licenses)
@@ -195,7 +207,7 @@ def _count_ok(
 def _find(folder: Path, name: str) -> Path:
     for path in (folder / IMAGES / name, folder / name):
         if path.is_file():
-            return path
+            return at_home(path, folder)
     raise Unusable(f"there is no such file in {folder / IMAGES}")
 
 

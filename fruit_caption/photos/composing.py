@@ -9,7 +9,7 @@ on the photos that it may use.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from fruit_caption.files import whole_file
 from fruit_caption.photos.backdrops import draw_backdrop
 from fruit_caption.photos.cutouts import CutOut, cut_outs
 from fruit_caption.photos.drawing import Sprite, View, draw_view
-from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
+from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
 from fruit_caption.photos.scenes import (
     JPEG_QUALITY,
     Layout,
@@ -35,6 +35,7 @@ from fruit_caption.photos.scenes import (
 from fruit_caption.photos.solids import Array
 from fruit_caption.photos.splits import group_of, split_of
 from fruit_caption.pictures import open_picture
+from fruit_caption.progress import Progress, counted, silent
 
 LEAST_CUT_OUTS = 4
 """Fewer would show the same fruit over and over."""
@@ -50,8 +51,6 @@ SMALLEST_SHARE = 0.03
 
 SHADOW_ROOM = 0.7
 """How far a shadow may reach out of the square round a fruit, in multiples of its radius."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def compose(
     seed: int,
     size: int = 320,
     most: int = 12,
-    progress: Progress = lambda doing: None,
+    progress: Progress = silent,
 ) -> PhotoSet:
     """Write `number` JPEG files of 0 to `most` fruits cut out of `photos`, `size` pixels square.
 
@@ -121,9 +120,7 @@ def compose(
     check_split(photos)
     parts = gather(photos, progress)
     made = []
-    for index in range(number):
-        if index % 50 == 0:
-            progress(f"composing photo {index} of {number}")
+    for index in counted(range(number), "composing photos", progress):
         path = folder / f"composed_{seed}_{index:05d}.jpg"
         plan = plan_photo(parts, seed, index, size, most)
         boxes = plan.layout.boxes()
@@ -147,7 +144,7 @@ def check_split(photos: Sequence[Photo]) -> None:
         raise DataError(f"Photos of the splits {', '.join(splits)} can't be put into one photo.")
 
 
-def gather(photos: Sequence[Photo], progress: Progress = lambda doing: None) -> Parts:
+def gather(photos: Sequence[Photo], progress: Progress = silent) -> Parts:
     """Cut out what can be cut out, and find the photos without fruit.
 
     Raises:
@@ -189,7 +186,7 @@ def record(
         boxes=boxes,
         listed=listed,
         group=group,
-        source=f"composed from {', '.join(names)}" if names else "rendered",
+        source=f"composed from {', '.join(names)}" if names else RENDERED,
         license=", ".join(licenses) if names else "CC0-1.0",
     )
 

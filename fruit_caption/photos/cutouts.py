@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from fruit_caption.errors import PictureError
 from fruit_caption.photos.records import FruitBox, Photo
 from fruit_caption.photos.solids import Array
 from fruit_caption.pictures import open_picture
+from fruit_caption.progress import Progress, counted, silent
 
 Mask = npt.NDArray[np.bool_]
 
@@ -83,9 +84,7 @@ class CutOut:
     photo: Photo
 
 
-def cut_outs(
-    photos: Sequence[Photo], progress: Callable[[str], None] = lambda doing: None
-) -> tuple[list[CutOut], int]:
+def cut_outs(photos: Sequence[Photo], progress: Progress = silent) -> tuple[list[CutOut], int]:
     """Cut whole fruits out of the photos, up to `MOST_OF_A_KIND` of each kind.
 
     Returns:
@@ -97,10 +96,8 @@ def cut_outs(
     tried = 0
     # In an order of chance, but always the same, so that no source is first in line.
     digests = [hashlib.sha256(photo.path.name.encode()).digest() for photo in photos]
-    for done, place in enumerate(sorted(range(len(photos)), key=digests.__getitem__)):
-        photo = photos[place]
-        if done % 100 == 0:
-            progress(f"cutting fruits out of photo {done} of {len(photos)}")
+    mixed = [photos[place] for place in sorted(range(len(photos)), key=digests.__getitem__)]
+    for photo in counted(mixed, "cutting fruits out of photos", progress):
         boxes = [box for box in whole_fruits(photo) if number[box.fruit] < MOST_OF_A_KIND]
         try:
             pixels = np.asarray(open_picture(photo.path)) if boxes else np.empty(0, np.uint8)

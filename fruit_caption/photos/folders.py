@@ -14,11 +14,12 @@ from fruit_caption.domain import FRUITS, fruit_named
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import read_json
 from fruit_caption.photos.coco import INSTANCES, read_coco
-from fruit_caption.photos.reading import ClassNames, pictures_in
+from fruit_caption.photos.reading import ClassNames, Unusable, at_home, pictures_in
 from fruit_caption.photos.records import Photo, PhotoSet
 from fruit_caption.photos.voc import read_voc
 from fruit_caption.photos.yolo import CLASSES_TXT, DATA_YAML, read_yolo
 from fruit_caption.pictures import upright_size
+from fruit_caption.progress import Progress, counted, silent
 
 PHOTOS_CSV = "photos.csv"
 """In a folder of class folders: the columns file, source and license, for those who know them."""
@@ -29,26 +30,34 @@ FORMS = (
 )
 
 
-def read_photos(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
+def read_photos(
+    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+) -> PhotoSet:
     """Read a folder in whichever of the four forms it has.
 
     Args:
         folder: to read.
         names: gives the fruit of a class name, or `None`.
+        progress: told in words what is being done.
 
     Raises:
         DataError: it has none of the forms, or no photo that can be used.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder.")
-    found = _reader(folder, names)(folder, names)
+    try:
+        found = _reader(folder, names)(folder, names, progress)
+    except OSError as error:
+        raise DataError(f"{error.filename or folder} can't be read: {error.strerror}.") from None
     if not found.photos:
         reason = found.skipped[0] if found.skipped else "it has no pictures"
         raise DataError(f"{folder} ({found.form}) has no photo that can be used: {reason}.")
     return found
 
 
-def read_class_folders(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
+def read_class_folders(
+    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+) -> PhotoSet:
     """Read photos from subfolders that are called after the fruit they show.
 
     How many there are stays unknown, so that no count is ever asked of them.
@@ -63,12 +72,12 @@ def read_class_folders(folder: Path, names: ClassNames = fruit_named) -> PhotoSe
         pictures = list(pictures_in(home)) if fruit else []
         if fruit and not pictures:
             skipped.append(f"{home.name}: the folder holds no pictures")
-        for picture in pictures:
+        for picture in counted(pictures, f"reading {home}", progress):
             name = picture.relative_to(folder).as_posix()
             source, license_name = origins.get(name, (folder.name, ""))
             try:
-                width, height = upright_size(picture)
-            except PictureError as reason:
+                width, height = upright_size(at_home(picture, folder))
+            except (Unusable, PictureError) as reason:
                 skipped.append(f"{name}: {reason}")
                 continue
             photos.append(
@@ -107,7 +116,7 @@ def class_names(table: Path | None) -> ClassNames:
     return lambda name: own.get(name.strip().lower()) or fruit_named(name)
 
 
-def _reader(folder: Path, names: ClassNames) -> Callable[[Path, ClassNames], PhotoSet]:
+def _reader(folder: Path, names: ClassNames) -> Callable[[Path, ClassNames, Progress], PhotoSet]:
     if (folder / INSTANCES).is_file():
         return read_coco
     if (folder / DATA_YAML).is_file() or (folder / CLASSES_TXT).is_file():

@@ -13,17 +13,12 @@ from PIL import Image
 
 from fruit_caption.errors import DataError
 from fruit_caption.files import whole_file
-from fruit_caption.photos.composing import (
-    Progress,
-    check_split,
-    is_written,
-    note_of,
-    record,
-)
+from fruit_caption.photos.composing import check_split, is_written, note_of, record
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 from fruit_caption.photos.scenes import JPEG_QUALITY
 from fruit_caption.photos.splits import group_of
 from fruit_caption.pictures import PADDING, open_picture
+from fruit_caption.progress import Progress, counted, silent
 
 GRIDS = {2: ((2, 1), (1, 2)), 3: ((2, 2),), 4: ((2, 2),)}
 """For so many photos, the grids (columns, rows) they may be put into. Three leave a cell empty."""
@@ -38,7 +33,7 @@ def mosaic(
     number: int,
     seed: int,
     size: int = 448,
-    progress: Progress = lambda doing: None,
+    progress: Progress = silent,
 ) -> PhotoSet:
     """Write `number` JPEG files, each of two to four of `photos`, the longer side `size` pixels.
 
@@ -62,9 +57,7 @@ def mosaic(
     check_split(photos)
     alike = _alike(photos)
     made = []
-    for index in range(number):
-        if index % 50 == 0:
-            progress(f"putting together mosaic {index} of {number}")
+    for index in counted(range(number), "putting together mosaics", progress):
         path = folder / f"mosaic_{seed}_{index:05d}.jpg"
         chosen, cells = _plan(alike, seed, index, size)
         pairs = list(zip(chosen, cells, strict=True))

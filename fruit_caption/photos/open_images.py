@@ -21,6 +21,7 @@ from fruit_caption.errors import DataError, PictureError
 from fruit_caption.photos.downloading import AGAIN, Web, no_table, picture_size
 from fruit_caption.photos.reading import Unusable, clipped_box
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
+from fruit_caption.progress import Progress, silent
 
 SOURCE = "Open Images V7"
 
@@ -128,7 +129,7 @@ def fetch_open_images(
     folder: Path,
     number: int,
     addresses: Addresses = OPEN_IMAGES,
-    progress: Callable[[int, int], None] = lambda done, wanted: None,
+    progress: Progress = silent,
 ) -> PhotoSet:
     """Download photos of fruit to `folder/openimages_{image_id}.jpg`.
 
@@ -141,7 +142,7 @@ def fetch_open_images(
         folder: where the photos go.
         number: how many photos.
         addresses: where Open Images is.
-        progress: told how many photos are there, and how many are wanted.
+        progress: told in words what is being done.
 
     Raises:
         DataError: Open Images can't be reached, is not what it should be, or has no such photo.
@@ -149,7 +150,7 @@ def fetch_open_images(
     """
     if number < 1:
         raise DataError(f"{number} photos of Open Images can't be fetched; ask for at least one.")
-    progress(0, number)
+    progress(f"searching {SOURCE}")
     web = Web(addresses.timeout, addresses.pause)
     search = _Search(web, addresses)
     listed = frozenset(search.fruits.values())
@@ -164,7 +165,7 @@ def fetch_open_images(
     with closing(_collect(web, search, fetch, number)) as collected:
         for photo in collected:
             photos.append(photo)
-            progress(len(photos), number)
+            progress(f"fetching from {SOURCE}: {len(photos)} of {number}")
     if not photos:
         reason = search.skipped[-1] if search.skipped else "no box is of a fruit"
         raise DataError(f"{SOURCE} has no photo that can be used ({reason}). {AGAIN}")

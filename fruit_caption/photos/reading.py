@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fruit_caption.errors import DataError
 from fruit_caption.photos.records import FruitBox
 from fruit_caption.pictures import upright_size
 
@@ -55,6 +56,17 @@ def inside(name: Any) -> str:
     return str(path)
 
 
+def at_home(path: Path, folder: Path) -> Path:
+    """The path of a file in a folder, if no link leads out of that folder.
+
+    Raises:
+        Unusable: one does.
+    """
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise Unusable("a link leads out of the folder")
+    return path
+
+
 def check_size(path: Path, stated: tuple[int, int]) -> None:
     """Open a picture to see that it is whole and as large, upright, as its annotation says.
 
@@ -70,8 +82,16 @@ def check_size(path: Path, stated: tuple[int, int]) -> None:
 
 
 def pictures_in(folder: Path) -> Iterator[Path]:
-    """The pictures in a folder and its subfolders, by name; links to folders are not followed."""
-    for place, folders, names in os.walk(folder, followlinks=False):
+    """The pictures in a folder and its subfolders, by name; links to folders are not followed.
+
+    Raises:
+        DataError: a folder can't be looked into.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename} can't be read: {error.strerror}.")
+
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
         folders.sort()
         for name in sorted(names):
             if Path(name).suffix.lower() in ENDINGS and not name.startswith("."):

@@ -12,15 +12,19 @@ from fruit_caption.errors import PictureError
 from fruit_caption.photos.reading import (
     ClassNames,
     Unusable,
+    at_home,
     check_size,
     clipped_box,
     inside,
     pictures_in,
 )
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
+from fruit_caption.progress import Progress, counted, silent
 
 
-def read_voc(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
+def read_voc(
+    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+) -> PhotoSet:
     """Read every XML file in a folder and its subfolders, and find the photo it is about.
 
     The photo is sought by the file name in the XML, then by the XML's own name, anywhere in the
@@ -30,6 +34,7 @@ def read_voc(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
     Args:
         folder: to search.
         names: gives the fruit of a class name, or `None`.
+        progress: told in words what is being done.
     """
     pictures = {path.name: path for path in pictures_in(folder)}
     by_stem = {path.stem: path for path in pictures.values()}
@@ -37,7 +42,7 @@ def read_voc(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
     skipped: list[str] = []
     for path in sorted(folder.rglob("*.xml")):
         try:
-            root = _parse(path)
+            root = _parse(at_home(path, folder))
             name = inside(root.findtext("filename") or path.stem)
             picture = pictures.get(Path(name).name) or by_stem.get(path.stem)
             if picture is None:
@@ -50,7 +55,7 @@ def read_voc(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
     classes = {name for root in found.values() for name in _classes(root)}
     listed = frozenset(fruit for name in classes if (fruit := names(name)))
     photos = []
-    for picture, root in found.items():
+    for picture, root in counted(list(found.items()), f"reading {folder}", progress):
         try:
             photos.append(_photo(folder, picture, root, names, listed))
         except (Unusable, PictureError) as reason:
@@ -68,7 +73,10 @@ def _parse(path: Path) -> ElementTree.Element:
     def refuse(*_: object) -> None:
         raise Unusable("it declares a document type, which annotations have no use for")
 
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unusable(f"it can't be read ({error.strerror})") from None
     scanner = expat.ParserCreate()
     scanner.StartDoctypeDeclHandler = refuse
     try:
@@ -93,7 +101,7 @@ def _photo(
     listed: frozenset[str],
 ) -> Photo:
     width, height = (int(_number(root, f"size/{side}")) for side in ("width", "height"))
-    check_size(picture, (width, height))
+    check_size(at_home(picture, folder), (width, height))
     boxes: list[FruitBox] = []
     for thing in root.iter("object"):
         edges = [_number(thing, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]

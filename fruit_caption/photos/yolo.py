@@ -10,14 +10,17 @@ import yaml
 
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
-from fruit_caption.photos.reading import ClassNames, Unusable, clipped_box, pictures_in
+from fruit_caption.photos.reading import ClassNames, Unusable, at_home, clipped_box, pictures_in
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 from fruit_caption.pictures import upright_size
+from fruit_caption.progress import Progress, counted, silent
 
 DATA_YAML, CLASSES_TXT = "data.yaml", "classes.txt"
 
 
-def read_yolo(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
+def read_yolo(
+    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+) -> PhotoSet:
     """Read the photos of a folder and its subfolders with their label files.
 
     A photo's labels lie beside it or in a folder `labels` where its own is called `images`. An
@@ -27,6 +30,7 @@ def read_yolo(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
     Args:
         folder: holds `data.yaml` or `classes.txt`.
         names: gives the fruit of a class name, or `None`.
+        progress: told in words what is being done.
 
     Raises:
         DataError: the classes can't be read.
@@ -36,11 +40,11 @@ def read_yolo(folder: Path, names: ClassNames = fruit_named) -> PhotoSet:
     listed = frozenset(fruit for fruit in fruits.values() if fruit)
     photos: list[Photo] = []
     skipped: list[str] = []
-    for picture in pictures_in(folder):
+    for picture in counted(list(pictures_in(folder)), f"reading {folder}", progress):
         name = picture.relative_to(folder).as_posix()
         try:
-            labels = _labels_of(folder, picture)
-            size = upright_size(picture)
+            labels = at_home(_labels_of(folder, picture), folder)
+            size = upright_size(at_home(picture, folder))
             boxes = tuple(_boxes(labels, fruits, size))
             photos.append(Photo(picture, *size, boxes, listed, group=name, source=folder.name))
         except (Unusable, PictureError) as reason:

@@ -1,0 +1,26 @@
+"""Tells how far a long job has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+Progress = Callable[[str], None]
+"""Is told in words what is being done."""
+
+EVERY = 50
+"""So many items are done between one word and the next."""
+
+Item = TypeVar("Item")
+
+
+def silent(doing: str) -> None:
+    """The progress that nobody asked for."""
+
+
+def counted(items: Sequence[Item], doing: str, progress: Progress) -> Iterator[Item]:
+    """The items one by one; now and then tells `doing` with how many of them are done."""
+    for done, item in enumerate(items):
+        if done % EVERY == 0:
+            progress(f"{doing}: {done} of {len(items)}")
+        yield item
