@@ -6,28 +6,35 @@ The folder it makes holds `instances.json` (boxes), `images/` and `qa.json` (tex
 from __future__ import annotations
 
 import filecmp
+import hashlib
 import random
+import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fruit_caption.config import DataConfig
 from fruit_caption.errors import DataError
-from fruit_caption.files import whole_file
-from fruit_caption.photos import Photo, PhotoSet, split_of, write_coco
+from fruit_caption.files import remove_drafts, whole_file
+from fruit_caption.photos import Photo, PhotoSet, Split, split_of, write_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.photos.composing import compose
 from fruit_caption.photos.folders import class_names, read_photos
 from fruit_caption.photos.mosaics import mosaic
 from fruit_caption.photos.open_images import fetch_open_images
+from fruit_caption.photos.records import RENDERED
 from fruit_caption.photos.scenes import write_scenes
+from fruit_caption.progress import Progress, counted, silent
 from fruit_caption.writer import grammar
 from fruit_caption.writer.checker import is_true, is_true_caption
 from fruit_caption.writer.qa import CAPTION, PhotoText, write_qa
 
 PROMPT_VERSION = 1
+
+MADE = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
+"""Names of photos that are made or fetched: one's own photo of such a name gets another."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +53,10 @@ class Summary:
     unknown_classes: tuple[str, ...]
 
 
-def generate_data(
-    config: DataConfig, out: Path, progress: Callable[[str], None] = lambda doing: None
-) -> Summary:
+def generate_data(config: DataConfig, out: Path, progress: Progress = silent) -> Summary:
     """Make a data set in the folder `out`.
+
+    A run that was stopped, however hard, can be made again: it ends with the same files.
 
     Args:
         config: where the photos come from, and the seed.
@@ -59,12 +66,16 @@ def generate_data(
     Raises:
         DataError: the photos can't be read or written, or there are none.
     """
+    remove_drafts([*out.glob(".*"), *(out / IMAGES).rglob(".*")])
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
     if not photos:
         raise DataError("There are no photos: pass --photos DIR, --scenes N or --open-images N.")
     progress(f"writing about {len(photos)} photos")
-    texts, rejected = write_texts(photos, out / IMAGES, config.seed, config.unseen)
+    # Beside real photos, scenes are there to learn from: what counts is what real photos show.
+    train = (RENDERED,) if config.photos or config.open_images else ()
+    splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
+    texts, rejected = write_texts(photos, out / IMAGES, config.seed, splits)
     write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
     info = {"writer": grammar.BY, "prompt_version": PROMPT_VERSION, "seed": config.seed}
     write_qa(out, texts, info | {"photos": INSTANCES})
@@ -79,17 +90,16 @@ def generate_data(
     )
 
 
-def _own_photos(config: DataConfig, out: Path, progress: Callable[[str], None]) -> list[PhotoSet]:
+def _own_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
     """The photos of `config.photos`, copied, and what is composed from those of their training
     split. All are read before the first is copied."""
     names = class_names(Path(config.names) if config.names else None)
     found: list[PhotoSet] = []
     for folder in map(Path, config.photos):
-        if folder.resolve() == out.resolve():
-            raise DataError(f"{out} holds the photos themselves; make the data set elsewhere.")
-        progress(f"reading {folder}")
-        found.append(read_photos(folder, names))
-    copier = _Copier(out / IMAGES)
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{out} lies with the photos of {folder}; make the data set elsewhere.")
+        found.append(read_photos(folder, names, progress))
+    copier = _Copier(out / IMAGES, progress)
     sets = [
         copier.copied(each, Path(folder)) for each, folder in zip(found, config.photos, strict=True)
     ]
@@ -101,23 +111,19 @@ def _own_photos(config: DataConfig, out: Path, progress: Callable[[str], None]) 
     return sets
 
 
-def _made_photos(config: DataConfig, out: Path, progress: Callable[[str], None]) -> list[PhotoSet]:
+def _made_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
     """Photos that need none of one's own: rendered, and from Open Images."""
     sets = []
     if config.scenes:
         progress(f"rendering {config.scenes} scenes")
         sets.append(write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size))
     if config.open_images:
-
-        def told(done: int, wanted: int) -> None:
-            progress(f"fetching photo {done} of {wanted} from Open Images")
-
-        sets.append(fetch_open_images(out / IMAGES, config.open_images, progress=told))
+        sets.append(fetch_open_images(out / IMAGES, config.open_images, progress=progress))
     return sets
 
 
 def write_texts(
-    photos: Sequence[Photo], images: Path, seed: int, unseen: tuple[str, ...] = ()
+    photos: Sequence[Photo], images: Path, seed: int, splits: Mapping[Path, Split]
 ) -> tuple[list[PhotoText], int]:
     """Write about every photo; keep what the checker proves.
 
@@ -136,7 +142,7 @@ def write_texts(
         if not is_true_caption(caption.text, photo):
             raise DataError(f"{CAPTION} {caption.text!r} of {name} is not what its boxes show.")
         rejected += len(written) - len(kept)
-        texts.append(PhotoText(name, split_of(photo, unseen), caption, kept))
+        texts.append(PhotoText(name, splits[photo.path], caption, kept))
     return texts, rejected
 
 
@@ -149,21 +155,33 @@ def _found(photo_set: PhotoSet) -> str:
 
 
 class _Copier:
-    """Copies photos into a folder, one source after the other."""
+    """Copies photos into a folder, one source after the other.
 
-    def __init__(self, images: Path) -> None:
-        self.images = images
-        self.origins: dict[Path, Path] = {}
+    Attributes:
+        images: the folder.
+        first: of each photo, by its digest, the file in which it came first.
+        taken: the places that have a photo.
+    """
+
+    def __init__(self, images: Path, progress: Progress) -> None:
+        self.images, self.progress = images, progress
+        self.first: dict[str, Path] = {}
+        self.taken: set[Path] = set()
 
     def copied(self, found: PhotoSet, folder: Path) -> PhotoSet:
-        """The photos of a source as they stand in the folder; those it holds already are listed."""
+        """The photos of a source as they stand in the folder; those it holds already are listed.
+
+        Two files with the same bytes are one photo, whatever their names: it may not be in two
+        splits.
+        """
         photos, skipped = [], []
-        for photo in found.photos:
-            copy = self._place(photo.path, folder)
-            if copy in self.origins:
-                skipped.append(f"{photo.path}: the same photo as {self.origins[copy]}")
+        for photo in counted(found.photos, f"copying {folder}", self.progress):
+            digest = hashlib.sha256(photo.path.read_bytes()).hexdigest()
+            if digest in self.first:
+                skipped.append(f"{photo.path}: the same photo as {self.first[digest]}")
                 continue
-            self.origins[copy] = photo.path
+            self.first[digest] = photo.path
+            copy = self._place(photo.path, folder)
             if not (copy.exists() and filecmp.cmp(photo.path, copy)):
                 with whole_file(copy) as draft:
                     shutil.copy2(photo.path, draft)
@@ -175,7 +193,8 @@ class _Copier:
         home = folder / IMAGES if path.is_relative_to(folder / IMAGES) else folder
         first = place = self.images / path.relative_to(home)
         number = 1
-        while place in self.origins and not filecmp.cmp(path, self.origins[place], shallow=False):
+        while place in self.taken or MADE.fullmatch(place.stem):
             number += 1
             place = first.with_stem(f"{first.stem}-{number}")
+        self.taken.add(place)
         return place

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fruit_caption.errors import DataError, FruitError
+
+DRAFT = re.compile(r"\.\d+\..+")
+"""The name of a file that is being written: the process and the final name."""
 
 
 @contextmanager
@@ -32,6 +36,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             draft.unlink()
+
+
+def remove_drafts(paths: Iterable[Path]) -> None:
+    """Remove those of the paths that a killed process left where it was writing a file."""
+    for path in paths:
+        if DRAFT.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

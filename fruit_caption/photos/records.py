@@ -8,6 +8,9 @@ from typing import Literal
 
 Split = Literal["train", "validation", "test", "unseen"]
 
+RENDERED = "rendered"
+"""The source of a photo that shows nothing of any real one."""
+
 
 @dataclass(frozen=True)
 class FruitBox:
