@@ -224,15 +224,31 @@ def test_fruit_is_painted_where_it_is_said_to_be(parts: Parts) -> None:
         assert (full - empty)[~seen].max(initial=0) <= 5, "fruit outside the masks"
 
 
+def test_half_of_the_small_counts_are_set_up_on_a_plain_ground(parts: Parts) -> None:
+    plans = [plan_photo(parts, 6, index, SIZE, 12) for index in range(60)]
+    set_up = [plan for plan in plans if plan.studio]
+    assert 10 < len(set_up) < 24
+    for plan in set_up:
+        placed = plan.layout.placed
+        assert plan.ground is None
+        assert len(placed) <= 6
+        empty = develop(replace(plan, layout=replace(plan.layout, placed=()))).astype(float)
+        assert np.abs(np.diff(empty.mean(2), axis=1)).mean() < 6, "the ground is not plain"
+    # In one row or two, the farther first, and in each row from the left to the right.
+    rows = [np.diff([item.x for item in plan.layout.placed]) for plan in set_up]
+    in_rows = [(steps < 0).sum() <= 1 for steps in rows]
+    assert np.mean(in_rows) > 0.8
+
+
 def test_a_background_says_only_what_it_was_searched_for(photos: list[Photo]) -> None:
     narrow = replace(photos[-1], listed=frozenset(["plum", "pear"]))
     unsure = replace(photos[-1], exhaustive=False)
     elsewhere = replace(photos[-1], listed=frozenset(["pear"]))
     parts = gather([*photos[:-1], narrow, unsure, elsewhere])
     assert parts.grounds == [narrow]
-    plans = [plan_photo(parts, 0, index, SIZE, 2) for index in range(12)]
+    plans = [plan_photo(parts, 0, index, SIZE, 2) for index in range(36)]
     grounded = [plan for plan in plans if plan.ground]
-    assert 2 < len(grounded) < 10
+    assert 3 < len(grounded) < 15
     for plan in grounded:
         assert plan.listed == narrow.listed
         assert {item.fruit for item in plan.layout.placed} <= {"plum"}
@@ -282,10 +298,10 @@ def test_splits_are_not_mixed(photos: list[Photo], tmp_path: Path, make) -> None
 
 
 def test_mosaics_show_their_photos_whole(photos: list[Photo], tmp_path: Path) -> None:
-    made = mosaic(photos, tmp_path, 12, seed=5, size=200)
+    made = mosaic(photos, tmp_path, 20, seed=6, size=200)
     sizes = set()
     for number, each in enumerate(made.photos):
-        assert each.path == tmp_path / f"mosaic_5_{number:05d}.jpg"
+        assert each.path == tmp_path / f"mosaic_6_{number:05d}.jpg"
         names = each.source.removeprefix("composed from ").split(", ")
         sources = [photo for photo in photos if photo.path.name in names]
         assert 2 <= len(sources) == len(names) <= 4
@@ -306,6 +322,17 @@ def test_mosaics_show_their_photos_whole(photos: list[Photo], tmp_path: Path) ->
                 beside = pixels[int(y + dy * box.height), int(x + dx * box.width)]
                 assert np.abs(beside - COLOURS[box.fruit]).max() > 40
     assert sizes == {(200, 100), (100, 200), (200, 200)}
+
+
+def test_half_of_the_mosaics_show_one_kind_in_every_photo(
+    photos: list[Photo], tmp_path: Path
+) -> None:
+    apart = [
+        replace(photo, boxes=photo.boxes[place % 2 : place % 2 + 1])
+        for place, photo in enumerate(photos[:6])
+    ]
+    made = mosaic(apart, tmp_path, 30, seed=3, size=64)
+    assert 0.5 < np.mean([len(photo.fruits) == 1 for photo in made.photos]) < 1
 
 
 def test_mosaics_are_made_of_photos_of_which_all_is_known(

@@ -25,12 +25,16 @@ from fruit_caption.photos.drawing import Sprite, View, draw_view
 from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
 from fruit_caption.photos.scenes import (
     JPEG_QUALITY,
+    MOST_HIDDEN,
     Layout,
     Placed,
     illuminate,
     paint,
     photograph,
     place,
+)
+from fruit_caption.photos.scenes import (
+    _hidden_shares as hidden_shares,
 )
 from fruit_caption.photos.solids import Array
 from fruit_caption.photos.splits import group_of, split_of
@@ -40,14 +44,20 @@ from fruit_caption.progress import Progress, counted, silent
 LEAST_CUT_OUTS = 4
 """Fewer would show the same fruit over and over."""
 
+STUDIO_SHARE, STUDIO_MOST = 0.5, 6
+"""How many of the photos show fruit as it is set up for a photo, and the most that is set up."""
+
 OWN_SHARE = 0.5
-"""How many of the photos have one of the user's own fruitless photos behind them, if there are."""
+"""How many of the others have one of the user's own fruitless photos behind them, if there are."""
 
 LARGEST = 1.6
 """How many times its size a cut-out is shown at most, so that it doesn't look blurred."""
 
 SMALLEST_SHARE = 0.03
 """Radius of a fruit, in shares of the side of the picture, below which it is a speck."""
+
+UPRIGHT = 12
+"""Degrees by which a fruit that stands upright may lean."""
 
 SHADOW_ROOM = 0.7
 """How far a shadow may reach out of the square round a fruit, in multiples of its radius."""
@@ -76,13 +86,15 @@ class Composition:
 
     Attributes:
         layout: the fruits in their places.
-        ground: the photo they lie on, or `None` for a rendered one.
+        studio: whether they are set up on the plain ground of a studio.
+        ground: else, the photo they lie on, or `None` for a rendered ground.
         listed: the kinds of which it is known how many there are.
         sources: the photos that something was taken from.
         group: the group of one of them; of an empty rendered background, that of any photo.
     """
 
     layout: Layout
+    studio: bool
     ground: Photo | None
     listed: frozenset[str]
     sources: tuple[Photo, ...]
@@ -214,19 +226,22 @@ def plan_photo(parts: Parts, seed: int, index: int, size: int, most: int) -> Com
     rng = np.random.default_rng([seed, index])
     view = draw_view(rng, rng.uniform(50, 90))
     number = _number(seed, index, most)
+    studio = number <= STUDIO_MOST and rng.random() < STUDIO_SHARE
     ground = None
-    if parts.grounds and rng.random() < OWN_SHARE:
+    if parts.grounds and not studio and rng.random() < OWN_SHARE:
         ground = parts.grounds[rng.integers(len(parts.grounds))]
     # Where a background was searched for some kinds only, others may lie there unseen.
     listed = ground.listed if ground else parts.listed
     known = {kind: cuts for kind, cuts in parts.fruits.items() if kind in listed}
     cuts = _choose(rng, known, number)
-    placed = _arrange(rng, cuts, size, view)
+    placed = _set_up(rng, cuts, size, view) if studio else None
+    if placed is None:
+        placed = _scatter(rng, cuts, size, view)
     layout = Layout(seed, index, size, view, 0.0, tuple(placed))
     shown = tuple(cut.photo for cut in cuts)
     sources = (*shown, ground) if ground else shown
     group = group_of(sources[0]) if sources else parts.groups[rng.integers(len(parts.groups))]
-    return Composition(layout, ground, listed, sources, group)
+    return Composition(layout, studio, ground, listed, sources, group)
 
 
 def _number(seed: int, index: int, most: int) -> int:
@@ -244,15 +259,68 @@ def _choose(rng: np.random.Generator, fruits: dict[str, list[CutOut]], number: i
     return [fruits[name][rng.integers(len(fruits[name]))] for name in rng.permutation(names)]
 
 
-def _arrange(
+def _set_up(
+    rng: np.random.Generator, cuts: Sequence[CutOut], size: int, view: View
+) -> list[Placed] | None:
+    """The cut-outs upright, large and side by side, in one row or two, the farther row first.
+
+    `None` if one would be hidden too much.
+    """
+    rows = [cuts] if len(cuts) < 4 or rng.random() < 0.3 else [cuts[::2], cuts[1::2]]
+    gap, depth = rng.uniform(0.88, 1.2), rng.uniform(0.75, 1)
+    shapes = [
+        np.array([cut.cover.shape / np.sqrt(cut.cover.sum() / np.pi) for cut in row])
+        for row in rows
+        if row
+    ]
+    height = max((shape[:, 0].max() for shape in shapes), default=1.0)
+    width = max((gap * shape[:, 1].sum() for shape in shapes), default=1.0)
+    stack = height * (1 + depth * (len(rows) - 1))
+    radius = rng.uniform(0.6, 1) * size / max(width, stack)
+    placed: list[Placed] = []
+    for number, row in enumerate(rows):
+        floor = size / 2 + radius * (height - stack / 2 + depth * height * number)
+        placed += _row(rng, row, radius, gap, floor, size, view)
+    fine = not placed or hidden_shares(placed, size).max() <= MOST_HIDDEN
+    return placed if fine else None
+
+
+def _row(
+    rng: np.random.Generator,
+    cuts: Sequence[CutOut],
+    radius: float,
+    gap: float,
+    floor: float,
+    size: int,
+    view: View,
+) -> list[Placed]:
+    """Cut-outs that stand side by side on the height `floor`, in the middle of the picture.
+
+    From one to the next it is `gap` times their mean width.
+    """
+    placed, reach = [], 0.0
+    for cut in cuts:
+        sprite = _sprite(rng, cut, radius * rng.uniform(0.88, 1.05), UPRIGHT, view)
+        mask = sprite.cover > 0.5
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        half = gap * len(columns) / 2
+        x = reach + half - (columns.mean() - len(mask) // 2)
+        y = floor - (rows[-1] - len(mask) // 2) + 0.04 * radius * rng.normal()
+        placed.append(Placed(cut.fruit, sprite, mask, round(x), round(y)))
+        reach += 2 * half
+    aside = round((size - reach) / 2)
+    return [replace(item, x=item.x + aside) for item in placed]
+
+
+def _scatter(
     rng: np.random.Generator, cuts: Sequence[CutOut], size: int, view: View
 ) -> list[Placed]:
-    """The cut-outs in their places, the farthest first; smaller until there is room for all.
+    """The cut-outs anywhere, the farthest first; smaller until there is room for all.
 
     Where they would have to be specks, some are left out.
     """
     closeness = 1.0 if rng.random() < 0.4 else 0.15
-    spin = 180 if rng.random() < 0.5 else 25
+    spin = 180 if rng.random() < 0.5 else 2 * UPRIGHT
     kinds = {cut.fruit: rng.uniform(0.8, 1.25) for cut in cuts}
     sizes = [kinds[cut.fruit] * rng.uniform(0.88, 1.12) for cut in cuts]
     radius = np.sqrt(rng.uniform(0.08, 0.5) * size * size / (np.pi * sum(np.square(sizes)) + 1))
@@ -316,7 +384,10 @@ def develop(plan: Composition) -> npt.NDArray[np.uint8]:
     layout = plan.layout
     # A stream of its own: the plan is the same whether or not a picture is made of it.
     (rng,) = np.random.default_rng([layout.seed, layout.index]).spawn(1)
-    if plan.ground:
+    if plan.studio:
+        picture = _studio_ground(rng, layout.size)
+        light = np.full(3, rng.uniform(0.95, 1.25), np.float32)
+    elif plan.ground:
         picture = _own_ground(rng, plan.ground, layout.size)
         light = _light_level(picture.mean((0, 1)))
     else:
@@ -330,6 +401,20 @@ def develop(plan: Composition) -> npt.NDArray[np.uint8]:
     ]
     paint(picture, lit)
     return photograph(rng, picture)
+
+
+def _studio_ground(rng: np.random.Generator, size: int) -> Array:
+    """Linear light (size, size, 3) of a plain ground: mostly white, else black or any colour."""
+    chance = rng.random()
+    if chance < 0.65:
+        level = rng.uniform(1.2, 3, 1)
+    elif chance < 0.8:
+        level = rng.uniform(0, 0.02, 1)
+    else:
+        level = (rng.uniform(0.1, 0.8) + rng.uniform(-0.2, 0.2, 3)).clip(0) ** 2
+    top, bottom = rng.uniform(0.8, 1.2, 2)
+    slope = np.linspace(top, bottom, size)[:, None, None]
+    return (np.ones((size, size, 3)) * level * slope).astype(np.float32)
 
 
 def _own_ground(rng: np.random.Generator, photo: Photo, size: int) -> Array:

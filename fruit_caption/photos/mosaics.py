@@ -23,6 +23,9 @@ from fruit_caption.progress import Progress, counted, silent
 GRIDS = {2: ((2, 1), (1, 2)), 3: ((2, 2),), 4: ((2, 2),)}
 """For so many photos, the grids (columns, rows) they may be put into. Three leave a cell empty."""
 
+SAME_KIND_SHARE = 0.5
+"""How many of the mosaics are of photos that share a kind: else few would show two of one."""
+
 Cell = tuple[int, int, int, int]
 """Left, top, width and height in pixels."""
 
@@ -56,10 +59,11 @@ def mosaic(
     """
     check_split(photos)
     alike = _alike(photos)
+    kinds = [_by_kind(group) for group in alike]
     made = []
     for index in counted(range(number), "putting together mosaics", progress):
         path = folder / f"mosaic_{seed}_{index:05d}.jpg"
-        chosen, cells = _plan(alike, seed, index, size)
+        chosen, cells = _plan(alike, kinds, seed, index, size)
         pairs = list(zip(chosen, cells, strict=True))
         boxes = tuple(box for photo, cell in pairs for box in _moved(photo, cell))
         extent = (max(x + w for x, _, w, _ in cells), max(y + h for _, y, _, h in cells))
@@ -93,13 +97,25 @@ def _alike(photos: Sequence[Photo]) -> list[list[Photo]]:
     return groups
 
 
+def _by_kind(photos: Sequence[Photo]) -> list[list[Photo]]:
+    """For each kind that at least two of the photos show, those that do."""
+    shown: dict[str, list[Photo]] = {}
+    for photo in photos:
+        for fruit in photo.fruits:
+            shown.setdefault(fruit, []).append(photo)
+    return [shown[fruit] for fruit in sorted(shown) if len(shown[fruit]) > 1]
+
+
 def _plan(
-    alike: list[list[Photo]], seed: int, index: int, size: int
+    alike: list[list[Photo]], kinds: list[list[list[Photo]]], seed: int, index: int, size: int
 ) -> tuple[tuple[Photo, ...], list[Cell]]:
     """The photos of mosaic number `index` of the series `seed`, and the cell of each."""
     rng = np.random.default_rng([seed, index])
     sizes = np.array([len(group) for group in alike])
-    group = alike[rng.choice(len(alike), p=sizes / sizes.sum())]
+    pick = rng.choice(len(alike), p=sizes / sizes.sum())
+    group = alike[pick]
+    if kinds[pick] and rng.random() < SAME_KIND_SHARE:
+        group = kinds[pick][rng.integers(len(kinds[pick]))]
     number = min(int(rng.integers(2, 5)), len(group))
     chosen = tuple(group[pick] for pick in rng.choice(len(group), number, replace=False))
     grids = GRIDS[number]
