@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from fruit_caption.errors import DataError
+from fruit_caption.photos.arranging import MOST_HIDDEN
 from fruit_caption.photos.composing import Parts, compose, develop, gather, plan_photo
 from fruit_caption.photos.cutouts import cut_out, cut_outs, whole_fruits
 from fruit_caption.photos.folders import read_photos
 from fruit_caption.photos.mosaics import mosaic
 from fruit_caption.photos.records import FruitBox, Photo
-from fruit_caption.photos.scenes import MOST_HIDDEN
 from fruit_caption.photos.splits import split_of
 from fruit_caption.pictures import open_picture, upright_size
 

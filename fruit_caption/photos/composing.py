@@ -19,23 +19,19 @@ from PIL import Image, ImageFilter
 
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import whole_file
-from fruit_caption.photos.backdrops import draw_backdrop
-from fruit_caption.photos.cutouts import CutOut, cut_outs
-from fruit_caption.photos.drawing import Sprite, View, draw_view
-from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
-from fruit_caption.photos.scenes import (
-    JPEG_QUALITY,
+from fruit_caption.photos.arranging import (
     MOST_HIDDEN,
     Layout,
     Placed,
-    illuminate,
-    paint,
-    photograph,
+    hidden_shares,
     place,
 )
-from fruit_caption.photos.scenes import (
-    _hidden_shares as hidden_shares,
-)
+from fruit_caption.photos.backdrops import draw_backdrop
+from fruit_caption.photos.camera import illuminate, paint, photograph
+from fruit_caption.photos.cutouts import CutOut, cut_outs
+from fruit_caption.photos.drawing import Sprite, View, draw_view
+from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
+from fruit_caption.photos.scenes import JPEG_QUALITY
 from fruit_caption.photos.solids import Array
 from fruit_caption.photos.splits import group_of, split_of
 from fruit_caption.pictures import open_picture

@@ -1,4 +1,4 @@
-"""Draws one fruit: traces its solid from where the camera is, lights it, and casts its shadow.
+"""Draws one thing: traces its solid from where the camera is, lights it, and casts its shadow.
 
 Camera coordinates are (x right, y up, z towards the camera), in units of the fruit; the projection
 is orthographic, so that a drawing can be put down anywhere in the picture.
@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fruit_caption.photos.shapes import KINDS
-from fruit_caption.photos.solids import Array, Part
+from fruit_caption.photos.solids import Array, Kind, Part
 
-TRACE_STEPS = 24
+TRACE_STEPS = 14
 """Steps along each ray. Only rays that graze the skin need as many."""
 
-SHADOW_CELLS = 40
+SHADOW_CELLS = 30
 """Points along each side of a shadow, at most. It is soft, so few are enough."""
+
+_AXIS = np.linspace(-1, 1, 13, dtype=np.float32)
+HEIGHT_GRID: Array = np.stack([grid.ravel() for grid in np.meshgrid(_AXIS, _AXIS, _AXIS)])
+"""Points (3, points) of a cube, from which the lowest spot of a body is looked for."""
 
 SHADOW_STEPS = np.array([0.08, 0.25, 0.5, 0.8, 1.15, 1.55, 2.0], np.float32)
 """Where the way to the light is looked at, in units of the fruit."""
@@ -56,11 +59,11 @@ class View:
 
 @dataclass(frozen=True)
 class Sprite:
-    """A drawn fruit, its origin in the middle of every square.
+    """A drawn thing, its origin in the middle of every square.
 
     Attributes:
         colour: linear light (side, side, 3).
-        cover: share of each pixel that the fruit fills (side, side).
+        cover: share of each pixel that it fills (side, side).
         shadow: light that the ground keeps, 0 to 1 (shadow side, shadow side).
         foot: height of the origin above the ground, in pixels of the picture plane.
     """
@@ -71,8 +74,11 @@ class Sprite:
     foot: float
 
 
-def draw_view(rng: np.random.Generator, elevation: float) -> View:
-    """A camera that looks down at `elevation` degrees (90 from right above), and some light."""
+def draw_view(rng: np.random.Generator, elevation: float, softest: float = 0.1) -> View:
+    """A camera that looks down at `elevation` degrees (90 from right above), and some light.
+
+    The light is at least as soft as `softest`.
+    """
     sine, cosine = np.sin(np.radians(elevation)), np.cos(np.radians(elevation))
     camera = np.array([[1, 0, 0], [0, sine, cosine], [0, -cosine, sine]], np.float32)
     azimuth, height = rng.uniform(0.1, 0.9) * np.pi, np.radians(rng.uniform(38, 72))
@@ -89,18 +95,36 @@ def draw_view(rng: np.random.Generator, elevation: float) -> View:
         key=key.astype(np.float32),
         sky=sky.astype(np.float32),
         bounce=np.full(3, 0.16, np.float32),
-        softness=float(rng.uniform(0.1, 1.0)),
+        softness=float(rng.uniform(softest, 1.0)),
     )
 
 
-def draw_fruit(rng: np.random.Generator, fruit: str, view: View, reach: float) -> Sprite:
-    """A fruit of the kind `fruit`, turned by chance, that fits in a circle of `reach` pixels."""
-    kind = KINDS[fruit]
+def scaled(sprite: Sprite, by: float) -> Sprite:
+    """The sprite `by` times as large, up to rounding: its sides stay odd."""
+    cover = _resized(sprite.cover, by)
+    # Light is averaged over what is covered only, so that no edge turns dark.
+    light = [_resized(sprite.colour[..., hue] * sprite.cover, by) for hue in range(3)]
+    colour: Array = np.stack(light, axis=-1) / np.maximum(cover, np.float32(0.01))[..., None]
+    return Sprite(
+        colour=colour,
+        cover=cover,
+        shadow=_resized(sprite.shadow, by),
+        foot=sprite.foot * by,
+    )
+
+
+def _resized(plane: Array, by: float) -> Array:
+    side = 2 * round((len(plane) * by - 1) / 2) + 1
+    return np.asarray(Image.fromarray(plane).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def draw_thing(rng: np.random.Generator, kind: Kind, view: View, reach: float) -> Sprite:
+    """A thing of one kind, turned by chance, that fits in a circle of `reach` pixels."""
     parts = kind.make(rng)
     turn = (view.camera @ _pose(rng, kind.tilts)).astype(np.float32)
     unit = reach / kind.reach
     half = int(np.ceil(reach)) + 1
-    height = _height_above_ground(parts[0], turn.T @ view.up, turn[0], kind.reach)
+    height = _height_above_ground(parts[0], turn.T @ view.up, kind.reach)
 
     axis = (np.arange(-half, half + 1, dtype=np.float32)) / np.float32(unit)
     x, y = np.meshgrid(axis, -axis)
@@ -145,17 +169,16 @@ def _about(axis: int, angle: float) -> np.ndarray:
     return turn
 
 
-def _height_above_ground(body: Part, up: Array, right: Array, reach: float) -> float:
+def _height_above_ground(body: Part, up: Array, reach: float) -> float:
     """How far the origin of a fruit lies above the ground that its body rests on, in units.
 
-    Rays from below find the lowest point of the skin. `up` and `right` are at right angles.
+    The skin lies as far below a point as its distance says, if the point is about right above the
+    lowest spot, and less far otherwise.
     """
-    axis = np.linspace(-reach, reach, 13, dtype=np.float32)
-    x, y = (grid.ravel() for grid in np.meshgrid(axis, axis))
-    front = np.sqrt(np.maximum(reach**2 - x**2 - y**2, 0))
-    frame = np.stack([right, np.cross(up, right), -up], axis=1)
-    hits, gaps = _trace((body,), frame @ np.stack([x, y, front]), up, 2 * front, 0.005)
-    return float(-(up @ hits[:, gaps < 0.01]).min())
+    points = HEIGHT_GRID * np.float32(reach)
+    distance = body.distance(points)
+    near = np.abs(distance) < 0.3
+    return float((-(up @ points[:, near]) - distance[near]).max())
 
 
 def _distance(parts: tuple[Part, ...], points: Array) -> Array:
@@ -186,12 +209,13 @@ def _trace(
         best_gap[index], best_depth[index] = gap[closer], reached[closer]
         # Only rays that graze go on for long. They would creep, and may well be hurried: across
         # the skin, a long step is a short one.
-        reached += np.maximum(np.float32(0.95) * gap, np.float32((4 + step) * near))
+        reached += np.maximum(np.float32(0.95) * gap, np.float32((4 + 2 * step) * near))
         depth[going] = reached
         going = going[(gap > near) & (reached < far.take(going))]
         if not going.size:
             break
-    return origins + ray * best_depth, np.maximum(best_gap, 0)
+    # Where a hurried ray went too deep, back to the skin.
+    return origins + ray * (best_depth + np.minimum(best_gap, 0)), np.maximum(best_gap, 0)
 
 
 def _light(parts: tuple[Part, ...], points: Array, turn: Array, view: View, height: float) -> Array:
@@ -235,18 +259,16 @@ def _shade(
 def _normals(part: Part, points: Array) -> Array:
     """Outward unit vectors (3, points), bumps included, from differences of the distance."""
 
-    def skin(at: Array) -> Array:
-        distance = part.distance(at)
-        return distance if part.relief is None else distance - part.relief(at)
-
     step = np.float32(0.012)
-    here = skin(points)
-    normals = np.empty_like(points)
+    moved = np.repeat(points[:, None], 4, axis=1)
     for axis in range(3):
-        moved = points.copy()
-        moved[axis] += step
-        normals[axis] = skin(moved) - here
-    normals /= np.sqrt((normals * normals).sum(0)) + 1e-9
+        moved[axis, axis + 1] += step
+    # All four at once: many small calls cost more than one large one.
+    moved = moved.reshape(3, -1)
+    distance = part.distance(moved)
+    skin = (distance if part.relief is None else distance - part.relief(moved)).reshape(4, -1)
+    normals: Array = skin[1:] - skin[0]
+    normals /= np.sqrt((normals * normals).sum(0)) + np.float32(1e-9)
     return normals
 
 

@@ -28,19 +28,15 @@ from fruit_caption.photos.solids import (
     longitude,
     lowered,
     mix,
+    nearest_ball,
     norm,
+    pick,
     plain,
     rod,
     streak_noise,
     tapered,
     tipped,
 )
-
-
-def _pick(rng: np.random.Generator, *choices: Rgb) -> Rgb:
-    """One of some colours, slightly off, so that no two fruits are quite alike."""
-    red, green, blue = np.array(choices[rng.integers(len(choices))]) * rng.uniform(0.93, 1.07, 3)
-    return (float(red), float(green), float(blue))
 
 
 def _stem(rng: np.random.Generator, base: float, length: float, radius: float = 0.045) -> Part:
@@ -55,7 +51,7 @@ def _apple(rng: np.random.Generator) -> tuple[Part, ...]:
         ((0.86, 0.78, 0.33), (0.88, 0.70, 0.30), 0.0),
     )[rng.choice(4, p=(0.45, 0.2, 0.25, 0.1))]
     clouds, streaks, dots = cloud_noise(rng, 2.0), streak_noise(rng, 36), dot_noise(rng, 7, 0.16)
-    ground, blush = _pick(rng, ground), _pick(rng, blush)
+    ground, blush = pick(rng, ground), pick(rng, blush)
 
     def paint(points: Array) -> Array:
         skin = mix(ground, blush, spread + 0.45 * clouds(points) + 0.22 * streaks(points))
@@ -68,7 +64,7 @@ def _apple(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _banana(rng: np.random.Generator) -> tuple[Part, ...]:
-    skin_colour = _pick(rng, (0.93, 0.77, 0.18), (0.95, 0.80, 0.25), (0.72, 0.74, 0.22))
+    skin_colour = pick(rng, (0.93, 0.77, 0.18), (0.95, 0.80, 0.25), (0.72, 0.74, 0.22))
     clouds, dots = cloud_noise(rng, 4.0), dot_noise(rng, 6, rng.uniform(0.1, 0.4))
     bow, half_angle = rng.uniform(0.85, 1.15), rng.uniform(0.95, 1.15)
     middle = bow * (1 + float(np.cos(half_angle))) / 2
@@ -84,7 +80,7 @@ def _banana(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _blueberry(rng: np.random.Generator) -> tuple[Part, ...]:
-    clouds, colour = cloud_noise(rng, 3.0), _pick(rng, (0.22, 0.27, 0.44), (0.15, 0.18, 0.36))
+    clouds, colour = cloud_noise(rng, 3.0), pick(rng, (0.22, 0.27, 0.44), (0.15, 0.18, 0.36))
 
     def paint(points: Array) -> Array:
         skin = mix(colour, (0.47, 0.54, 0.70), 0.35 + 0.35 * clouds(points))
@@ -98,7 +94,7 @@ def _blueberry(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _cherry(rng: np.random.Generator) -> tuple[Part, ...]:
-    colour = _pick(rng, (0.62, 0.05, 0.09), (0.42, 0.03, 0.08), (0.75, 0.12, 0.10))
+    colour = pick(rng, (0.62, 0.05, 0.09), (0.42, 0.03, 0.08), (0.75, 0.12, 0.10))
     clouds = cloud_noise(rng, 2.0)
     body = grooved(dimpled(0.3, 1.3, 0.06), 0.02)
     stem = rod(0.6, rng.uniform(1.5, 1.9), 0.055, rng.uniform(0.15, 0.4))
@@ -127,9 +123,51 @@ def _coconut(rng: np.random.Generator) -> tuple[Part, ...]:
     return (Part(ellipsoid(0.95, 1.0, 0.95), paint, 0.05, hair),)
 
 
+def _cucumber(rng: np.random.Generator) -> tuple[Part, ...]:
+    skin = pick(rng, (0.20, 0.38, 0.14), (0.14, 0.30, 0.12), (0.26, 0.46, 0.16))
+    streaks, warts, clouds = streak_noise(rng, 12), dot_noise(rng, 7, 0.3), cloud_noise(rng, 2.0)
+
+    def paint(points: Array) -> Array:
+        coat = mix(skin, (0.45, 0.60, 0.26), 0.22 * streaks(points) + 0.15 * clouds(points))
+        coat = mix(coat, (0.55, 0.66, 0.34), 0.35 * warts(points) + 2.5 * (-points[1] - 0.95))
+        return mix(coat, (0.58, 0.62, 0.32), (points[1] - 1.08) * 8)
+
+    body = bent(tapered(-0.95, 0.19, 0.95, 0.17), rng.uniform(-0.15, 0.15))
+    return (Part(body, paint, 0.35, lambda points: 0.02 * warts(points)),)
+
+
+def _grape(rng: np.random.Generator) -> tuple[Part, ...]:
+    """A whole bunch: berries crowd round the stalk, fewer towards the tip."""
+    berry, glow = (
+        ((0.66, 0.74, 0.28), (0.82, 0.82, 0.44)),
+        ((0.20, 0.10, 0.24), (0.36, 0.26, 0.44)),
+        ((0.52, 0.12, 0.16), (0.70, 0.34, 0.28)),
+        ((0.16, 0.16, 0.32), (0.42, 0.42, 0.58)),
+    )[rng.choice(4, p=(0.4, 0.25, 0.2, 0.15))]
+    berry, radius = pick(rng, berry), np.float32(rng.uniform(0.17, 0.21))
+    height, angle = rng.uniform(-1, 0.8, 160), rng.uniform(0, 2 * np.pi, 160)
+    out = (0.18 + 0.42 * np.sqrt((1 + height) / 1.8)) * rng.uniform(0.4, 1, 160)
+    places = np.stack([out * np.cos(angle), height, 0.75 * out * np.sin(angle)]).astype(np.float32)
+    close = np.square(places[:, :, None] - places[:, None]).sum(0) < np.square(1.45 * radius)
+    kept: list[int] = []
+    for number in range(len(height)):
+        if not close[number, kept].any():
+            kept.append(number)
+    middles = places[:, kept]
+    shade, clouds = rng.uniform(-0.2, 0.4, len(kept)), cloud_noise(rng, 5.0)
+
+    def paint(points: Array) -> Array:
+        return mix(
+            berry, glow, 0.25 + shade[nearest_ball(middles, points)[0]] + 0.2 * clouds(points)
+        )
+
+    body = Part(lambda points: nearest_ball(middles, points)[1] - radius, paint, 0.55)
+    return body, _stem(rng, 0.6, 0.6, 0.05)
+
+
 def _kiwi(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds, fuzz = cloud_noise(rng, 3.0), grain_noise(rng, 34.0)
-    colour = _pick(rng, (0.47, 0.36, 0.18), (0.42, 0.33, 0.16))
+    colour = pick(rng, (0.47, 0.36, 0.18), (0.42, 0.33, 0.16))
 
     def paint(points: Array) -> Array:
         skin = mix(colour, (0.58, 0.47, 0.24), 0.3 + 0.3 * clouds(points) + 0.25 * fuzz(points))
@@ -167,33 +205,50 @@ def _pole(body: Field) -> float:
 
 def _lemon(rng: np.random.Generator) -> tuple[Part, ...]:
     body = tipped(ellipsoid(0.74, 0.95, 0.74), 0.98, 0.1, rng.uniform(0.3, 0.4))
-    return _citrus(rng, body, _pick(rng, (0.96, 0.84, 0.20)), (0.86, 0.72, 0.10), 0.005)
+    return _citrus(rng, body, pick(rng, (0.96, 0.84, 0.20)), (0.86, 0.72, 0.10), 0.005)
 
 
 def _lime(rng: np.random.Generator) -> tuple[Part, ...]:
     body = tipped(ellipsoid(0.8, 0.92, 0.8), 0.93, 0.05, 0.22)
-    colour = _pick(rng, (0.38, 0.58, 0.14), (0.28, 0.48, 0.12), (0.50, 0.65, 0.20))
+    colour = pick(rng, (0.38, 0.58, 0.14), (0.28, 0.48, 0.12), (0.50, 0.65, 0.20))
     return _citrus(rng, body, colour, (0.24, 0.40, 0.08), 0.004)
 
 
 def _orange(rng: np.random.Generator) -> tuple[Part, ...]:
     body = dimpled(0.1, rng.uniform(1.0, 1.08))
-    return _citrus(rng, body, _pick(rng, (0.97, 0.58, 0.10)), (0.90, 0.44, 0.04), 0.005)
+    return _citrus(rng, body, pick(rng, (0.97, 0.58, 0.10)), (0.90, 0.44, 0.04), 0.005)
 
 
 def _mandarin(rng: np.random.Generator) -> tuple[Part, ...]:
     body = dimpled(0.32, rng.uniform(1.05, 1.15), 0.04, 0.03)
-    parts = _citrus(rng, body, _pick(rng, (0.95, 0.47, 0.07)), (0.84, 0.32, 0.03), 0.004)
+    parts = _citrus(rng, body, pick(rng, (0.95, 0.47, 0.07)), (0.84, 0.32, 0.03), 0.004)
     leaf = bounded(
         leaves(1, rng.uniform(1.0, 1.3), 0.5, 0.68, rng.uniform(5, 25), 0.12, 0.0), 0.7, 1.35
     )
-    return *parts, _stem(rng, 0.6, 0.25), Part(leaf, plain(_pick(rng, LEAF_GREEN)), 0.3)
+    return *parts, _stem(rng, 0.6, 0.25), Part(leaf, plain(pick(rng, LEAF_GREEN)), 0.3)
+
+
+def _lychee(rng: np.random.Generator) -> tuple[Part, ...]:
+    cells, clouds = lattice(5.5, 16), cloud_noise(rng, 2.5)
+    colour = pick(rng, (0.70, 0.20, 0.22), (0.78, 0.32, 0.30), (0.56, 0.22, 0.20))
+
+    def bump(points: Array) -> Array:
+        row, column = cells(points)
+        height: Array = np.clip(1.1 - 2.2 * norm(row, column), 0, 1)
+        return height
+
+    def paint(points: Array) -> Array:
+        skin = mix((0.42, 0.12, 0.14), colour, 0.3 + 1.2 * bump(points))
+        return mix(skin, (0.80, 0.60, 0.38), 0.25 + 0.45 * clouds(points))
+
+    body = ellipsoid(0.92, 1.0, 0.92)
+    return Part(body, paint, 0.15, lambda at: 0.06 * bump(at)), _stem(rng, 0.95, 0.25, 0.06)
 
 
 def _mango(rng: np.random.Generator) -> tuple[Part, ...]:
-    ground = _pick(rng, (0.93, 0.70, 0.20), (0.62, 0.65, 0.22), (0.90, 0.62, 0.16))
+    ground = pick(rng, (0.93, 0.70, 0.20), (0.62, 0.65, 0.22), (0.90, 0.62, 0.16))
     blush, clouds, dots = (
-        _pick(rng, (0.80, 0.26, 0.16)),
+        pick(rng, (0.80, 0.26, 0.16)),
         cloud_noise(rng, 1.6),
         dot_noise(rng, 8, 0.15),
     )
@@ -210,7 +265,7 @@ def _mango(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _melon(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds, netting = cloud_noise(rng, 1.5), [cloud_noise(rng, 8.0) for _ in range(3)]
-    ground = _pick(rng, (0.66, 0.60, 0.33), (0.72, 0.62, 0.32), (0.52, 0.58, 0.30))
+    ground = pick(rng, (0.66, 0.60, 0.33), (0.72, 0.62, 0.32), (0.52, 0.58, 0.30))
 
     def net(points: Array) -> Array:
         """One on the corky threads: where any noise crosses zero."""
@@ -234,8 +289,8 @@ def _melon(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _peach(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds, fuzz = cloud_noise(rng, 1.7), grain_noise(rng, 40.0)
-    ground = _pick(rng, (0.96, 0.72, 0.38), (0.97, 0.78, 0.50))
-    blush, spread = _pick(rng, (0.80, 0.24, 0.20), (0.86, 0.38, 0.26)), rng.uniform(0.2, 0.7)
+    ground = pick(rng, (0.96, 0.72, 0.38), (0.97, 0.78, 0.50))
+    blush, spread = pick(rng, (0.80, 0.24, 0.20), (0.86, 0.38, 0.26)), rng.uniform(0.2, 0.7)
 
     def paint(points: Array) -> Array:
         skin = mix(ground, blush, spread + 0.6 * clouds(points) + 0.12 * fuzz(points))
@@ -245,8 +300,8 @@ def _peach(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _pear(rng: np.random.Generator) -> tuple[Part, ...]:
-    ground = _pick(rng, (0.72, 0.74, 0.27), (0.82, 0.76, 0.32), (0.62, 0.66, 0.24))
-    blush = _pick(rng, (0.78, 0.42, 0.20), (0.60, 0.44, 0.20), (0.70, 0.72, 0.25))
+    ground = pick(rng, (0.72, 0.74, 0.27), (0.82, 0.76, 0.32), (0.62, 0.66, 0.24))
+    blush = pick(rng, (0.78, 0.42, 0.20), (0.60, 0.44, 0.20), (0.70, 0.72, 0.25))
     clouds, dots, spread = cloud_noise(rng, 1.8), dot_noise(rng, 10, 0.22), rng.uniform(-0.3, 0.3)
 
     def paint(points: Array) -> Array:
@@ -258,7 +313,7 @@ def _pear(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _pineapple(rng: np.random.Generator) -> tuple[Part, ...]:
-    ground = _pick(rng, (0.80, 0.55, 0.16), (0.72, 0.56, 0.20), (0.60, 0.52, 0.22))
+    ground = pick(rng, (0.80, 0.55, 0.16), (0.72, 0.56, 0.20), (0.60, 0.52, 0.22))
     cells, clouds = lattice(5.2, 11), cloud_noise(rng, 2.0)
 
     def scale(points: Array) -> Array:
@@ -294,7 +349,7 @@ def _pineapple(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _plum(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds = cloud_noise(rng, 2.2)
-    colour = _pick(rng, (0.27, 0.10, 0.26), (0.20, 0.10, 0.28), (0.40, 0.09, 0.18))
+    colour = pick(rng, (0.27, 0.10, 0.26), (0.20, 0.10, 0.28), (0.40, 0.09, 0.18))
 
     def paint(points: Array) -> Array:
         bloom = 0.18 + 0.3 * clouds(points)
@@ -306,7 +361,7 @@ def _plum(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _pomegranate(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds, dots = cloud_noise(rng, 2.2), dot_noise(rng, 9, 0.25)
-    colour = _pick(rng, (0.72, 0.13, 0.15), (0.62, 0.10, 0.13), (0.80, 0.28, 0.20))
+    colour = pick(rng, (0.72, 0.13, 0.15), (0.62, 0.10, 0.13), (0.80, 0.28, 0.20))
 
     def paint(points: Array) -> Array:
         skin = mix(colour, (0.86, 0.52, 0.33), 0.15 + 0.35 * clouds(points))
@@ -314,7 +369,7 @@ def _pomegranate(rng: np.random.Generator) -> tuple[Part, ...]:
         return mix(skin, (0.78, 0.42, 0.25), (points[1] - 0.95) * 6)
 
     body = dimpled(0.08, 0.98, 0.0, 0.05)
-    rind = plain(_pick(rng, (0.74, 0.30, 0.20)))
+    rind = plain(pick(rng, (0.74, 0.30, 0.20)))
     tips = bounded(leaves(6, 0.6, 0.42, 0.9, 70, 0.4, 0.0), 1.1, 0.55)
     return (
         Part(body, paint, 0.35),
@@ -324,7 +379,7 @@ def _pomegranate(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _strawberry(rng: np.random.Generator) -> tuple[Part, ...]:
-    colour, clouds = _pick(rng, (0.82, 0.08, 0.08), (0.72, 0.05, 0.08)), cloud_noise(rng, 2.0)
+    colour, clouds = pick(rng, (0.82, 0.08, 0.08), (0.72, 0.05, 0.08)), cloud_noise(rng, 2.0)
     cells = lattice(5.2, 15)
 
     def seed(points: Array) -> Array:
@@ -337,7 +392,7 @@ def _strawberry(rng: np.random.Generator) -> tuple[Part, ...]:
         return mix(skin, (0.90, 0.66, 0.22), seed(points))
 
     body = tapered(-0.6, rng.uniform(0.24, 0.36), 0.3, rng.uniform(0.62, 0.74))
-    green = _pick(rng, (0.30, 0.53, 0.16))
+    green = pick(rng, (0.30, 0.53, 0.16))
     outer = bounded(leaves(8, 0.78, 0.36, 0.86, 4, 0.32, rng.uniform(0, 1)), 0.8, 0.85)
     inner = bounded(leaves(5, 0.5, 0.25, 0.92, 35, 0.1, rng.uniform(0, 1)), 1.0, 0.6)
     return (
@@ -348,9 +403,26 @@ def _strawberry(rng: np.random.Generator) -> tuple[Part, ...]:
     )
 
 
+def _tomato(rng: np.random.Generator) -> tuple[Part, ...]:
+    colour, clouds = pick(rng, (0.80, 0.12, 0.07), (0.86, 0.24, 0.10)), cloud_noise(rng, 1.8)
+
+    def paint(points: Array) -> Array:
+        skin = mix(colour, (0.88, 0.44, 0.14), 0.12 + 0.25 * clouds(points))
+        return mix(skin, (0.62, 0.52, 0.16), (0.6 - 2.2 * from_axis(points)) * (points[1] > 0))
+
+    body = dimpled(0.25, rng.uniform(0.95, 1.15), 0.0, rng.uniform(0.0, 0.05))
+    green = plain(pick(rng, (0.26, 0.46, 0.14)))
+    calyx = bounded(leaves(5, 0.62, 0.16, 0.72, 12, 0.2, rng.uniform(0, 1)), 0.78, 0.75)
+    return (
+        Part(body, paint, 0.85),
+        Part(calyx, green, 0.1),
+        Part(rod(0.65, 0.32, 0.06, rng.uniform(-0.8, 0.8)), green, 0.1),
+    )
+
+
 def _watermelon(rng: np.random.Generator) -> tuple[Part, ...]:
-    light = _pick(rng, (0.52, 0.66, 0.30), (0.60, 0.70, 0.38), (0.42, 0.58, 0.24))
-    dark, number = _pick(rng, (0.10, 0.27, 0.10), (0.13, 0.32, 0.12)), int(rng.integers(7, 11))
+    light = pick(rng, (0.52, 0.66, 0.30), (0.60, 0.70, 0.38), (0.42, 0.58, 0.24))
+    dark, number = pick(rng, (0.10, 0.27, 0.10), (0.13, 0.32, 0.12)), int(rng.integers(7, 11))
     ragged, fine, width = cloud_noise(rng, 6.0), cloud_noise(rng, 16.0), rng.uniform(-0.1, 0.5)
 
     def paint(points: Array) -> Array:
@@ -371,9 +443,12 @@ KINDS: dict[str, Kind] = {
     "blueberry": Kind(_blueberry, 0.9, 1.15, ((0.0, 90.0),)),
     "cherry": Kind(_cherry, 1.3, 2.05, ((20.0, 95.0),)),
     "coconut": Kind(_coconut, 6.0, 1.1, ((20.0, 80.0),)),
+    "cucumber": Kind(_cucumber, 9.0, 1.25, LYING),
+    "grape": Kind(_grape, 9.0, 1.4, ((80.0, 100.0),)),
     "kiwi": Kind(_kiwi, 3.0, 1.15, LYING),
     "lemon": Kind(_lemon, 3.8, 1.25, LYING),
     "lime": Kind(_lime, 3.0, 1.1, LYING),
+    "lychee": Kind(_lychee, 1.7, 1.25, ROUND),
     "mandarin": Kind(_mandarin, 3.2, 1.65, ((0.0, 50.0),)),
     "mango": Kind(_mango, 5.5, 1.2, LYING),
     "melon": Kind(_melon, 8.0, 1.25, ((20.0, 100.0),)),
@@ -384,6 +459,7 @@ KINDS: dict[str, Kind] = {
     "plum": Kind(_plum, 2.7, 1.35, ROUND),
     "pomegranate": Kind(_pomegranate, 5.0, 1.6, ((10.0, 80.0),)),
     "strawberry": Kind(_strawberry, 2.0, 1.4, ((60.0, 110.0),)),
+    "tomato": Kind(_tomato, 3.3, 1.2, ROUND),
     "watermelon": Kind(_watermelon, 12.0, 1.35, LYING),
 }
 """The kinds that can be drawn, by their canonical names."""

@@ -215,10 +215,9 @@ def bounded(field: Field, centre: float, radius: float) -> Field:
 
 def lowered(part: Part, by: float) -> Part:
     """A part moved down the axis, so that the middle of a tall fruit is the origin."""
-    lift = np.array([[0], [by], [0]], np.float32)
 
     def moved(field: Field) -> Field:
-        return lambda points: field(points + lift)
+        return shifted(field, 0, -by, 0)
 
     relief = None if part.relief is None else moved(part.relief)
     return Part(moved(part.distance), moved(part.paint), part.gloss, relief)
@@ -244,7 +243,62 @@ def crescent(bow: float, half_angle: float, thickness: float) -> Field:
     return distance
 
 
+def slab(x: float, y: float, z: float, edge: float) -> Field:
+    """A box with these half sides, its edges rounded by `edge`."""
+    half = np.array([[x - edge], [y - edge], [z - edge]], np.float32)
+
+    def distance(points: Array) -> Array:
+        beyond = np.abs(points) - half
+        outside = np.maximum(beyond, 0)
+        skin: Array = np.sqrt((outside * outside).sum(0)) + np.minimum(beyond.max(0), 0) - edge
+        return skin
+
+    return distance
+
+
+def drum(radius: float, half_height: float, edge: float) -> Field:
+    """A cylinder round the axis, its rims rounded by `edge`."""
+
+    def distance(points: Array) -> Array:
+        around = from_axis(points) - np.float32(radius - edge)
+        above = np.abs(points[1]) - np.float32(half_height - edge)
+        skin: Array = norm(np.maximum(around, 0), np.maximum(above, 0)) - edge
+        return skin + np.minimum(np.maximum(around, above), 0)
+
+    return distance
+
+
+def hollowed(body: Field, hole: Field) -> Field:
+    """A body from which another is taken away."""
+    return lambda points: np.maximum(body(points), -hole(points))
+
+
+def ring(x: float, radius: float, thickness: float) -> Field:
+    """A ring that stands upright at `x`: the handle of a cup."""
+    return lambda points: norm(norm(points[0] - x, points[1]) - radius, points[2]) - thickness
+
+
+def shifted(body: Field, x: float, y: float, z: float) -> Field:
+    """A body whose middle is at (x, y, z)."""
+    middle = np.array([[x], [y], [z]], np.float32)
+    return lambda points: body(points - middle)
+
+
+def nearest_ball(centres: Array, points: Array) -> tuple[npt.NDArray[np.intp], Array]:
+    """Which of `centres` (3, balls) is nearest to each point, and how far it is (points,)."""
+    squared = (centres * centres).sum(0)[:, None] - 2 * (centres.T @ points)
+    nearest = squared.argmin(0)
+    away = squared[nearest, np.arange(nearest.size)] + (points * points).sum(0)
+    return nearest, np.sqrt(np.maximum(away, 0))
+
+
 # Patterns ------------------------------------------------------------------------------------
+
+
+def pick(rng: np.random.Generator, *choices: Rgb) -> Rgb:
+    """One of some colours, slightly off, so that no two fruits are quite alike."""
+    red, green, blue = np.array(choices[rng.integers(len(choices))]) * rng.uniform(0.93, 1.07, 3)
+    return (float(red), float(green), float(blue))
 
 
 def _column(colour: Rgb | Array) -> Array:
