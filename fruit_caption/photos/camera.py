@@ -12,6 +12,12 @@ from fruit_caption.photos.arranging import Placed, window
 from fruit_caption.photos.drawing import View
 from fruit_caption.photos.solids import Array
 
+BRIGHTEST = 16.0
+"""Light beyond which all is as bright."""
+
+CURVE_STEPS = 16384
+"""Steps of light that a camera tells apart. Dark ones need many: tone grows with the root."""
+
 
 def illuminate(picture: Array, view: View) -> None:
     """Light the ground (size, size, 3) as the fruits are lit."""
@@ -28,8 +34,9 @@ def paint(picture: Array, placed: Sequence[Placed]) -> None:
     for item in placed:
         seen, square = window(item, len(item.sprite.shadow), size)
         # A near fruit darkens those behind it, but less than the ground it stands on.
-        loss = 0.6 * (1 - item.sprite.shadow[square][..., None])
-        picture[seen] *= 1 - painted[seen] * loss
+        if painted[seen].any():
+            loss = np.float32(0.6) * (1 - item.sprite.shadow[square][..., None])
+            picture[seen] *= 1 - painted[seen] * loss
         seen, square = window(item, len(item.mask), size)
         cover = item.sprite.cover[square][..., None]
         picture[seen] += (item.sprite.colour[square] - picture[seen]) * cover
@@ -50,16 +57,21 @@ def photograph(
     axis = np.square(np.linspace(-1, 1, size, dtype=np.float32))
     vignette = 1 - rng.uniform(0, 0.18 * white**4) * (axis[:, None] + axis[None, :])
     balance = rng.uniform(0.85, 1.15) * (1 + rng.normal(0, 0.04 * white**4, 3))
-    picture *= vignette[..., None]
-    picture *= balance.astype(np.float32)
-    tone = np.sqrt(picture, out=picture)
-    # A shoulder keeps highlights from clipping hard.
-    over = np.maximum(tone - np.float32(0.8), 0)
-    tone = np.minimum(tone, np.float32(0.8)) + over / (1 + 5 * over)
-    tone *= np.float32(255 / white)
-    sharp = Image.fromarray(np.minimum(tone, 255, out=tone).astype(np.uint8))
+    picture *= vignette.astype(np.float32)[..., None] * balance.astype(np.float32)
+    light = np.multiply(picture, np.float32(CURVE_STEPS / BRIGHTEST), out=picture)
+    curve = _tone_curve(white)
+    sharp = Image.fromarray(curve.take(light.astype(np.uint16), mode="clip"))
     blurred = sharp.filter(ImageFilter.BoxBlur(rng.uniform(0.05, 0.95) * size / 224))
     # A sensor's grain is mostly one of brightness once the file is written.
     grain = rng.standard_normal((size, size, 1), np.float32)
     noisy = np.asarray(blurred) + grain * np.float32(rng.uniform(0.5, 3.5))
     return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
+
+
+def _tone_curve(white: float) -> npt.NDArray[np.uint8]:
+    """The tone (steps,) that each step of light, 0 to `BRIGHTEST`, gets in the file."""
+    tone = np.sqrt(np.linspace(0, BRIGHTEST, CURVE_STEPS))
+    # A shoulder keeps highlights from clipping hard.
+    over = np.maximum(tone - 0.8, 0)
+    tone = np.minimum(tone, 0.8) + over / (1 + 5 * over)
+    return np.minimum(tone * (255 / white), 255).astype(np.uint8)

@@ -103,10 +103,10 @@ def scaled(sprite: Sprite, by: float) -> Sprite:
     """The sprite `by` times as large, up to rounding: its sides stay odd."""
     cover = _resized(sprite.cover, by)
     # Light is averaged over what is covered only, so that no edge turns dark.
-    light = [_resized(sprite.colour[..., hue] * sprite.cover, by) for hue in range(3)]
-    colour: Array = np.stack(light, axis=-1) / np.maximum(cover, np.float32(0.01))[..., None]
+    share = np.maximum(cover, np.float32(0.01))
+    light = [_resized(sprite.colour[..., hue] * sprite.cover, by) / share for hue in range(3)]
     return Sprite(
-        colour=colour,
+        colour=np.stack(light, axis=-1),
         cover=cover,
         shadow=_resized(sprite.shadow, by),
         foot=sprite.foot * by,

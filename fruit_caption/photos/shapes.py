@@ -410,9 +410,12 @@ def _tomato(rng: np.random.Generator) -> tuple[Part, ...]:
         skin = mix(colour, (0.88, 0.44, 0.14), 0.12 + 0.25 * clouds(points))
         return mix(skin, (0.62, 0.52, 0.16), (0.6 - 2.2 * from_axis(points)) * (points[1] > 0))
 
-    body = dimpled(0.25, rng.uniform(0.95, 1.15), 0.0, rng.uniform(0.0, 0.05))
+    height = rng.uniform(0.95, 1.15)
+    body = dimpled(0.25, height, 0.0, rng.uniform(0.0, 0.05))
     green = plain(pick(rng, (0.26, 0.46, 0.14)))
-    calyx = bounded(leaves(5, 0.62, 0.16, 0.72, 12, 0.2, rng.uniform(0, 1)), 0.78, 0.75)
+    calyx = bounded(
+        leaves(5, 0.62, 0.18, 0.76 * height, 14, 0.25, rng.uniform(0, 1)), 0.8 * height, 0.75
+    )
     return (
         Part(body, paint, 0.85),
         Part(calyx, green, 0.1),

@@ -161,24 +161,24 @@ def _reaches(rng: np.random.Generator, stage: Stage, fruits: list[str], size: in
     """
     if not fruits:
         return np.zeros(0, np.float32)
-    sizes = np.array([_relative_size(KINDS[fruit]) for fruit in fruits])
-    sizes = sizes * rng.uniform(0.92, 1.08, len(fruits))
-    filled = (
-        rng.uniform(0.3, 0.65) if stage.studio else np.exp(rng.uniform(np.log(0.12), np.log(0.6)))
-    )
+    units = np.array([_relative_size(KINDS[fruit]) for fruit in fruits])
+    units *= rng.uniform(0.92, 1.08, len(fruits))
+    filled = rng.uniform(0.25, 0.5) if stage.studio else np.exp(rng.uniform(-2.5, -0.8))
     largest = 0.48 if stage.studio else 0.42
     if stage.dish:
-        filled = rng.uniform(0.35, 0.85) * np.pi * stage.dish.radius**2 * float(stage.view.up[2])
+        filled = rng.uniform(0.25, 0.7) * np.pi * stage.dish.radius**2 * float(stage.view.up[2])
         largest = 0.8 * stage.dish.radius
     if stage.pattern in ("row", "grid"):
         largest = min(largest, 0.52 / _columns(stage, len(fruits)))
-    scale = np.sqrt(filled / (np.pi * np.square(sizes).sum()))
-    seen = np.minimum(size * sizes * scale, largest * size) / stage.scale(stage.middle)
+    scale = np.sqrt(filled / (np.pi * np.square(units).sum()))
+    reaches = scale * units * [KINDS[fruit].reach for fruit in fruits]
+    seen = size * np.minimum(reaches, largest) / stage.scale(stage.middle)
     return seen.astype(np.float32)
 
 
 def _relative_size(kind: Kind) -> float:
-    return kind.radius_cm**0.4 * kind.reach
+    """Radius of a thing beside others."""
+    return kind.radius_cm**0.4
 
 
 def _columns(stage: Stage, number: int) -> int:
@@ -262,7 +262,7 @@ def furnish(
         if name in present:
             continue
         kind = {**KINDS, **LOOK_ALIKES, **CLUTTER}[name]
-        reach = _reach_beside(rng, kind, fruits, size)
+        reach = _reach_beside(rng, stage, kind, fruits, size)
         sprite = draw_thing(rng, kind, stage.view, reach)
         more = _put(rng, stage, None, sprite, together, size, 1.0, None)
         if more:
@@ -284,14 +284,13 @@ def _furniture(rng: np.random.Generator, stage: Stage, bare: bool) -> Sequence[s
     return names
 
 
-def _reach_beside(rng: np.random.Generator, kind: Kind, fruits: list[Placed], size: int) -> float:
+def _reach_beside(
+    rng: np.random.Generator, stage: Stage, kind: Kind, fruits: list[Placed], size: int
+) -> float:
     """Radius in pixels of the circle that a thing gets: in keeping with the fruits there."""
-    unit = rng.uniform(0.06, 0.14) * size
     known = [
-        radius_of(item.mask) / KINDS[item.fruit].radius_cm ** 0.4 for item in fruits if item.fruit
+        radius_of(item.mask) / _relative_size(KINDS[item.fruit]) for item in fruits if item.fruit
     ]
-    if known:
-        unit = float(np.median(known)) * 1.8
-    else:
-        unit /= 1.5
-    return float(np.clip(unit * _relative_size(kind) * 0.6, 0.03 * size, 0.32 * size))
+    unit = float(np.median(known)) if known else rng.uniform(0.03, 0.1) * size
+    reach = 1.1 * unit * _relative_size(kind) * kind.reach
+    return float(np.clip(reach, 0.03 * size, 0.32 * size)) / stage.scale(stage.middle)
