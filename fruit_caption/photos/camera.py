@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from fruit_caption.photos.arranging import Placed, window
 from fruit_caption.photos.drawing import View
@@ -57,15 +57,17 @@ def photograph(
     axis = np.square(np.linspace(-1, 1, size, dtype=np.float32))
     vignette = 1 - rng.uniform(0, 0.18 * white**4) * (axis[:, None] + axis[None, :])
     balance = rng.uniform(0.85, 1.15) * (1 + rng.normal(0, 0.04 * white**4, 3))
-    picture *= vignette.astype(np.float32)[..., None] * balance.astype(np.float32)
+    picture *= vignette.astype(np.float32)[..., None]
+    picture *= balance.astype(np.float32)
     light = np.multiply(picture, np.float32(CURVE_STEPS / BRIGHTEST), out=picture)
     curve = _tone_curve(white)
     sharp = Image.fromarray(curve.take(light.astype(np.uint16), mode="clip"))
     blurred = sharp.filter(ImageFilter.BoxBlur(rng.uniform(0.05, 0.95) * size / 224))
     # A sensor's grain is mostly one of brightness once the file is written.
-    grain = rng.standard_normal((size, size, 1), np.float32)
-    noisy = np.asarray(blurred) + grain * np.float32(rng.uniform(0.5, 3.5))
-    return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
+    grain = rng.standard_normal((size, size), np.float32) * np.float32(rng.uniform(0.5, 3.5))
+    noise = Image.fromarray((grain + 128.5).astype(np.uint8))
+    noisy = [ImageChops.add(plane, noise, 1, -128) for plane in blurred.split()]
+    return np.asarray(Image.merge("RGB", noisy))
 
 
 def _tone_curve(white: float) -> npt.NDArray[np.uint8]:

@@ -101,9 +101,15 @@ def dimpled(hollow: float, height: float, taper: float = 0.0, lobes: float = 0.0
     tube = 1 - hollow
 
     def distance(points: Array) -> Array:
-        around = from_axis(points) / (1 + taper * points[1])
+        around = from_axis(points)
         if lobes:
-            around = around * (1 + lobes * np.cos(5 * longitude(points)) * (0.3 - points[1]))
+            cosine = points[0] / (around + np.float32(1e-6))
+            square = cosine * cosine
+            # Of five times the angle, without asking for the angle, which is slow.
+            fivefold = cosine * (square * (16 * square - 20) + 5)
+            around *= 1 + lobes * fivefold * (0.3 - points[1])
+        if taper:
+            around /= 1 + taper * points[1]
         skin: Array = (norm(around - hollow, points[1] / height) - tube) * min(height, 1.0)
         return skin
 

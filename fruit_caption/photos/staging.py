@@ -68,8 +68,8 @@ class Stage:
     pattern: Pattern
 
     def scale(self, y: float) -> float:
-        """How large a thing looks, `y` of the picture's height from the top; 1 at the bottom."""
-        return float(np.clip((y - self.vanishing) / (1 - self.vanishing), 0.25, 1))
+        """How large a thing looks, `y` of the picture's height from the top; 1 in the middle."""
+        return float(np.clip((y - self.vanishing) / (self.middle - self.vanishing), 0.3, 1.5))
 
     @property
     def middle(self) -> float:
@@ -99,7 +99,7 @@ def set_stage(rng: np.random.Generator, number: int) -> Stage:
         vanishing=float(vanishing),
         studio=studio,
         dish=dish,
-        pattern=_pattern(rng, number),
+        pattern="scattered" if dish else _pattern(rng, number),
     )
 
 
@@ -172,8 +172,7 @@ def _reaches(rng: np.random.Generator, stage: Stage, fruits: list[str], size: in
         largest = min(largest, 0.52 / _columns(stage, len(fruits)))
     scale = np.sqrt(filled / (np.pi * np.square(units).sum()))
     reaches = scale * units * [KINDS[fruit].reach for fruit in fruits]
-    seen = size * np.minimum(reaches, largest) / stage.scale(stage.middle)
-    return seen.astype(np.float32)
+    return (size * np.minimum(reaches, largest)).astype(np.float32)
 
 
 def _relative_size(kind: Kind) -> float:
@@ -208,8 +207,8 @@ def _put(
 ) -> list[Placed] | None:
     """The things with one more among them; `None` if there is no place for it.
 
-    `sprite` is as large as the thing looks in front; it is shown `shrunk` times as large, and
-    smaller still if it lies farther away.
+    `sprite` is as large as the thing looks in the middle; it is shown `shrunk` times as large, and
+    smaller or larger still as it lies farther away or nearer.
     """
     whole = radius_of(sprite.cover > 0.5)
     closeness = 1.0 if stage.pattern == "close" else 0.15
@@ -229,7 +228,7 @@ def _put(
             continue
         if crowds(x, y, radius, placed):
             continue
-        shown = scaled(sprite, scale) if scale < 0.98 else sprite
+        shown = sprite if 0.95 < scale < 1.05 else scaled(sprite, scale)
         together = joined(Placed(fruit, shown, shown.cover > 0.5, x, y), placed, size)
         if together:
             return together
@@ -293,4 +292,4 @@ def _reach_beside(
     ]
     unit = float(np.median(known)) if known else rng.uniform(0.03, 0.1) * size
     reach = 1.1 * unit * _relative_size(kind) * kind.reach
-    return float(np.clip(reach, 0.03 * size, 0.32 * size)) / stage.scale(stage.middle)
+    return float(np.clip(reach, 0.03 * size, 0.32 * size))
