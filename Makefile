@@ -1,5 +1,6 @@
 # make test   everything that CI runs: ruff, mypy, pytest        make check   ruff and mypy only
 # make demo   data, training, comparison and an answer           make clean   remove .venv and caches
+# make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 #
 # PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
 # WEIGHTS  for the demo: a file with VGG16's weights, where they can't be downloaded
@@ -28,6 +29,9 @@ demo: $(VENV)/runnable
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
 		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention
+
+docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
+	$(BIN)/python -m fruit_caption.photos.contact_sheet $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

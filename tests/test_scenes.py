@@ -25,12 +25,13 @@ from fruit_caption.photos.scenes import (
     render_scene,
     write_scenes,
 )
-from fruit_caption.photos.shapes import KINDS
+from fruit_caption.photos.shapes import HALF_SHARE, HALVES, KINDS, draw_kind
 from fruit_caption.photos.staging import BUNCHED, STRANGERS
 
 SMALL = 64
 SERIES = 78
-THINGS = {**KINDS, **LOOK_ALIKES, **CLUTTER}
+HALF = {f"half {name}": kind for name, kind in HALVES.items()}
+THINGS = {**KINDS, **HALF, **LOOK_ALIKES, **CLUTTER}
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,29 @@ def test_fruit_is_painted_where_it_is_said_to_be() -> None:
         assert (full - empty)[ground].max(initial=0) <= 3, "fruit outside the masks"
     assert len(changed) > 50
     assert np.mean(changed) > 0.95
+
+
+def test_some_of_the_fruits_that_people_cut_are_halves() -> None:
+    rng = np.random.default_rng(5)
+    kiwis = [draw_kind(rng, "kiwi") for _ in range(200)]
+    assert {id(kind) for kind in kiwis} == {id(KINDS["kiwi"]), id(HALVES["kiwi"])}
+    assert np.mean([kind is HALVES["kiwi"] for kind in kiwis]) == pytest.approx(
+        HALF_SHARE, abs=0.07
+    )
+    assert draw_kind(rng, "banana") is KINDS["banana"]
+
+
+@pytest.mark.parametrize("fruit", HALVES)
+def test_a_half_shows_its_flesh(fruit: str) -> None:
+    cut, below = np.zeros((3, 50), np.float32), np.zeros((3, 50), np.float32)
+    cut[0] = below[0] = np.linspace(0.1, 0.5, 50)
+    # The half is moved up the axis, so that its middle is the origin.
+    cut[1], below[1] = 0.35, -0.1
+    half = HALVES[fruit].make(np.random.default_rng(2))[0]
+    assert half.distance(cut) == pytest.approx(0, abs=1e-5)
+    assert (half.distance(below) < 0).any()
+    flesh, skin = half.paint(cut), half.paint(below)
+    assert np.abs(flesh - skin).max() > 0.1
 
 
 @pytest.mark.parametrize("name", THINGS)

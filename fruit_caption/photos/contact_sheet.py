@@ -18,27 +18,26 @@ from fruit_caption.photos.camera import illuminate, paint, photograph
 from fruit_caption.photos.drawing import draw_thing, draw_view
 from fruit_caption.photos.objects import CLUTTER, LOOK_ALIKES
 from fruit_caption.photos.scenes import STUDIO_WHITE, render_scene
-from fruit_caption.photos.shapes import KINDS
+from fruit_caption.photos.shapes import HALVES, KINDS
 from fruit_caption.photos.solids import Kind
 
-SAMPLES = 4
+SAMPLES = 5
 """Pictures of each kind of fruit."""
 
-ACROSS = 4
+ACROSS = 3
 """Kinds of fruit beside each other."""
 
 TILE = 84
 SCENE = 192
-SCENES = 21
+SCENES = 24
 LABEL = 13
-COLOURS = 160
-"""Colours of the file. So few make it a third as large, and hardly show."""
 
 
 def draw_sheet(seed: int = 0) -> Image.Image:
     """All kinds with their names, and the scenes 0 to `SCENES` - 1 of the series `seed`."""
     fruits = [_kind(name, kind, SAMPLES) for name, kind in KINDS.items()]
-    others = [_kind(name, kind, 1) for name, kind in {**LOOK_ALIKES, **CLUTTER}.items()]
+    halves = {f"half {name}": kind for name, kind in HALVES.items()}
+    others = [_kind(*each, 1) for each in {**halves, **LOOK_ALIKES, **CLUTTER}.items()]
     scenes = [_scene(seed, index) for index in range(SCENES)]
     blocks = [
         _grid(fruits, ACROSS),
@@ -91,10 +90,11 @@ def _grid(tiles: list[Image.Image], across: int) -> Image.Image:
 
 
 def main(path: Path) -> None:
+    sheet = draw_sheet()
+    # With 256 colours the file is a third as large. Only a palette that is given is dithered.
+    palette = sheet.quantize(method=Image.Quantize.MAXCOVERAGE)
     with whole_file(path) as draft:
-        draw_sheet().quantize(COLOURS, dither=Image.Dither.NONE).save(
-            draft, format="PNG", optimize=True
-        )
+        sheet.quantize(palette=palette).save(draft, optimize=True)
 
 
 if __name__ == "__main__":

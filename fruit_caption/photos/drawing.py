@@ -17,7 +17,7 @@ from fruit_caption.photos.solids import Array, Kind, Part
 TRACE_STEPS = 12
 """Steps along each ray. Only rays that graze the skin need as many."""
 
-SHADOW_CELLS = 30
+SHADOW_CELLS = 34
 """Points along each side of a shadow, at most. It is soft, so few are enough."""
 
 _AXIS = np.linspace(-1, 1, 13, dtype=np.float32)
@@ -291,13 +291,11 @@ def _shadow(
     hardness = 2.0 + 3 * (1 - view.softness)
     # All the steps at once: many small calls cost more than one large one.
     on_the_way = (start[:, None] + SHADOW_STEPS[:, None] * toward[:, None]).reshape(3, -1)
-    shape = len(SHADOW_STEPS), x.size
-    body = parts[0].distance(on_the_way).reshape(shape)
-    whole = body
-    for part in parts[1:]:
-        whole = np.minimum(whole, part.distance(on_the_way).reshape(shape))
+    softly = np.float32(hardness / 2) * parts[0].distance(on_the_way)
     # Leaves and stems are too thin, and their distances too rough, for a soft edge.
-    lit = (np.minimum(hardness / 2 * body, 12 * whole) / SHADOW_STEPS[:, None]).min(0) + 0.5
+    for part in parts[1:]:
+        softly = np.minimum(softly, 12 * part.distance(on_the_way))
+    lit = (softly.reshape(len(SHADOW_STEPS), -1) / SHADOW_STEPS[:, None]).min(0) + 0.5
     lit = np.clip(lit, 0, 1)
     dark = 1 - (0.36 + 0.64 * lit * lit * (3 - 2 * lit)) * (0.45 + 0.55 * close)
     # Nothing may end abruptly where the square does.

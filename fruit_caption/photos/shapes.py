@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from fruit_caption.photos.solids import (
@@ -23,6 +27,7 @@ from fruit_caption.photos.solids import (
     from_axis,
     grain_noise,
     grooved,
+    halved,
     lattice,
     leaves,
     longitude,
@@ -437,6 +442,93 @@ def _watermelon(rng: np.random.Generator) -> tuple[Part, ...]:
     return Part(body, paint, 0.4), _stem(rng, 0.85, 0.35, 0.05)
 
 
+# Halves --------------------------------------------------------------------------------------
+
+Maker = Callable[[np.random.Generator], tuple[Part, ...]]
+Flesh = Callable[[np.random.Generator, Field], Field]
+"""Draws the colours of a cut by chance, given how far out on it a point is."""
+
+
+def _share_of(body: Field) -> Field:
+    """How far out on the cut a point is: 0 at the axis, 1 at the skin."""
+
+    def share(points: Array) -> Array:
+        around = from_axis(points)
+        rind = np.maximum(-body(points), 0)
+        return around / (around + rind + np.float32(1e-6))
+
+    return share
+
+
+def _half(make: Maker, flesh: Flesh, rng: np.random.Generator) -> tuple[Part, ...]:
+    whole = make(rng)[0]
+    return (halved(whole, flesh(rng, _share_of(whole.distance))),)
+
+
+def _citrus_flesh(pulp: Rgb, pith: Rgb) -> Flesh:
+    """Segments between thin walls, in a rim of pith."""
+
+    def flesh(rng: np.random.Generator, out: Field) -> Field:
+        number, turn = int(rng.integers(9, 12)), rng.uniform(0, 6)
+        clouds, colour = cloud_noise(rng, 9.0), pick(rng, pulp)
+
+        def paint(points: Array) -> Array:
+            share, angle = out(points), longitude(points) * number / 2 + turn
+            wall = np.abs(np.sin(angle)) * share * 9
+            cell = mix(colour, pith, 0.12 + 0.12 * clouds(points))
+            cell = mix(pith, cell, np.minimum(wall - 0.5, 12 * (share - 0.09)))
+            return mix(cell, pith, (share - 0.85) * 25)
+
+        return paint
+
+    return flesh
+
+
+def _seeded_flesh(middle: Rgb, pulp: Rgb, rim: Rgb, seed: Rgb, place: float, number: int) -> Flesh:
+    """Flesh that changes from the middle to the rim, with seeds in a ring at `place` (0 to 1)."""
+
+    def flesh(rng: np.random.Generator, out: Field) -> Field:
+        clouds, turn = cloud_noise(rng, 4.0), rng.uniform(0, 6)
+
+        def paint(points: Array) -> Array:
+            share, angle = out(points), longitude(points) + turn
+            skin = mix(middle, pulp, (share - 0.55 * place) * 6 + 0.2 * clouds(points))
+            skin = mix(skin, rim, (share - 0.85) * 9)
+            if not number:
+                return skin
+            ray = angle * number / (2 * np.pi)
+            across = (ray - np.rint(ray)) * 2 * np.pi * place / number
+            along = share - place - 0.05 * np.sin(7 * np.rint(ray))
+            return mix(skin, seed, 2.2 - norm(across / 0.022, along / 0.05))
+
+        return paint
+
+    return flesh
+
+
+HALF_SHARE = 0.15
+"""How many of the fruits that people cut are shown cut."""
+
+_CUTS: dict[str, Flesh] = {
+    "coconut": _seeded_flesh(
+        (0.70, 0.69, 0.64), (0.96, 0.95, 0.92), (0.40, 0.27, 0.16), BROWN, 0.9, 0
+    ),
+    "kiwi": _seeded_flesh(
+        (0.86, 0.88, 0.62), (0.48, 0.66, 0.16), (0.60, 0.74, 0.28), (0.08, 0.07, 0.05), 0.42, 22
+    ),
+    "lemon": _citrus_flesh((0.93, 0.84, 0.36), (0.97, 0.95, 0.80)),
+    "lime": _citrus_flesh((0.68, 0.78, 0.34), (0.90, 0.94, 0.74)),
+    "mandarin": _citrus_flesh((0.94, 0.52, 0.10), (0.97, 0.82, 0.55)),
+    "melon": _seeded_flesh(
+        (0.93, 0.74, 0.44), (0.95, 0.66, 0.32), (0.66, 0.72, 0.40), (0.95, 0.88, 0.66), 0.3, 12
+    ),
+    "orange": _citrus_flesh((0.96, 0.58, 0.10), (0.98, 0.85, 0.58)),
+    "watermelon": _seeded_flesh(
+        (0.90, 0.34, 0.30), (0.84, 0.20, 0.20), (0.88, 0.92, 0.74), (0.08, 0.05, 0.05), 0.6, 16
+    ),
+}
+"""What the kinds that people cut look like inside."""
+
 ROUND = ((0.0, 35.0), (35.0, 110.0))
 LYING = ((70.0, 105.0),)
 
@@ -466,3 +558,20 @@ KINDS: dict[str, Kind] = {
     "watermelon": Kind(_watermelon, 12.0, 1.35, LYING),
 }
 """The kinds that can be drawn, by their canonical names."""
+
+HALVES: dict[str, Kind] = {
+    fruit: replace(
+        KINDS[fruit],
+        make=partial(_half, KINDS[fruit].make, flesh),
+        tilts=((0.0, 50.0),),
+    )
+    for fruit, flesh in _CUTS.items()
+}
+"""The kinds that people cut, cut across. A half counts as a piece."""
+
+
+def draw_kind(rng: np.random.Generator, fruit: str) -> Kind:
+    """A kind by its name: whole, or now and then a half of those that people cut."""
+    if fruit in HALVES and rng.random() < HALF_SHARE:
+        return HALVES[fruit]
+    return KINDS[fruit]

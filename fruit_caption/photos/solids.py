@@ -24,6 +24,9 @@ BROWN: Rgb = (0.36, 0.25, 0.14)
 STEM_GREEN: Rgb = (0.42, 0.50, 0.18)
 LEAF_GREEN: Rgb = (0.28, 0.48, 0.17)
 
+RIM = -0.04
+"""Height below which a half shows its skin: a ray may stop a little off the cut."""
+
 CELLS = 1024
 """Size of the tables that patterns draw their chances from; a power of two."""
 
@@ -217,6 +220,24 @@ def bounded(field: Field, centre: float, radius: float) -> Field:
         return away
 
     return distance
+
+
+def halved(part: Part, flesh: Field) -> Part:
+    """The lower half of a part, cut across the stem axis; `flesh` is what the cut shows."""
+
+    def distance(points: Array) -> Array:
+        skin: Array = np.maximum(part.distance(points), points[1])
+        return skin
+
+    def paint(points: Array) -> Array:
+        cut = (points[1] > RIM).astype(np.float32)
+        return mix(part.paint(points), flesh(points), cut)
+
+    def relief(points: Array) -> Array:
+        height: Array = part.relief(points) * (points[1] < RIM) if part.relief else 0 * points[1]
+        return height
+
+    return lowered(Part(distance, paint, part.gloss, relief), -0.35)
 
 
 def lowered(part: Part, by: float) -> Part:

@@ -19,7 +19,7 @@ from fruit_caption.photos.arranging import (
 from fruit_caption.photos.backdrops import Dish, draw_dish
 from fruit_caption.photos.drawing import Sprite, View, draw_thing, draw_view, scaled
 from fruit_caption.photos.objects import CLUTTER, LOOK_ALIKES
-from fruit_caption.photos.shapes import KINDS
+from fruit_caption.photos.shapes import KINDS, draw_kind
 from fruit_caption.photos.solids import Array, Kind
 
 MOST = 12
@@ -123,7 +123,7 @@ def fill(rng: np.random.Generator, stage: Stage, number: int, size: int) -> list
     fruits = _choose(rng, number)
     reaches = _reaches(rng, stage, fruits, size)
     sprites = [
-        draw_thing(rng, KINDS[fruit], stage.view, reach)
+        draw_thing(rng, draw_kind(rng, fruit), stage.view, reach)
         for fruit, reach in zip(fruits, reaches, strict=True)
     ]
     shrunk = 1.0
@@ -163,7 +163,7 @@ def _reaches(rng: np.random.Generator, stage: Stage, fruits: list[str], size: in
         return np.zeros(0, np.float32)
     units = np.array([_relative_size(KINDS[fruit]) for fruit in fruits])
     units *= rng.uniform(0.92, 1.08, len(fruits))
-    filled = rng.uniform(0.25, 0.5) if stage.studio else np.exp(rng.uniform(-2.5, -0.8))
+    filled = rng.uniform(0.25, 0.5) if stage.studio else np.exp(rng.uniform(-2.2, -0.8))
     largest = 0.48 if stage.studio else 0.42
     if stage.dish:
         filled = rng.uniform(0.25, 0.7) * np.pi * stage.dish.radius**2 * float(stage.view.up[2])
