@@ -134,7 +134,7 @@ def _cup(rng: np.random.Generator) -> tuple[Part, ...]:
     def paint(points: Array) -> Array:
         return mix(glaze, inside, (0.70 - from_axis(points)) * 40)
 
-    return Part(wall, paint, 0.6), Part(ring(0.82, 0.38, 0.09), plain(glaze), 0.6)
+    return Part(wall, paint, 0.6), Part(ring(0.98, 0.29, 0.09), plain(glaze), 0.6)
 
 
 def _jar(rng: np.random.Generator) -> tuple[Part, ...]:
@@ -189,8 +189,11 @@ def _book(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _keyboard(rng: np.random.Generator) -> tuple[Part, ...]:
-    case = pick(rng, (0.10, 0.10, 0.11), (0.16, 0.16, 0.18), (0.82, 0.82, 0.82))
-    key = pick(rng, (0.05, 0.05, 0.06), (0.22, 0.22, 0.24), (0.92, 0.92, 0.92))
+    case, key = (
+        ((0.10, 0.10, 0.11), (0.17, 0.17, 0.18)),
+        ((0.22, 0.22, 0.24), (0.10, 0.10, 0.11)),
+        ((0.74, 0.74, 0.75), (0.92, 0.92, 0.92)),
+    )[rng.choice(3, p=(0.5, 0.3, 0.2))]
 
     def paint(points: Array) -> Array:
         column, row = points[0] * 7.0, points[2] * 7.0
@@ -272,7 +275,7 @@ CLUTTER: dict[str, Kind] = {
     "box": Kind(_box, 9.0, 1.2, FLAT),
     "carrot": Kind(_carrot, 8.0, 1.4, ((90.0, 90.0),)),
     "coin": Kind(_coin, 1.2, 1.05, FLAT),
-    "cup": Kind(_cup, 5.0, 1.35, FLAT),
+    "cup": Kind(_cup, 5.0, 1.4, FLAT),
     "jar": Kind(_jar, 6.0, 1.25, FLAT),
     "keyboard": Kind(_keyboard, 14.0, 1.4, FLAT),
     "knife": Kind(_knife, 9.0, 1.35, FLAT),
