@@ -129,7 +129,8 @@ def _pepper(rng: np.random.Generator) -> tuple[Part, ...]:
 def _cup(rng: np.random.Generator) -> tuple[Part, ...]:
     glaze, inside = pick(rng, *BRIGHT, *MUTED), pick(rng, (0.92, 0.91, 0.88), (0.24, 0.13, 0.07))
     tall = rng.uniform(0.65, 0.95)
-    wall = hollowed(drum(0.75, tall, 0.05), shifted(drum(0.66, tall, 0.05), 0, 0.25, 0))
+    # Nearly full: rays that have to go down a deep cup get lost.
+    wall = hollowed(drum(0.75, tall, 0.05), shifted(drum(0.66, tall, 0.05), 0, 2 * tall - 0.18, 0))
 
     def paint(points: Array) -> Array:
         return mix(glaze, inside, (0.70 - from_axis(points)) * 40)
