@@ -8,7 +8,6 @@ on the photos that it may use.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from fruit_caption.errors import DataError, PictureError
+from fruit_caption.errors import DataError
 from fruit_caption.files import whole_file
 from fruit_caption.photos.arranging import (
     MOST_HIDDEN,
@@ -30,6 +29,7 @@ from fruit_caption.photos.backdrops import draw_backdrop
 from fruit_caption.photos.camera import illuminate, paint, photograph
 from fruit_caption.photos.cutouts import CutOut, cut_outs
 from fruit_caption.photos.drawing import Sprite, View, draw_view
+from fruit_caption.photos.marks import is_marked, mark_of
 from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
 from fruit_caption.photos.scenes import JPEG_QUALITY
 from fruit_caption.photos.solids import Array
@@ -132,11 +132,11 @@ def compose(
         path = folder / f"composed_{seed}_{index:05d}.jpg"
         plan = plan_photo(parts, seed, index, size, most)
         boxes = plan.layout.boxes()
-        note = note_of(boxes, plan.sources, size)
-        if not is_written(path, (size, size), note):
+        mark = mark_of(boxes, names_of(plan.sources), size)
+        if not is_marked(path, (size, size), mark):
             with whole_file(path) as draft:
                 picture = Image.fromarray(develop(plan))
-                picture.save(draft, quality=JPEG_QUALITY, comment=note)
+                picture.save(draft, quality=JPEG_QUALITY, comment=mark)
         made.append(record(path, (size, size), boxes, plan.listed, plan.sources, plan.group))
     return PhotoSet(tuple(made), parts.listed, "composed photos")
 
@@ -173,6 +173,11 @@ def gather(photos: Sequence[Photo], progress: Progress = silent) -> Parts:
     return Parts(dict(sorted(fruits.items())), grounds, listed, groups)
 
 
+def names_of(photos: Sequence[Photo]) -> list[str]:
+    """The file names of some photos."""
+    return [photo.path.name for photo in photos]
+
+
 def record(
     path: Path,
     size: tuple[int, int],
@@ -185,7 +190,7 @@ def record(
 
     In the group of one of them it is also in their split.
     """
-    names = dict.fromkeys(photo.path.name for photo in sources)
+    names = dict.fromkeys(names_of(sources))
     licenses = sorted({photo.license or "unknown" for photo in sources})
     return Photo(
         path=path,
@@ -197,21 +202,6 @@ def record(
         source=f"composed from {', '.join(names)}" if names else RENDERED,
         license=", ".join(licenses) if names else "CC0-1.0",
     )
-
-
-def note_of(boxes: tuple[FruitBox, ...], sources: tuple[Photo, ...], *size: int) -> str:
-    """A mark that a made file carries, to be told from one made of other photos."""
-    content = repr((boxes, [photo.path.name for photo in sources], size))
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def is_written(path: Path, size: tuple[int, int], note: str) -> bool:
-    """Whether a whole picture of `size` (width, height) with that note is there."""
-    try:
-        picture = open_picture(path)
-    except PictureError:
-        return False
-    return picture.size == size and picture.info.get("comment") == note.encode()
 
 
 # What lies where -----------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from PIL import Image
 
 from fruit_caption.errors import DataError
 from fruit_caption.files import whole_file
-from fruit_caption.photos.composing import check_split, is_written, note_of, record
+from fruit_caption.photos.composing import check_split, names_of, record
+from fruit_caption.photos.marks import is_marked, mark_of
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 from fruit_caption.photos.scenes import JPEG_QUALITY
 from fruit_caption.photos.splits import group_of
@@ -67,10 +68,10 @@ def mosaic(
         pairs = list(zip(chosen, cells, strict=True))
         boxes = tuple(box for photo, cell in pairs for box in _moved(photo, cell))
         extent = (max(x + w for x, _, w, _ in cells), max(y + h for _, y, _, h in cells))
-        note = note_of(boxes, chosen, *extent)
-        if not is_written(path, extent, note):
+        mark = mark_of(boxes, names_of(chosen), extent)
+        if not is_marked(path, extent, mark):
             with whole_file(path) as draft:
-                _draw(pairs, extent).save(draft, quality=JPEG_QUALITY, comment=note)
+                _draw(pairs, extent).save(draft, quality=JPEG_QUALITY, comment=mark)
         made.append(record(path, extent, boxes, chosen[0].listed, chosen, group_of(chosen[0])))
     listed = frozenset().union(*(group[0].listed for group in alike))
     return PhotoSet(tuple(made), listed, "mosaics of photos")
