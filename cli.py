@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from typer.core import TyperGroup
 
 from fruit_caption import __version__
@@ -20,6 +21,8 @@ from fruit_caption.quiet import start_keras
 
 if TYPE_CHECKING:
     from fruit_caption.collecting import Summary
+    from fruit_caption.writer.qa import PhotoText
+    from fruit_caption.writer.synthesis import Report
 
 output = Console()
 errors = Console(stderr=True)
@@ -86,6 +89,14 @@ def generate_data(
         list[str] | None,
         typer.Option(help="Keep photos of this source for a second test, never trained on."),
     ] = None,
+    writer: Annotated[
+        str,
+        typer.Option(
+            help='Who writes: "grammar" (rules), or a language model: a preset of KerasNLP such as '
+            'gpt2_base_en, "hf://owner/name", or a folder that train-writer made.'
+        ),
+    ] = "grammar",
+    show: Annotated[int, typer.Option(help="Print what is said about so many photos.")] = 0,
     seed: Annotated[int, typer.Option(help="Of scenes and texts.")] = 0,
 ) -> None:
     """Collect or render photos, and write a caption, questions and answers about each."""
@@ -102,11 +113,44 @@ def generate_data(
         mosaic=mosaic,
         scenes=scenes,
         unseen=tuple(unseen or ()),
+        writer=writer,
         seed=seed,
     )
+    if writer != "grammar":
+        start_keras()
     with output.status("collecting") as status:
         summary = generate_data(config, out, status.update)
     _print_summary(summary, out)
+    for text in summary.texts[:show]:
+        _print_text(text)
+
+
+@app.command("train-writer")
+def train_writer(
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="A preset to go on from. [default: a small GPT-2 is made]"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder of the preset to make.")] = Path(
+        "artifacts/my-writer"
+    ),
+    steps: Annotated[int, typer.Option(help="Of training.", min=1)] = 1500,
+    seed: Annotated[int, typer.Option(help="Of facts, words and weights.")] = 0,
+) -> None:
+    """Train a language model to write captions, questions and answers about fruit."""
+    start_keras()
+    from fruit_caption.writer.training import train_writer
+
+    with output.status("starting") as status:
+        scores = train_writer(out, start, steps, seed, status.update)
+    output.print(
+        f"{out}: perplexity {scores['perplexity']['learnt']:.2f} a token, "
+        f"{scores['perplexity']['facts']:.2f} with facts and {scores['perplexity']['words']:.2f} "
+        "with phrasings that it never saw"
+    )
+    true = ", ".join(f"{100 * share:.0f} % {task}" for task, share in scores["true"].items())
+    output.print(f"true drafts about facts it never saw: {true}")
+    output.print(f"captions worded as none that it learnt: {100 * scores['new']:.0f} %")
 
 
 @app.command()
@@ -248,13 +292,34 @@ def _print_summary(summary: Summary, out: Path) -> None:
     photos = ", ".join(f"{number} {split}" for split, number in summary.photos.items())
     texts = ", ".join(f"{number} {kind}" for kind, number in summary.questions.items())
     output.print(f"{out}: {sum(summary.photos.values())} photos ({photos}), {summary.boxes} boxes")
-    output.print(f"texts: {texts}; {summary.rejected} rejected by the checker")
+    output.print(f"texts: {texts}")
+    if summary.report.written:
+        output.print(_writing(summary.report))
     if summary.unknown_classes:
         output.print(f"no fruit of ours, left out: {_plain(', '.join(summary.unknown_classes))}")
     if summary.skipped:
         errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
         for reason in summary.skipped:
             errors.print(f"  {_plain(reason)}", soft_wrap=True)
+
+
+def _writing(report: Report) -> Table:
+    """How the language model did, by kind of text."""
+    table = Table("written by the model", "drafts", "true", "kept", "filled in by rules")
+    for kind, number in report.written.items():
+        share = f"{100 * report.accepted.get(kind, 0) / number:.0f} %"
+        kept, filled = report.kept.get(kind, 0), report.filled_in.get(kind, 0)
+        table.add_row(kind, str(number), share, str(kept), str(filled))
+    speed = report.tokens / report.seconds if report.seconds else 0
+    table.caption = f"{report.tokens} tokens, {speed:.0f} a second"
+    return table
+
+
+def _print_text(text: PhotoText) -> None:
+    output.print(f"\n[bold]{_plain(text.file_name)}[/] ({text.split})")
+    for item in text.items():
+        said = f"{_plain(item.question)} [dim]->[/] {_plain(item.answer)}"
+        output.print(f"  {said} [dim]{item.by}[/]")
 
 
 def _plain(text: str) -> str:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
-import random
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
 from fruit_caption.errors import DataError
 from fruit_caption.files import remove_drafts, whole_file
-from fruit_caption.photos import Photo, PhotoSet, Split, split_of, write_coco
+from fruit_caption.photos import PhotoSet, split_of, write_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.photos.composing import compose
 from fruit_caption.photos.folders import class_names, read_photos
@@ -27,11 +26,13 @@ from fruit_caption.photos.open_images import fetch_open_images
 from fruit_caption.photos.records import RENDERED
 from fruit_caption.photos.scenes import write_scenes
 from fruit_caption.progress import Progress, counted, silent
-from fruit_caption.writer import grammar
-from fruit_caption.writer.checker import is_true, is_true_caption
-from fruit_caption.writer.qa import CAPTION, PhotoText, write_qa
+from fruit_caption.writer.journal import JOURNAL, Journal
+from fruit_caption.writer.prompts import PROMPT_VERSION
+from fruit_caption.writer.qa import GRAMMAR, PhotoText, write_qa
+from fruit_caption.writer.synthesis import Report, write_texts
 
-PROMPT_VERSION = 1
+if TYPE_CHECKING:
+    from fruit_caption.writer.author import Author
 
 MADE = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
 """Names of photos that are made or fetched: one's own photo of such a name gets another."""
@@ -41,14 +42,16 @@ MADE = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
 class Summary:
     """What was made: photos by split, questions by kind, and what was left out and why.
 
-    `found` says in words what each source was.
+    `found` says in words what each source was, `report` how the writing went, `texts` is what was
+    written.
     """
 
     found: tuple[str, ...]
     photos: dict[str, int]
     boxes: int
     questions: dict[str, int]
-    rejected: int
+    report: Report
+    texts: tuple[PhotoText, ...]
     skipped: tuple[str, ...]
     unknown_classes: tuple[str, ...]
 
@@ -66,6 +69,7 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
     Raises:
         DataError: the photos can't be read or written, or there are none.
     """
+    author, journal = _author(config, out)
     remove_drafts([*out.glob(".*"), *(out / IMAGES).rglob(".*")])
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
@@ -75,16 +79,19 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
     # Beside real photos, scenes are there to learn from: what counts is what real photos show.
     train = (RENDERED,) if config.photos or config.open_images else ()
     splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
-    texts, rejected = write_texts(photos, out / IMAGES, config.seed, splits)
+    texts, report = write_texts(
+        photos, out / IMAGES, config.seed, splits, author, journal, progress
+    )
     write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
-    info = {"writer": grammar.BY, "prompt_version": PROMPT_VERSION, "seed": config.seed}
-    write_qa(out, texts, info | {"photos": INSTANCES})
+    about = {"writer": GRAMMAR, "prompt_version": PROMPT_VERSION, "seed": config.seed}
+    write_qa(out, texts, about | (author.about() if author else {}) | {"photos": INSTANCES})
     return Summary(
         found=tuple(_found(photo_set) for photo_set in sets),
         photos=dict(Counter(text.split for text in texts)),
         boxes=sum(len(photo.boxes) for photo in photos),
         questions=dict(Counter(item.kind for text in texts for item in text.items())),
-        rejected=rejected,
+        report=report,
+        texts=tuple(texts),
         skipped=tuple(reason for photo_set in sets for reason in photo_set.skipped),
         unknown_classes=tuple(sorted({name for each in sets for name in each.unknown_classes})),
     )
@@ -122,28 +129,15 @@ def _made_photos(config: DataConfig, out: Path, progress: Progress) -> list[Phot
     return sets
 
 
-def write_texts(
-    photos: Sequence[Photo], images: Path, seed: int, splits: Mapping[Path, Split]
-) -> tuple[list[PhotoText], int]:
-    """Write about every photo; keep what the checker proves.
+def _author(config: DataConfig, out: Path) -> tuple[Author, Journal] | tuple[None, None]:
+    """The language model that writes, and its journal; none where the grammar writes."""
+    if config.writer == GRAMMAR:
+        return None, None
+    # Only a language model needs Keras, which takes seconds to import.
+    from fruit_caption.writer.author import Author
 
-    What is written about a photo depends on the seed and the photo, not on its place.
-
-    Returns:
-        the texts in the order of the photos' names, and how many items were rejected.
-    """
-    rivals = Counter(fruit for photo in photos for fruit in photo.fruits)
-    texts, rejected = [], 0
-    for photo in sorted(photos, key=lambda photo: photo.path):
-        name = photo.path.relative_to(images).as_posix()
-        written = grammar.write_questions(photo, rivals, random.Random(f"{seed} {name}"))
-        kept = tuple(item for item in written if is_true(item, photo))
-        caption = grammar.write_caption(photo)
-        if not is_true_caption(caption.text, photo):
-            raise DataError(f"{CAPTION} {caption.text!r} of {name} is not what its boxes show.")
-        rejected += len(written) - len(kept)
-        texts.append(PhotoText(name, splits[photo.path], caption, kept))
-    return texts, rejected
+    author = Author(config.writer, config.seed)
+    return author, Journal(out / JOURNAL, author.about())
 
 
 def _found(photo_set: PhotoSet) -> str:

@@ -50,6 +50,7 @@ class DataConfig(_Settings):
         scenes: how many scenes to render.
         scene_size: the side of a rendered scene in pixels.
         unseen: sources that are kept wholly for a second test.
+        writer: who writes the texts: "grammar", or a preset as `writer.presets` takes it.
         seed: of scenes and texts.
     """
 
@@ -61,6 +62,7 @@ class DataConfig(_Settings):
     scenes: int = 0
     scene_size: int = 224
     unseen: tuple[str, ...] = ()
+    writer: str = "grammar"
     seed: int = 0
 
     def __post_init__(self) -> None:

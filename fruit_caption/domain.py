@@ -322,7 +322,10 @@ def _read_yes_or_no(text: str, fruit: str | None, mentions: list[Mention]) -> bo
     words = _words(text)
     says_no = any(word in ("no", "none", "not", "isnt", "arent") for word in words)
     says_yes = "yes" in words or (bool(mentions) and not says_no)
-    return None if says_yes == says_no else says_yes
+    # "no, there is an apple" contradicts itself; there, "no" is no number of apples.
+    rest = read_mentions(text.lower().strip().removeprefix("no,"))
+    torn = says_no and any((mention.number or 0) > 0 for mention in rest)
+    return None if torn or says_yes == says_no else says_yes
 
 
 def _shorten(text: str, most: int = 60) -> str:

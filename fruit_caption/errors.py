@@ -27,3 +27,7 @@ class WeightsError(FruitError):
 
 class RunError(FruitError):
     """A run folder that is missing, incomplete or in the way."""
+
+
+class WriterError(FruitError):
+    """A language model that can't be found, loaded or used to write."""

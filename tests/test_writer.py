@@ -14,6 +14,7 @@ from fruit_caption.photos import FruitBox, Photo
 from fruit_caption.writer import grammar
 from fruit_caption.writer.checker import is_true, is_true_caption, truth
 from fruit_caption.writer.qa import Caption, Item, PhotoText, read_qa, write_qa
+from fruit_caption.writer.wishes import wishes
 
 LISTED = ("apple", "avocado", "banana", "kiwi", "orange", "passion fruit", "pear")
 RIVALS = dict.fromkeys(LISTED, 5)
@@ -22,6 +23,11 @@ RIVALS = dict.fromkeys(LISTED, 5)
 def photo(*fruits, **fields):
     boxes = tuple(FruitBox(fruit, 0, 0, 1, 1) for fruit in fruits)
     return Photo(Path("a.jpg"), 10, 10, boxes, frozenset(LISTED), **fields)
+
+
+def questions(photo, seed):
+    rng = random.Random(seed)
+    return [grammar.write_question(wish, rng) for wish in wishes(photo, RIVALS, rng)]
 
 
 TWO_APPLES = photo("apple", "apple", "pear")
@@ -37,7 +43,7 @@ photos = st.builds(
 @given(photo=photos, seed=st.integers(0, 1000))
 @settings(max_examples=200, deadline=None)
 def test_all_the_grammar_writes_is_true(photo, seed):
-    items = grammar.write_questions(photo, RIVALS, random.Random(seed))
+    items = questions(photo, seed)
     assert all(is_true(item, photo) for item in items)
     assert is_true_caption(grammar.write_caption(photo).text, photo)
 
@@ -51,7 +57,7 @@ def test_every_phrasing_is_read_as_what_it_asks(kind):
 
 
 def test_words():
-    items = grammar.write_questions(TWO_APPLES, RIVALS, random.Random(0))
+    items = questions(TWO_APPLES, 0)
     answers = {(item.kind, item.fruit): item.answer for item in items}
     assert answers["count", "apple"] == "there are two apples"
     assert answers["count", "pear"] == "there is one pear"
@@ -66,8 +72,65 @@ def test_words():
     )
 
 
+FALSE_CAPTIONS = """
+two apples
+three apples and a pear
+two apples and a pear and a kiwi
+two apples, a pear and two apples
+two or three apples and a pear
+about two apples and a pear
+at least two apples and a pear
+more than two apples and a pear
+no two apples and a pear
+not two apples and a pear
+two apples and a pear are missing
+two apples without a pear
+two apples and a pear of the five
+two of the three apples and a pear
+two apples and several pears
+two dozen apples and a pear
+two apples and a pear were eaten
+two apples and a pear, maybe
+two apples and a pear \u4e24\u4e2a\u68a8
+deux pommes et une poire
+TWO APPLES AND A PEAR
+two apples and a pear\x00
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("caption", [*FALSE_CAPTIONS, "", "two apples and a pear " * 9])
+def test_a_caption_that_says_anything_else_is_caught(caption):
+    assert is_true_caption("two apples and a pear", TWO_APPLES)
+    assert is_true_caption("a pear next to two apples, side by side", TWO_APPLES)
+    assert not is_true_caption(caption, TWO_APPLES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fruit", "question", "answer"),
+    [
+        ("count", "apple", "how many apples are there?", "there are not two apples"),
+        ("count", "apple", "how many apples are there?", "there are more than two apples"),
+        ("count", "apple", "how many apples are there?", "there are two or three apples"),
+        ("count", "apple", "how many apples are there?", "there are two apples of three"),
+        ("count", "apple", "how many red apples are there?", "there are two apples"),
+        ("count", "apple", "how many of the five apples are there?", "there are two apples"),
+        ("count", "apple", "how many apples are on the left?", "there are two apples"),
+        ("count", "apple", "how many pears are there?", "there are two apples"),
+        ("count", "apple", "is there an apple?", "there are two apples"),
+        ("presence", "apple", "is there an apple?", "yes, there are five apples"),
+        ("presence", "apple", "is there an apple?", "yes, there is no apple"),
+        ("presence", "kiwi", "is there a kiwi?", "no, there is a kiwi"),
+        ("identify", None, "which fruits are there?", "it shows apple, pear and three more"),
+        ("identify", None, "which fruits are there?", "it shows apple and maybe pear"),
+        ("total", None, "how many fruits are there?", "there are three fruits and one kiwi"),
+    ],
+)
+def test_an_item_that_says_anything_else_is_caught(kind, fruit, question, answer):
+    assert not is_true(Item(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
+
+
 def test_absent_fruits_are_asked_about_as_often_as_present_ones():
-    items = grammar.write_questions(TWO_APPLES, RIVALS, random.Random(0))
+    items = questions(TWO_APPLES, 0)
     presence = [item.answer.startswith("yes") for item in items if item.kind == "presence"]
     assert sorted(presence) == [False, False, True, True]
     assert any(item.answer.startswith("there are no ") for item in items if item.kind == "count")
@@ -75,7 +138,7 @@ def test_absent_fruits_are_asked_about_as_often_as_present_ones():
 
 def test_nothing_is_asked_that_the_boxes_cannot_answer():
     one = photo("banana", "pear", exhaustive=False, count_ok=frozenset(["pear"]))
-    items = grammar.write_questions(one, RIVALS, random.Random(0))
+    items = questions(one, 0)
     asked = {(item.kind, item.fruit) for item in items} - {("presence", None)}
     assert asked == {("count", "pear"), ("presence", "banana"), ("presence", "pear")}
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from fruit_caption.domain import Kind, Value, listed, number_word, plural, quantity
 from fruit_caption.photos.records import Photo
-from fruit_caption.writer.checker import truth
-from fruit_caption.writer.qa import Caption, Item
-
-BY = "grammar"
+from fruit_caption.writer.qa import GRAMMAR, Caption, Item
+from fruit_caption.writer.wishes import Wish
 
 QUESTIONS: Mapping[Kind, Sequence[str]] = {
     "count": (
@@ -58,35 +56,13 @@ def write_caption(photo: Photo) -> Caption:
         f"some {plural(fruit)}" if number is None else quantity(number, fruit)
         for fruit, number in photo.counts().items()
     ]
-    return Caption(f"a photo of {listed(parts)}" if parts else "a photo with no fruit", BY)
+    return Caption(f"a photo of {listed(parts)}" if parts else "a photo with no fruit", GRAMMAR)
 
 
-def write_questions(
-    photo: Photo, rivals: Mapping[str, int], rng: random.Random
-) -> tuple[Item, ...]:
-    """Questions of every kind that the boxes can answer, as many about what is not there.
-
-    Args:
-        photo: what is asked about.
-        rivals: how many photos of the data set show each fruit. Absent fruits are asked about
-            as often as they are seen elsewhere, so that a fruit's name gives no answer away.
-        rng: chooses fruits and phrasings.
-    """
-    several = max(1, len(photo.fruits))
-    without = {kind: _absent(kind, photo, rivals, rng) for kind in ("count", "presence")}
-    asked: list[tuple[Kind, str | None]] = [("total", None), ("identify", None)]
-    asked += [("count", fruit) for fruit in photo.fruits]
-    asked += [("count", fruit) for fruit in without["count"][: (several + 1) // 2]]
-    asked += [("presence", fruit) for fruit in photo.fruits]
-    asked += [("presence", fruit) for fruit in without["presence"][:several]]
-    if not photo.fruits or rng.random() < 0.1:
-        asked.append(("presence", None))
-    items = []
-    for kind, fruit in asked:
-        right = truth(photo, kind, fruit)
-        if right is not None:
-            items.append(Item(ask(kind, fruit, rng), answer(kind, fruit, right), kind, fruit, BY))
-    return tuple(items)
+def write_question(wish: Wish, rng: random.Random) -> Item:
+    """A question in one of its phrasings, and its answer."""
+    question = ask(wish.kind, wish.fruit, rng)
+    return Item(question, answer(wish.kind, wish.fruit, wish.value), wish.kind, wish.fruit, GRAMMAR)
 
 
 def ask(kind: Kind, fruit: str | None, rng: random.Random | None = None) -> str:
@@ -109,13 +85,6 @@ def answer(kind: Kind, fruit: str | None, value: Value) -> str:
         number = "no" if value == 0 else number_word(value)
         return f"{verb} {number} {'fruit' if value == 1 else 'fruits'}"
     return f"{verb} {quantity(value, fruit)}"
-
-
-def _absent(kind: Kind, photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> list[str]:
-    """Fruits to which the answer is surely none or no, the often seen ones first, with chance."""
-    absent = [fruit for fruit in sorted(rivals) if truth(photo, kind, fruit) in (0, False)]
-    # Efraimidis and Spirakis (2006): a weighted draw without replacement by sorting keys.
-    return sorted(absent, key=lambda fruit: -(rng.random() ** (1 / rivals[fruit])))
 
 
 def _a(fruit: str) -> str:

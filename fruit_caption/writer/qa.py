@@ -13,6 +13,8 @@ from fruit_caption.photos.records import Split
 
 QA = "qa.json"
 CAPTION = "caption"
+MODEL, GRAMMAR = "gpt2", "grammar"
+"""Who wrote a text: a language model, whichever it is, or rules."""
 DESCRIBE = "describe the photo"
 """The question whose answer is the caption."""
 

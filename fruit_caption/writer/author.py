@@ -1,0 +1,157 @@
+"""A language model that writes about photos; of what it writes, only what the boxes prove stays.
+
+Every text is tried a few times. Of the candidates that the checker lets pass, the one that the
+model itself finds likeliest is taken, unless the photo has it already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from fruit_caption.writer import prompts
+from fruit_caption.writer.generation import Draft, Generator, banned_tokens, never
+from fruit_caption.writer.presets import load_preset
+from fruit_caption.writer.prompts import END, PROMPT_VERSION, TASKS, Task
+from fruit_caption.writer.qa import Item
+from fruit_caption.writer.requests import Request
+
+CANDIDATES, TRIES = 3, 3
+"""How many drafts of a text one try makes, and how often it is tried."""
+
+PROMPT_TOKENS, NEW_TOKENS, BATCH = 64, 40, 64
+"""The longest prompt and the longest text in tokens, and how many drafts are written at once."""
+
+TEMPERATURE, TOP_P = 0.9, 0.95
+
+
+@dataclass
+class Author:
+    """A causal language model that fulfils requests.
+
+    Args:
+        preset: see `presets.load_preset`.
+        seed: of what it draws. A draft depends on it, on the photo and on what is asked, and on
+            nothing else, so that a stopped run goes on as if nothing had been.
+
+    Attributes:
+        written, accepted: for each task, how many drafts it wrote and how many were proven.
+    """
+
+    preset: str
+    seed: int
+    written: dict[str, int] = field(default_factory=dict)
+    accepted: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._model: Any = None
+        self._generators: dict[Task, Generator] = {}
+        self._bans: dict[frozenset[str], np.ndarray] = {}
+
+    def about(self) -> dict[str, Any]:
+        """All that the words it writes depend on, for `qa.json`."""
+        sampler = {"temperature": TEMPERATURE, "top_p": TOP_P, "candidates": CANDIDATES}
+        return {
+            "writer": self.preset,
+            "prompt_version": PROMPT_VERSION,
+            "seed": self.seed,
+            "sampler": sampler | {"tries": TRIES, "new_tokens": NEW_TOKENS},
+        }
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has written."""
+        return sum(generator.tokens for generator in self._generators.values())
+
+    def fulfil(self, requests: Sequence[Request]) -> list[str | Item | None]:
+        """A proven text for each request, or `None` where none was found."""
+        texts: list[str | Item | None] = [None] * len(requests)
+        used: set[tuple[str, str]] = set()
+        for attempt in range(TRIES):
+            for task in TASKS:
+                open_ones = [
+                    place
+                    for place, request in enumerate(requests)
+                    if request.task == task and texts[place] is None
+                ]
+                drafts = self._draft([requests[place] for place in open_ones], task, attempt)
+                for place, candidates in zip(open_ones, drafts, strict=True):
+                    texts[place] = self._best(requests[place], candidates, used)
+        return texts
+
+    def _draft(self, requests: Sequence[Request], task: Task, attempt: int) -> list[list[Draft]]:
+        """`CANDIDATES` drafts for each request of one task."""
+        if not requests:
+            return []
+        generator = self._generator(task)
+        texts = [prompts.prompt(task, each.photo.counts(), each.fruit) for each in requests]
+        lengths = map(len, self._model.preprocessor.tokenizer(texts))
+        # A photo of very many kinds makes a prompt that is too long: the grammar writes then.
+        fitting = [length <= PROMPT_TOKENS for length in lengths]
+        asked: list[str] = []
+        bans: list[np.ndarray] = []
+        keys: list[int] = []
+        for request, text, fits in zip(requests, texts, fitting, strict=True):
+            if not fits:
+                continue
+            counts = request.photo.counts()
+            ban = self._ban(prompts.wrong_words(counts, task, request.fruit, request.value))
+            for candidate in range(CANDIDATES):
+                asked.append(text)
+                bans.append(ban)
+                keys.append(_key(self.seed, request, attempt, candidate))
+        drafts = iter(generator.generate(asked, bans, keys))
+        return [list(islice(drafts, CANDIDATES)) if fits else [] for fits in fitting]
+
+    def _best(
+        self, request: Request, drafts: Sequence[Draft], used: set[tuple[str, str]]
+    ) -> str | Item | None:
+        """The likeliest draft that is proven and that its photo doesn't have yet."""
+        proven: dict[str, tuple[float, str | Item]] = {}
+        for draft in drafts:
+            self.written[request.task] = self.written.get(request.task, 0) + 1
+            text = request.proven(draft.text) if draft.ended else None
+            if text is not None:
+                self.accepted[request.task] = self.accepted.get(request.task, 0) + 1
+                proven[draft.text.strip()] = draft.likelihood, text
+        for words, (_, text) in sorted(proven.items(), key=lambda pair: (-pair[1][0], pair[0])):
+            if (request.name, words) not in used:
+                used.add((request.name, words))
+                return text
+        return None
+
+    def _generator(self, task: Task) -> Generator:
+        if self._model is None:
+            self._model = load_preset(self.preset)
+        if task not in self._generators:
+            self._generators[task] = Generator(
+                self._model,
+                prefix=prompts.few_shot(task),
+                prompt_tokens=PROMPT_TOKENS,
+                new_tokens=NEW_TOKENS,
+                batch_size=BATCH,
+                temperature=TEMPERATURE,
+                top_p=TOP_P,
+                stop=END,
+                seed=self.seed,
+            )
+        return self._generators[task]
+
+    def _ban(self, words: set[str]) -> np.ndarray:
+        """The tokens of words that can't be right here, and of those that never are."""
+        key = frozenset(words)
+        if key not in self._bans:
+            tokenizer = self._model.preprocessor.tokenizer
+            self._bans[key] = banned_tokens(tokenizer, words) | never(tokenizer)
+        return self._bans[key]
+
+
+def _key(seed: int, request: Request, attempt: int, candidate: int) -> int:
+    """A number that only this draft has."""
+    parts = (seed, request.name, request.task, request.fruit, attempt, candidate)
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")

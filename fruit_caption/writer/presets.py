@@ -1,0 +1,71 @@
+"""Where the language model that writes comes from: it ships, or is a folder, or is fetched."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from fruit_caption.errors import WriterError
+from fruit_caption.writer.qa import GRAMMAR
+
+SHIPPED = "shipped"
+"""The name of the small GPT-2 that comes with the project."""
+
+MARK = "config.json"
+"""The file by which a folder is known to be a preset."""
+
+
+def load_preset(preset: str) -> Any:
+    """The causal language model of a preset.
+
+    Args:
+        preset: `SHIPPED`, or what `keras_nlp.models.CausalLM.from_preset` takes: a name such as
+            "gpt2_base_en", a handle such as "hf://owner/name", or a local folder.
+
+    Raises:
+        WriterError: there is no such preset, it can't be fetched, or is no causal language model.
+    """
+    place = str(shipped_preset()) if preset == SHIPPED else preset
+    if Path(place).is_dir() and not (Path(place) / MARK).is_file():
+        raise WriterError(f"{place} is no preset of KerasNLP: it has no {MARK}.")
+    import keras_nlp
+
+    try:
+        return keras_nlp.models.CausalLM.from_preset(place)
+    # Each of the places that presets come from has failures of its own.
+    except Exception as error:
+        raise WriterError(_reason(place, error)) from error
+
+
+def shipped_preset() -> Path:
+    """The folder of the language model that ships: in a checkout, or beside an installation.
+
+    Raises:
+        WriterError: it is in neither.
+    """
+    checkout = Path(__file__).parents[2] / "artifacts" / "writer"
+    installed = Path(sys.prefix) / "share" / "fruit" / "writer"
+    for folder in (checkout, installed):
+        if (folder / MARK).is_file():
+            return folder
+    raise WriterError(
+        f"The writer that ships is missing ({checkout}); name another with --writer, or make one "
+        "with `fruit train-writer`."
+    )
+
+
+def _reason(preset: str, error: Exception) -> str:
+    """One line about why a preset could not be loaded."""
+    text = " ".join(str(error).split())
+    if "Unknown preset identifier" in text:
+        return (
+            f"There is no preset {preset!r}: name one of KerasNLP's, such as gpt2_base_en, "
+            f'"hf://owner/name", a folder, {SHIPPED!r} or {GRAMMAR!r}.'
+        )
+    if isinstance(error, (ValueError, TypeError)) and "CausalLM" in text:
+        return f"The preset {preset!r} is no causal language model, such as GPT-2."
+    return (
+        f"The preset {preset!r} can't be loaded ({text[:160]}); if it is to be downloaded, check "
+        f"the connection, or write without: --writer {SHIPPED} or --writer {GRAMMAR}."
+    )

@@ -1,0 +1,175 @@
+"""Has everything that is needed written about the photos of a data set, and keeps what is true."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fruit_caption.errors import DataError
+from fruit_caption.photos.records import Photo, Split
+from fruit_caption.progress import Progress, silent
+from fruit_caption.writer import grammar
+from fruit_caption.writer.checker import is_true, is_true_caption
+from fruit_caption.writer.journal import Journal
+from fruit_caption.writer.qa import CAPTION, GRAMMAR, MODEL, Caption, Item, PhotoText
+from fruit_caption.writer.requests import Request
+from fruit_caption.writer.wishes import Wish, wishes
+
+if TYPE_CHECKING:
+    from fruit_caption.writer.author import Author
+
+CHUNK = 64
+"""Photos that are written about at once; so many are lost at most when a run is stopped."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How the writing went, by kind of text.
+
+    Attributes:
+        written, accepted: drafts of the language model, and those that were proven.
+        kept, filled_in: texts of the data set that are the model's, and the grammar's.
+        tokens, seconds: what the model wrote in this run, and in what time.
+    """
+
+    written: dict[str, int]
+    accepted: dict[str, int]
+    kept: dict[str, int]
+    filled_in: dict[str, int]
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A photo, what is to be written about it, and what the grammar would write."""
+
+    name: str
+    photo: Photo
+    wishes: tuple[Wish, ...]
+    caption: Caption
+    items: tuple[Item, ...]
+
+    def facts(self) -> str:
+        """A digest of what a text about the photo depends on."""
+        known = repr((sorted(self.photo.counts().items(), key=repr), self.wishes))
+        return hashlib.sha256(known.encode()).hexdigest()[:16]
+
+
+def write_texts(
+    photos: Sequence[Photo],
+    images: Path,
+    seed: int,
+    splits: Mapping[Path, Split],
+    author: Author | None = None,
+    journal: Journal | None = None,
+    progress: Progress = silent,
+) -> tuple[list[PhotoText], Report]:
+    """Write about every photo; keep what the checker proves.
+
+    What is written about a photo depends on the seed and the photo, not on its place.
+
+    Args:
+        photos: to write about.
+        images: the folder they lie in.
+        seed: of what is asked, and in which words.
+        splits: the split of each photo, by its path.
+        author: writes; without one, and where it fails, the grammar does.
+        journal: remembers what the author wrote.
+        progress: told in words what is being done.
+
+    Returns:
+        the texts in the order of the photos' names, and how it went.
+    """
+    rivals = Counter(fruit for photo in photos for fruit in photo.fruits)
+    sheets = [_sheet(photo, images, seed, rivals) for photo in sorted(photos, key=_path)]
+    began = time.monotonic()
+    if author and journal:
+        _have_written(sheets, author, journal, progress)
+    texts = [_text(sheet, splits[sheet.photo.path], journal) for sheet in sheets]
+    by_kind: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    for text in texts:
+        for item in text.items():
+            by_kind[item.by == GRAMMAR][item.kind] += 1
+    return texts, Report(
+        written=dict(author.written) if author else {},
+        accepted=dict(author.accepted) if author else {},
+        kept=dict(by_kind[False]),
+        filled_in=dict(by_kind[True]),
+        tokens=author.tokens if author else 0,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _path(photo: Photo) -> Path:
+    return photo.path
+
+
+def _sheet(photo: Photo, images: Path, seed: int, rivals: Mapping[str, int]) -> Sheet:
+    name = photo.path.relative_to(images).as_posix()
+    chance = random.Random(f"{seed} {name}")
+    wanted = wishes(photo, rivals, chance)
+    items = tuple(grammar.write_question(wish, chance) for wish in wanted)
+    caption = grammar.write_caption(photo)
+    if not is_true_caption(caption.text, photo):
+        raise DataError(f"{CAPTION} {caption.text!r} of {name} is not what its boxes show.")
+    for item in items:
+        if not is_true(item, photo):
+            raise DataError(f"{item.question!r}, {item.answer!r} is not what {name} shows.")
+    return Sheet(name, photo, wanted, caption, items)
+
+
+def _have_written(
+    sheets: Sequence[Sheet], author: Author, journal: Journal, progress: Progress
+) -> None:
+    """Have the author write about the photos that the journal knows nothing of."""
+    open_ones = [sheet for sheet in sheets if not journal.knows(sheet.name, sheet.facts())]
+    for start in range(0, len(open_ones), CHUNK):
+        progress(f"writing about photos: {start} of {len(open_ones)}")
+        some = open_ones[start : start + CHUNK]
+        requests = [
+            Request(sheet.name, sheet.photo, wish)
+            for sheet in some
+            for wish in (None, *sheet.wishes)
+        ]
+        texts = iter(author.fulfil(requests))
+        journal.add(
+            [
+                {
+                    "file_name": sheet.name,
+                    "facts": sheet.facts(),
+                    "caption": next(texts),
+                    "questions": [_to_json(next(texts)) for _ in sheet.wishes],
+                }
+                for sheet in some
+            ]
+        )
+
+
+def _to_json(item: str | Item | None) -> dict[str, Any] | None:
+    return asdict(item) if isinstance(item, Item) else None
+
+
+def _text(sheet: Sheet, split: Split, journal: Journal | None) -> PhotoText:
+    """What is said about a photo: the author's words where there are any that are true."""
+    row = journal.row(sheet.name, sheet.facts()) if journal else None
+    if row is None:
+        return PhotoText(sheet.name, split, sheet.caption, sheet.items)
+    by_author = row.get("caption")
+    caption = sheet.caption
+    if isinstance(by_author, str) and is_true_caption(by_author, sheet.photo):
+        caption = Caption(by_author, MODEL)
+    items = []
+    for plain, said in zip(sheet.items, row.get("questions") or (), strict=False):
+        items.append(plain)
+        if said:
+            item = Item(said["question"], said["answer"], plain.kind, plain.fruit, MODEL)
+            if is_true(item, sheet.photo):
+                items[-1] = item
+    return PhotoText(sheet.name, split, caption, (*items, *sheet.items[len(items) :]))

@@ -1,0 +1,60 @@
+"""A tiny GPT-2 is made, trained, saved and loaded; what it may not see, it doesn't."""
+
+import random
+
+import pytest
+
+from fruit_caption.errors import WriterError
+from fruit_caption.files import read_json
+from fruit_caption.writer import training
+from fruit_caption.writer.presets import load_preset
+from fruit_caption.writer.prompts import ANSWER, END, TASKS
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A model and a trial that take seconds."""
+    sizes = {"VOCABULARY": 700, "LAYERS": 1, "HEADS": 2, "UNITS": 16, "BATCH": 4}
+    for name, size in (sizes | {"TRIED_LINES": 60, "TRIED_PHOTOS": 2}).items():
+        monkeypatch.setattr(training, name, size)
+
+
+def test_a_writer_is_trained_saved_and_trained_on(small, tmp_path):
+    told = []
+    first = training.train_writer(tmp_path / "one", steps=40, progress=told.append)
+    assert first == {name: read_json(tmp_path / "one" / "scores.json")[name] for name in first}
+    # Not even 40 steps leave it as ignorant as a model that knows nothing of 700 tokens.
+    assert 1 < first["perplexity"]["learnt"] < 500
+    assert set(first["true"]) <= set(TASKS)
+    assert any(line.startswith("training: step 21 of 40") for line in told)
+
+    second = training.train_writer(tmp_path / "two", str(tmp_path / "one"), steps=20)
+    assert second["perplexity"]["learnt"] < first["perplexity"]["learnt"]
+    assert load_preset(str(tmp_path / "two")).backbone.num_layers == 1
+    with pytest.raises(WriterError, match="is there already"):
+        training.train_writer(tmp_path / "two", steps=1)
+
+
+def test_some_facts_are_never_learnt():
+    pairs = {
+        (fruit, number)
+        for seed in range(300)
+        for fruit, number in training.random_photo(random.Random(seed)).counts().items()
+    }
+    assert not any(training.is_held_out(*pair) for pair in pairs)
+    held_out = training.random_photo(random.Random(0), held_out=True).counts()
+    assert any(training.is_held_out(*pair) for pair in held_out.items())
+    share = [training.is_held_out(f"fruit {n}", 5) for n in range(2000)]
+    assert 0.05 < sum(share) / len(share) < 0.15
+
+
+def test_lines_are_of_every_task_and_end():
+    made = training.lines(200, seed=0)
+    assert {line.task for line in made} == set(TASKS)
+    for line in made:
+        assert line.text.startswith(" ")
+        assert line.text.endswith(END)
+        assert (ANSWER in line.text) == (line.task != "caption")
+    assert training.lines(200, seed=0) == made
+    other = {line.text for line in training.lines(200, seed=0, held_out_words=True)}
+    assert not other & {line.text for line in made}
