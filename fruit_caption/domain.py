@@ -107,6 +107,7 @@ _IS_THERE = re.compile(
     r" (is|are) there | there (is|are) | any | (can|do|could) (you|we|i) (see|have|spot|find) "
     r"| (does|do) .*(have|show|contain|include|hold) | contains? | got "
 )
+_NO = frozenset("no none not isnt arent cant cannot dont doesnt didnt".split())
 _CONTENTS = re.compile(
     r" (what|whats)( (is|are|s|there))* (in|on) (the|this|that) "
     r"(picture|photo|photograph|image|bowl|basket|plate|table) | what (do|can) (you|we) see "
@@ -320,7 +321,7 @@ def _read_yes_or_no(text: str, fruit: str | None, mentions: list[Mention]) -> bo
     if any(mention.fruit not in (None, fruit) for mention in mentions):
         return None
     words = _words(text)
-    says_no = any(word in ("no", "none", "not", "isnt", "arent") for word in words)
+    says_no = not _NO.isdisjoint(words)
     says_yes = "yes" in words or (bool(mentions) and not says_no)
     # "no, there is an apple" contradicts itself; there, "no" is no number of apples.
     rest = read_mentions(text.lower().strip().removeprefix("no,"))
