@@ -25,7 +25,7 @@ check: $(VENV)/installed
 
 demo: $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 500 --out $(DEMO) --seed 0
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 15 --batch-size 8 \
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 20 --batch-size 8 \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
 		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention

@@ -122,7 +122,7 @@ class TrainingConfig(_Settings):
     questions: int = 8
     learning_rate: float = 2e-3
     density_weight: float = 0.1
-    patience: int = 10
+    patience: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
