@@ -15,7 +15,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from fruit_caption import __version__
-from fruit_caption.config import TrainingConfig
+from fruit_caption.config import DataConfig, TrainingConfig
 from fruit_caption.errors import FruitError
 from fruit_caption.quiet import start_keras
 
@@ -95,13 +95,13 @@ def generate_data(
             help='Who writes: "grammar" (rules), or a language model: a preset of KerasNLP such as '
             'gpt2_base_en, "hf://owner/name", or a folder that train-writer made.'
         ),
-    ] = "grammar",
+    ] = DataConfig.writer,
     show: Annotated[int, typer.Option(help="Print what is said about so many photos.")] = 0,
     seed: Annotated[int, typer.Option(help="Of scenes and texts.")] = 0,
 ) -> None:
     """Collect or render photos, and write a caption, questions and answers about each."""
     from fruit_caption.collecting import generate_data
-    from fruit_caption.config import DataConfig
+    from fruit_caption.writer.qa import GRAMMAR
 
     if scenes is None:
         scenes = 0 if photos or open_images else 1000
@@ -116,7 +116,7 @@ def generate_data(
         writer=writer,
         seed=seed,
     )
-    if writer != "grammar":
+    if writer != GRAMMAR:
         start_keras()
     with output.status("collecting") as status:
         summary = generate_data(config, out, status.update)

@@ -69,7 +69,6 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
     Raises:
         DataError: the photos can't be read or written, or there are none.
     """
-    author, journal = _author(config, out)
     remove_drafts([*out.glob(".*"), *(out / IMAGES).rglob(".*")])
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
@@ -79,6 +78,7 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
     # Beside real photos, scenes are there to learn from: what counts is what real photos show.
     train = (RENDERED,) if config.photos or config.open_images else ()
     splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
+    author, journal = _author(config, out)
     texts, report = write_texts(
         photos, out / IMAGES, config.seed, splits, author, journal, progress
     )
@@ -122,8 +122,9 @@ def _made_photos(config: DataConfig, out: Path, progress: Progress) -> list[Phot
     """Photos that need none of one's own: rendered, and from Open Images."""
     sets = []
     if config.scenes:
-        progress(f"rendering {config.scenes} scenes")
-        sets.append(write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size))
+        sets.append(
+            write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size, progress)
+        )
     if config.open_images:
         sets.append(fetch_open_images(out / IMAGES, config.open_images, progress=progress))
     return sets

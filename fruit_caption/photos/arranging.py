@@ -74,6 +74,12 @@ class Layout:
         return tuple(map(_box, fruits, self.visible_masks()))
 
 
+def spread_number(seed: int, index: int, most: int) -> int:
+    """How many fruits picture `index` shows: in every `most` + 1 each number once, in any order."""
+    turn, place = divmod(index, most + 1)
+    return int(np.random.default_rng([seed, turn, most]).permutation(most + 1)[place])
+
+
 def place(
     rng: np.random.Generator,
     fruit: str,

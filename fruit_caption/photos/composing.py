@@ -24,6 +24,7 @@ from fruit_caption.photos.arranging import (
     Placed,
     hidden_shares,
     place,
+    spread_number,
 )
 from fruit_caption.photos.backdrops import draw_backdrop
 from fruit_caption.photos.camera import illuminate, paint, photograph
@@ -211,7 +212,7 @@ def plan_photo(parts: Parts, seed: int, index: int, size: int, most: int) -> Com
     """What photo number `index` of the series `seed` shows."""
     rng = np.random.default_rng([seed, index])
     view = draw_view(rng, rng.uniform(50, 90))
-    number = _number(seed, index, most)
+    number = spread_number(seed, index, most)
     studio = number <= STUDIO_MOST and rng.random() < STUDIO_SHARE
     ground = None
     if parts.grounds and not studio and rng.random() < OWN_SHARE:
@@ -228,12 +229,6 @@ def plan_photo(parts: Parts, seed: int, index: int, size: int, most: int) -> Com
     sources = (*shown, ground) if ground else shown
     group = group_of(sources[0]) if sources else parts.groups[rng.integers(len(parts.groups))]
     return Composition(layout, studio, ground, listed, sources, group)
-
-
-def _number(seed: int, index: int, most: int) -> int:
-    """How many fruits: in every `most` + 1 photos each number once, in any order."""
-    turn, place = divmod(index, most + 1)
-    return int(np.random.default_rng([seed, turn, most]).permutation(most + 1)[place])
 
 
 def _choose(rng: np.random.Generator, fruits: dict[str, list[CutOut]], number: int) -> list[CutOut]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fruit_caption.files import whole_file
-from fruit_caption.photos.arranging import Layout
+from fruit_caption.photos.arranging import Layout, spread_number
 from fruit_caption.photos.backdrops import draw_setting, draw_studio
 from fruit_caption.photos.camera import illuminate, paint, photograph
 from fruit_caption.photos.marks import is_marked, mark_of
@@ -78,7 +78,7 @@ def render_scene(seed: int, index: int, size: int = 224, most: int = MOST) -> Sc
 def lay_out(seed: int, index: int, size: int = 224, most: int = MOST) -> Plan:
     """What `render_scene` shows for the same arguments, before it becomes a picture."""
     rng = np.random.default_rng([seed, index])
-    number = _number(seed, index, most)
+    number = spread_number(seed, index, most)
     stage = set_stage(rng, number)
     fruits = fill(rng, stage, number, size)
     together, strangers = furnish(rng, stage, fruits, size)
@@ -149,9 +149,3 @@ def _photo(path: Path, size: int, boxes: tuple[FruitBox, ...], listed: frozenset
         source=RENDERED,
         license="CC0-1.0",
     )
-
-
-def _number(seed: int, index: int, most: int) -> int:
-    """How many fruits: in every `most` + 1 scenes each number once, in any order."""
-    turn, place = divmod(index, most + 1)
-    return int(np.random.default_rng([seed, turn, most]).permutation(most + 1)[place])

@@ -7,6 +7,7 @@ model itself finds likeliest is taken, unless the photo has it already.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -45,8 +46,8 @@ class Author:
 
     preset: str
     seed: int
-    written: dict[str, int] = field(default_factory=dict)
-    accepted: dict[str, int] = field(default_factory=dict)
+    written: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._model: Any = None
@@ -114,10 +115,10 @@ class Author:
         """The likeliest draft that is proven and that its photo doesn't have yet."""
         proven: dict[str, tuple[float, str | Item]] = {}
         for draft in drafts:
-            self.written[request.task] = self.written.get(request.task, 0) + 1
+            self.written[request.task] += 1
             text = request.proven(draft.text) if draft.ended else None
             if text is not None:
-                self.accepted[request.task] = self.accepted.get(request.task, 0) + 1
+                self.accepted[request.task] += 1
                 proven[draft.text.strip()] = draft.likelihood, text
         for words, (_, text) in sorted(proven.items(), key=lambda pair: (-pair[1][0], pair[0])):
             if (request.name, words) not in used:

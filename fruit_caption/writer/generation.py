@@ -85,7 +85,7 @@ class Generator:
         self.stop = _only_token(self.tokenizer, stop)
         self.ends = {self.stop, self.tokenizer.end_token_id} - {None}
         start = [self.tokenizer.start_token_id] if self.tokenizer.start_token_id is not None else []
-        read = np.array([*start, *_tokenize(self.tokenizer, [prefix])[0]], "int32")
+        read = np.array([*start, *tokenize(self.tokenizer, [prefix])[0]], "int32")
         columns = prompt_tokens + new_tokens
         most = getattr(model.backbone, "max_sequence_length", None)
         if most is not None and len(read) + columns > most:
@@ -117,7 +117,7 @@ class Generator:
         """
         if not prompts:
             return []
-        rows = _tokenize(self.tokenizer, prompts)
+        rows = tokenize(self.tokenizer, prompts)
         for prompt, row in zip(prompts, rows, strict=True):
             if not 0 < len(row) <= self.prompt_tokens:
                 raise ValueError(
@@ -259,13 +259,14 @@ def _size(tokenizer: Any) -> int:
 
 
 def _only_token(tokenizer: Any, text: str) -> int:
-    tokens = _tokenize(tokenizer, [text])[0]
+    tokens = tokenize(tokenizer, [text])[0]
     if len(tokens) != 1:
         raise ValueError(f"{text!r} is {len(tokens)} tokens; only one token can end a draft.")
     return int(tokens[0])
 
 
-def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
+def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
+    """The tokens of each text, int32 (tokens,)."""
     return [np.asarray(tokens, "int32") for tokens in tokenizer(list(texts))]
 
 

@@ -104,7 +104,7 @@ def wrong_words(counts: Counts, task: Task, fruit: str | None, value: Value | No
         for number, word in enumerate(NUMBER_WORDS)
         if number > 1 and (task == "presence" or number not in numbers)
     }
-    if value is True or (task == "count" and value) or (task == "total" and value):
+    if isinstance(value, int) and value:
         wrong |= {"no", "not", "none", "zero"}
     if value is False:
         wrong.add("yes")

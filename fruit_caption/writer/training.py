@@ -28,6 +28,7 @@ from fruit_caption.photos.records import FruitBox, Photo
 from fruit_caption.progress import Progress, silent
 from fruit_caption.writer import phrasebook, prompts
 from fruit_caption.writer.author import Author
+from fruit_caption.writer.generation import tokenize
 from fruit_caption.writer.presets import load_preset
 from fruit_caption.writer.prompts import ANSWER, END, TASKS, Task
 from fruit_caption.writer.requests import Request
@@ -179,11 +180,6 @@ def _cut(values: np.ndarray) -> np.ndarray:
     return values[: len(values) // ROW * ROW].reshape(-1, ROW)
 
 
-def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
-    """The tokens of each text."""
-    return [np.asarray(row) for row in tokenizer(list(texts))]
-
-
 # The model -----------------------------------------------------------------------------------
 
 
@@ -301,7 +297,7 @@ def scores(preset: Path, model: Any, learnt: Sequence[Line], seed: int) -> dict[
     return {
         "perplexity": perplexity,
         "true": {
-            task: round(author.accepted.get(task, 0) / number, 4)
+            task: round(author.accepted[task] / number, 4)
             for task, number in author.written.items()
         },
         "new": round(sum(new) / max(1, len(new)), 4),
