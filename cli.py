@@ -156,8 +156,16 @@ def train_writer(
 @app.command()
 def train(
     pretrained: Annotated[
-        bool, typer.Option("--pretrained/--scratch", help="VGG16, or a CNN of our own.")
-    ] = True,
+        bool | None,
+        typer.Option("--pretrained/--scratch", help="VGG16, or a CNN of our own. [default: VGG16]"),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Another eye: efficientnet-lite0, or a network of keras.applications."),
+    ] = None,
+    unfreeze: Annotated[
+        int, typer.Option(help="How many of a pretrained eye's last stages learn too.")
+    ] = 0,
     attention: Annotated[bool, typer.Option(help="Look at the grid, or at its mean.")] = True,
     data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
         "data/fruit"
@@ -174,7 +182,7 @@ def train(
     ),
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
-        str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
+        str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
     ] = "imagenet",
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
     resume: Annotated[
@@ -189,7 +197,10 @@ def train(
     from fruit_caption.files import read_json
     from fruit_caption.training import train, versions
 
-    name = run or ("pretrained" if pretrained else "scratch") + ("-attention" if attention else "")
+    if encoder and pretrained is not None:
+        raise FruitError("--encoder names the eye already; leave out --pretrained and --scratch.")
+    kind = encoder or ("scratch" if pretrained is False else "pretrained")
+    name = run or kind + ("-attention" if attention else "")
     folder = runs.run_folder(name)
     if resume and (folder / runs.CONFIG).is_file():
         config = RunConfig.from_json(read_json(folder / runs.CONFIG))
@@ -197,8 +208,9 @@ def train(
         config = RunConfig(
             data=str(data),
             model=ModelConfig(
-                encoder="vgg16" if pretrained else "scratch",
-                encoder_weights=encoder_weights if pretrained else "none",
+                encoder="vgg16" if kind == "pretrained" else kind,
+                encoder_weights="none" if kind == "scratch" else encoder_weights,
+                unfreeze=unfreeze,
                 attention=attention,
                 image_size=image_size,
             ),
@@ -258,7 +270,7 @@ def compare(
     ),
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
-        str, typer.Option(help='VGG16\'s: "imagenet", "none", or a weights file.')
+        str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
     ] = "imagenet",
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
 ) -> None:

@@ -77,8 +77,9 @@ class ModelConfig(_Settings):
     """What the model is.
 
     Attributes:
-        encoder: a row of `models.encoders.ENCODERS`.
+        encoder: a name that `models.encoders.build_encoder` takes.
         encoder_weights: "imagenet", "none" or the path of a weights file.
+        unfreeze: how many of a pretrained encoder's last stages learn.
         attention: whether the decoder looks at the grid or only at its mean.
         image_size: the side in pixels to which photos are letterboxed.
         channels: of the neck and of each attention head's keys and values.
@@ -88,6 +89,7 @@ class ModelConfig(_Settings):
 
     encoder: str = "vgg16"
     encoder_weights: str = "imagenet"
+    unfreeze: int = 0
     attention: bool = True
     image_size: int = 224
     channels: int = 128
@@ -95,6 +97,7 @@ class ModelConfig(_Settings):
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
+        self._check("unfreeze", 0, 10)
         self._check("image_size", 32, 1024)
         self._check("channels", 1, 4096)
         self._check("units", 1, 4096)

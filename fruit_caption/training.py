@@ -23,7 +23,7 @@ from fruit_caption.metrics import Row, score
 from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look, look_at_features, speak
-from fruit_caption.models.encoders import ENCODERS
+from fruit_caption.optimizing import TwoSpeedAdamW
 
 FEATURES = "features"
 """The folder of the feature cache, in the data set's."""
@@ -101,12 +101,14 @@ def answer_examples(
         files: what `look_up` gives for the examples.
         batch: photos at a time.
     """
-    frozen = ENCODERS[model.config.encoder].frozen
     rows = []
     for start in range(0, len(examples), batch):
         some = examples[start : start + batch]
         stored = features.load(files[start : start + batch])
-        seen = look_at_features(model, stored.astype("float32")) if frozen else look(model, stored)
+        if model.encoder_learns:
+            seen = look(model, stored)
+        else:
+            seen = look_at_features(model, stored.astype("float32"))
         spoken = speak(model, seen, [[item.question for item in one.items] for one in some])
         rows += [
             Row(example.name, item, said.text, said.confidence)
@@ -126,9 +128,9 @@ def look_up(
     """The cached features of some photos, or their pixels if the model's encoder learns."""
     paths = [example.path for example in examples]
     size = model.config.image_size
-    if ENCODERS[model.config.encoder].frozen:
-        return features.extract_features(model.encoder, paths, size, cache, mirrored, progress)
-    return features.extract_pixels(paths, size, cache)
+    if model.encoder_learns:
+        return features.extract_pixels(paths, size, cache)
+    return features.extract_features(model.encoder, paths, size, cache, mirrored, progress)
 
 
 @dataclass
@@ -140,12 +142,12 @@ class _Trainer:
     listener: Listener
 
     def __post_init__(self) -> None:
-        self.frozen = ENCODERS[self.config.model.encoder].frozen
+        learns = self.model.encoder_learns
         # Cached features enter behind the encoder.
-        self.trained = self.model.head if self.frozen else self.model
+        self.trained = self.model if learns else self.model.head
         self.cache = self.data.folder / FEATURES
         self.files = self._look("train")
-        self.mirrored = self._look("train", mirrored=True) if self.frozen else None
+        self.mirrored = None if learns else self._look("train", mirrored=True)
         self.validation_files = self._look("validation")
         self.history: list[dict[str, Any]] = []
 
@@ -189,7 +191,13 @@ class _Trainer:
         steps = len(self._epoch(0)) * training.epochs
         schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps)
         self.trained.compile(
-            optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0),
+            optimizer=TwoSpeedAdamW(
+                # What ImageNet taught the encoder is adjusted, not overwritten.
+                self.model.encoder.trainable_variables if self.config.model.unfreeze else (),
+                learning_rate=schedule,
+                weight_decay=1e-4,
+                clipnorm=1.0,
+            ),
             loss={
                 "logits": keras.losses.SparseCategoricalCrossentropy(
                     from_logits=True, reduction="mean_with_sample_weight"

@@ -62,10 +62,10 @@ def test_without_weights_the_pretrained_variants_are_left_out_and_it_is_said(
 ):
     config, folder, _, _ = compared
 
-    def no_internet(size, weights):
+    def no_internet(*_):
         raise WeightsError("no weights")
 
-    monkeypatch.setitem(encoders.ENCODERS, "vgg16", encoders.Encoder(no_internet, frozen=True))
+    monkeypatch.setattr(encoders, "pretrained", no_internet)
     with pytest.raises(WeightsError):
         compare(config, tmp_path)
     downloaded = replace(config, model=replace(config.model, encoder_weights="imagenet"))

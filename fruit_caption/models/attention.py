@@ -20,8 +20,9 @@ class CountingAttention(layers.Layer):
     apple and two apples give the same average (Zhang et al. 2018, "Learning to Count Objects in
     Natural Images for Visual Question Answering"). So a second look opens or closes each region
     by itself, with a sigmoid, and adds up what it lets through: that grows with every apple.
-    Scores are scaled dot products (Vaswani et al. 2017), which on a CPU cost a fraction of the
-    additive scores of Show, Attend and Tell (Xu et al. 2015).
+    Where each kind has been counted already, as density maps do, a third look lets those counts
+    through that the question is about. Scores are scaled dot products (Vaswani et al. 2017), which
+    on a CPU cost a fraction of the additive scores of Show, Attend and Tell (Xu et al. 2015).
 
     Args:
         channels: of keys and values.
@@ -29,12 +30,11 @@ class CountingAttention(layers.Layer):
     Call arguments:
         queries: the decoder's states, (batch, questions, steps, units).
         regions: what the photo holds, (batch, regions, features).
-        marks: what is added up beside the learnt values, (batch, regions, kinds): the density
-            of each fruit.
+        counts: of each kind in the whole photo, (batch, kinds).
 
     Returns:
-        what was seen, (batch, questions, steps, 2 * channels + kinds): the average, the sum of
-            the values, the sum of the marks;
+        what was seen, (batch, questions, steps, 2 * channels + kinds): the average, the sum, the
+            counts that were let through;
         where it looked, (batch, questions, steps, regions): the softmax weights.
     """
 
@@ -43,7 +43,7 @@ class CountingAttention(layers.Layer):
         self.supports_masking = True
         self.channels = channels
 
-    def build(self, queries_shape: Shape, regions_shape: Shape, marks_shape: Shape) -> None:
+    def build(self, queries_shape: Shape, regions_shape: Shape, counts_shape: Shape) -> None:
         units, features, regions = queries_shape[-1], regions_shape[-1], regions_shape[1] or 100
         self.query = layers.Dense(2 * self.channels, name="query")
         self.query.build((None, units))
@@ -51,6 +51,8 @@ class CountingAttention(layers.Layer):
         self.key.build((None, features))
         self.value = layers.Dense(2 * self.channels, name="value")
         self.value.build((None, features))
+        self.kind = layers.Dense(counts_shape[-1], activation="sigmoid", name="kind")
+        self.kind.build((None, units))
         # Gates start nearly shut, so that a sum over all regions starts about as large as one.
         self.gate_bias = self.add_weight(
             shape=(),
@@ -58,7 +60,7 @@ class CountingAttention(layers.Layer):
             name="gate_bias",
         )
 
-    def call(self, queries: Tensor, regions: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
+    def call(self, queries: Tensor, regions: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         batch, questions, steps, units = ops.shape(queries)
         flat = ops.reshape(queries, (batch, questions * steps, units))
         average_query, sum_query = ops.split(self.query(flat), 2, axis=-1)
@@ -67,8 +69,14 @@ class CountingAttention(layers.Layer):
 
         weights = ops.softmax(self._scores(average_query, average_key))
         gates = ops.sigmoid(self._scores(sum_query, sum_key) + self.gate_bias)
-        sums = ops.matmul(gates, ops.concatenate([sum_value, marks], axis=-1))
-        seen = ops.concatenate([ops.matmul(weights, average_value), sums], axis=-1)
+        seen = ops.concatenate(
+            [
+                ops.matmul(weights, average_value),
+                ops.matmul(gates, sum_value),
+                ops.expand_dims(counts, 1) * self.kind(flat),
+            ],
+            axis=-1,
+        )
         return (
             ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
             ops.reshape(weights, (batch, questions, steps, ops.shape(regions)[1])),
@@ -78,10 +86,10 @@ class CountingAttention(layers.Layer):
         return (mask[0] if isinstance(mask, list | tuple) else mask), None
 
     def compute_output_shape(
-        self, queries_shape: Shape, regions_shape: Shape, marks_shape: Shape
+        self, queries_shape: Shape, regions_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
         steps = queries_shape[:-1]
-        kinds = marks_shape[-1] or 0
+        kinds = counts_shape[-1] or 0
         return (*steps, 2 * self.channels + kinds), (*steps, regions_shape[1])
 
     def get_config(self) -> dict[str, Any]:

@@ -21,6 +21,10 @@ from fruit_caption.models.attention import CountingAttention, QuestionLSTM
 from fruit_caption.models.encoders import build_encoder
 from fruit_caption.vocabulary import Vocabulary
 
+DILATIONS = (1, 2, 3)
+"""Of the neck's blocks. A fruit may fill a third of the photo and counts once: each cell has to
+know what lies some cells away, which two plain convolutions over 3 x 3 cells didn't show it."""
+
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class Captioner(keras.Model):
@@ -35,12 +39,14 @@ class Captioner(keras.Model):
 
     Attributes:
         encoder: pixels -> features (batch, rows, columns, channels).
-        eye: features -> `regions` (batch, regions, channels), `density`, and the states
-            `state_h` and `state_c` (batch, 1, units) from which the LSTM starts.
-        decoder: `words`, `state_h`, `state_c`, and with attention `regions` and `marks` (the
-            density maps as regions) -> `logits`, the new states, and with attention `looked`
-            (batch, questions, steps, regions).
+        eye: features -> `regions` (batch, regions, channels), `density`, its sums `counts`
+            (batch, fruits), and the states `state_h` and `state_c` (batch, 1, units) from which
+            the LSTM starts.
+        decoder: `words`, `state_h`, `state_c`, and with attention `regions` and `counts` ->
+            `logits`, the new states, and with attention `looked` (batch, questions, steps,
+            regions).
         head: features and words -> what the whole model gives; all but the encoder.
+        encoder_learns: whether training changes the encoder; else it may look once for all.
         vocabulary: the words it knows.
         fruits: the kinds it knows, in the order of the density maps.
 
@@ -61,7 +67,7 @@ class Captioner(keras.Model):
             config = ModelConfig.from_json(config)
         vocabulary = Vocabulary(words)
         weights = None if config.encoder_weights == "none" else config.encoder_weights
-        encoder = build_encoder(config.encoder, config.image_size, weights)
+        encoder = build_encoder(config.encoder, config.image_size, weights, config.unfreeze)
         # Data without boxes leaves one density map, which nothing teaches.
         eye = _eye(config, encoder.output_shape[1:], max(1, len(fruits)))
         decoder = _decoder(config, len(vocabulary), eye)
@@ -76,6 +82,11 @@ class Captioner(keras.Model):
 
         self.encoder, self.eye, self.decoder, self.head = encoder, eye, decoder, head
         self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
+
+    @property
+    def encoder_learns(self) -> bool:
+        """Whether training changes the encoder."""
+        return bool(self.encoder.trainable_weights)
 
     def get_config(self) -> dict[str, Any]:
         # Weights come from the saved file, wherever the encoder's came from at first.
@@ -97,8 +108,10 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
     features = keras.Input(grid, name="features")
     x = layers.BatchNormalization(momentum=0.9, name="neck_norm")(features)
     x = layers.SpatialDropout2D(config.dropout, name="neck_dropout")(x)
-    x = layers.Conv2D(config.channels, 1, activation="relu", name="neck_project")(x)
-    x = layers.Conv2D(config.channels, 3, padding="same", activation="relu", name="neck_blend")(x)
+    x = layers.Conv2D(config.channels, 1, name="neck_project")(x)
+    for dilation in DILATIONS:
+        x = _widen(x, dilation, f"neck_{dilation}")
+    x = _norm_relu(x, "neck_end")
     density = layers.Conv2D(
         kinds,
         1,
@@ -109,7 +122,8 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
     )(x)
     regions = layers.Reshape((grid[0] * grid[1], config.channels), name="regions")(x)
     mean = layers.GlobalAveragePooling1D(name="mean")(regions)
-    photo = layers.Concatenate(name="photo")([mean, ops.sum(density, axis=(1, 2))])
+    counts = ops.sum(density, axis=(1, 2))
+    photo = layers.Concatenate(name="photo")([mean, counts])
     photo = layers.Dropout(config.dropout, name="photo_dropout")(photo)
     states = {
         name: layers.Reshape((1, config.units), name=name)(
@@ -117,8 +131,25 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
         )
         for name in ("state_h", "state_c")
     }
-    outputs = {"regions": regions, "density": density, **states}
+    outputs = {"regions": regions, "density": density, "counts": counts, **states}
     return keras.Model(features, outputs, name="eye")
+
+
+def _widen(x: keras.KerasTensor, dilation: int, name: str) -> keras.KerasTensor:
+    """A residual block (He et al. 2016) that sees cells `dilation` apart (Yu & Koltun 2016)."""
+    channels = x.shape[-1]
+    new = _norm_relu(x, f"{name}_in")
+    new = layers.Conv2D(
+        channels, 3, padding="same", dilation_rate=dilation, use_bias=False, name=f"{name}_look"
+    )(new)
+    new = _norm_relu(new, f"{name}_looked")
+    new = layers.Conv2D(channels, 1, name=f"{name}_blend")(new)
+    return layers.Add(name=name)([x, new])
+
+
+def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    return layers.Activation("relu", name=name)(x)
 
 
 def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.Model:
@@ -134,11 +165,10 @@ def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.M
     )
     outputs = {"state_h": new_h, "state_c": new_c}
     if config.attention:
-        regions, kinds = eye.output["regions"].shape[1:], eye.output["density"].shape[-1]
-        inputs["regions"] = keras.Input(regions, name="regions")
-        inputs["marks"] = keras.Input((regions[0], kinds), name="marks")
+        for name in ("regions", "counts"):
+            inputs[name] = keras.Input(eye.output[name].shape[1:], name=name)
         seen, outputs["looked"] = CountingAttention(config.channels, name="attend")(
-            spoken, inputs["regions"], inputs["marks"]
+            spoken, inputs["regions"], inputs["counts"]
         )
         spoken = layers.Concatenate(name="spoken_and_seen")([spoken, seen])
     spoken = layers.Dropout(config.dropout, name="word_dropout")(spoken)
@@ -151,18 +181,10 @@ def _head(grid: tuple[int, int, int], eye: keras.Model, decoder: keras.Model) ->
     """Eye and decoder as one model, from features and words to logits and density maps."""
     features = keras.Input(grid, name="features")
     words = keras.Input((None, None), dtype="int32", name="words")
-    seen = eye(features)
-    density = seen["density"]
-    known = {
-        "words": words,
-        "regions": seen["regions"],
-        "marks": layers.Reshape((-1, density.shape[-1]), name="marks")(density),
-        "state_h": seen["state_h"],
-        "state_c": seen["state_c"],
-    }
+    known = eye(features) | {"words": words}
     spoken = decoder({name: known[name] for name in decoder.input})
     return keras.Model(
         {"features": features, "words": words},
-        {"logits": spoken["logits"], "density": density},
+        {"logits": spoken["logits"], "density": known["density"]},
         name="head",
     )

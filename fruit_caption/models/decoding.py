@@ -28,15 +28,8 @@ def look(model: Captioner, pixels: np.ndarray) -> Seen:
 
 def look_at_features(model: Captioner, features: np.ndarray) -> Seen:
     """The same from the encoder's features (photos, rows, columns, channels)."""
-    seen = model.eye.predict_on_batch(features)
-    density = seen["density"]
-    marks = density.reshape(len(density), -1, density.shape[-1])
-    return {
-        "regions": seen["regions"],
-        "marks": marks,
-        "state_h": seen["state_h"],
-        "state_c": seen["state_c"],
-    }
+    seen: Seen = model.eye.predict_on_batch(features)
+    return seen
 
 
 def speak(model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]) -> list[list[Spoken]]:

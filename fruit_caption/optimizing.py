@@ -1,0 +1,35 @@
+"""An optimizer that fine-tunes: pretrained weights go slower than new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+
+SLOW = 0.1
+"""The share of the learning rate that pretrained weights get."""
+
+
+class TwoSpeedAdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov & Hutter 2019) that changes some variables at a tenth of its rate.
+
+    Args:
+        slow: the variables.
+        settings: as `keras.optimizers.AdamW` takes them.
+    """
+
+    def __init__(self, slow: Iterable[keras.Variable] = (), **settings: Any) -> None:
+        super().__init__(**settings)
+        self._slow = {variable.path for variable in slow}
+        self._slow_places: set[int] = set()
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        places = {place for place, one in enumerate(variables) if one.path in self._slow}
+        self._slow_places = places
+        super().build(variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        # A backend may hand over its own variable, which has no path: it is known by its place.
+        slow = self._get_variable_index(variable) in self._slow_places
+        super().update_step(gradient, variable, learning_rate * (SLOW if slow else 1.0))
