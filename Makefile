@@ -1,6 +1,7 @@
 # make test   everything that CI runs: ruff, mypy, pytest        make check   ruff and mypy only
 # make demo   data, training, comparison and an answer           make clean   remove .venv and caches
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
+# make docs/sample       two scenes, their boxes, and what the shipped writer says about them
 #
 # PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
 # WEIGHTS  for the demo: a file with VGG16's weights, where they can't be downloaded
@@ -32,6 +33,10 @@ demo: $(VENV)/runnable
 
 docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
 	$(BIN)/python -m fruit_caption.photos.contact_sheet $@
+
+docs/sample: $(wildcard artifacts/writer/*) | $(VENV)/runnable
+	$(BIN)/fruit generate-data --scenes 2 --seed 3 --out $@
+	rm $@/written.jsonl
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ TensorFlow takes seconds to import, so each command imports what it needs when i
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,8 +93,8 @@ def generate_data(
     writer: Annotated[
         str,
         typer.Option(
-            help='Who writes: "grammar" (rules), or a language model: a preset of KerasNLP such as '
-            'gpt2_base_en, "hf://owner/name", or a folder that train-writer made.'
+            help='Who writes: "shipped" (a small GPT-2), "grammar" (rules), or another language '
+            'model: a preset of KerasNLP such as gpt2_base_en, "hf://owner/name", or a folder.'
         ),
     ] = DataConfig.writer,
     show: Annotated[int, typer.Option(help="Print what is said about so many photos.")] = 0,
@@ -155,6 +156,7 @@ def train_writer(
 
 @app.command()
 def train(
+    context: typer.Context,
     pretrained: Annotated[
         bool | None,
         typer.Option("--pretrained/--scratch", help="VGG16, or a CNN of our own. [default: VGG16]"),
@@ -167,6 +169,10 @@ def train(
         int, typer.Option(help="How many of a pretrained eye's last stages learn too.")
     ] = 0,
     attention: Annotated[bool, typer.Option(help="Look at the grid, or at its mean.")] = True,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="A run to go on from: it learns new words and fruits."),
+    ] = None,
     data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
         "data/fruit"
     ),
@@ -194,26 +200,31 @@ def train(
     from fruit_caption import runs
     from fruit_caption.config import ModelConfig, RunConfig
     from fruit_caption.console import ConsoleListener
-    from fruit_caption.files import read_json
     from fruit_caption.training import train, versions
 
     if encoder and pretrained is not None:
         raise FruitError("--encoder names the eye already; leave out --pretrained and --scratch.")
-    kind = encoder or ("scratch" if pretrained is False else "pretrained")
-    name = run or kind + ("-attention" if attention else "")
-    folder = runs.run_folder(name)
+    eye = encoder or ("scratch" if pretrained is False else "pretrained")
+    started = f"{Path(start).name}-tuned" if start else eye + ("-attention" if attention else "")
+    folder = runs.run_folder(run or started)
     if resume and (folder / runs.CONFIG).is_file():
-        config = RunConfig.from_json(read_json(folder / runs.CONFIG))
+        config = runs.read_config(folder)
     else:
-        config = RunConfig(
-            data=str(data),
-            model=ModelConfig(
-                encoder="vgg16" if kind == "pretrained" else kind,
-                encoder_weights="none" if kind == "scratch" else encoder_weights,
+        if start:
+            _refuse_model_options(context)
+            model = replace(runs.read_config(runs.run_folder(start)).model, unfreeze=unfreeze)
+        else:
+            model = ModelConfig(
+                encoder="vgg16" if eye == "pretrained" else eye,
+                encoder_weights="none" if eye == "scratch" else encoder_weights,
                 unfreeze=unfreeze,
                 attention=attention,
                 image_size=image_size,
-            ),
+            )
+        config = RunConfig(
+            data=str(data),
+            start=str(runs.run_folder(start)) if start else None,
+            model=model,
             training=TrainingConfig(
                 epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
             ),
@@ -296,6 +307,17 @@ def compare(
     # As it is, not wrapped: ten columns need more than most terminals have.
     typer.echo(markdown(comparison))
     output.print(f"Tables and graphs are in {folder}/")
+
+
+def _refuse_model_options(context: typer.Context) -> None:
+    """A run to go on from has an eye, a size and attention or none already."""
+    for option in ("pretrained", "encoder", "encoder_weights", "attention", "image_size"):
+        source = context.get_parameter_source(option)
+        if source and source.name == "COMMANDLINE":
+            name = "scratch" if context.params[option] is False else option
+            raise FruitError(
+                f"--from takes the run's model as it is; leave out --{name.replace('_', '-')}."
+            )
 
 
 def _print_summary(summary: Summary, out: Path) -> None:

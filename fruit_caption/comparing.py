@@ -16,7 +16,7 @@ from fruit_caption.baselines import majority
 from fruit_caption.config import ModelConfig, RunConfig
 from fruit_caption.dataset import DataSet, read_data
 from fruit_caption.errors import RunError, WeightsError
-from fruit_caption.files import read_json, write_json, write_text
+from fruit_caption.files import write_json, write_text
 from fruit_caption.metrics import Row, score
 from fruit_caption.photos import Split
 from fruit_caption.plots import draw_accuracy, draw_learning_curves
@@ -152,7 +152,7 @@ def _train_or_reuse(config: RunConfig, folder: Path, listener: Listener | None) 
     if not (folder / runs.MODEL).is_file():
         train(config, folder, resume=(folder / runs.CONFIG).is_file(), listener=listener)
         return
-    before = RunConfig.from_json(read_json(folder / runs.CONFIG))
+    before = runs.read_config(folder)
     if replace(before, versions={}) != replace(config, versions={}):
         raise RunError(
             f"{folder} was trained with other settings (its {runs.CONFIG}); "

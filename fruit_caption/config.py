@@ -50,7 +50,8 @@ class DataConfig(_Settings):
         scenes: how many scenes to render.
         scene_size: the side of a rendered scene in pixels.
         unseen: sources that are kept wholly for a second test.
-        writer: who writes the texts: "grammar", or a preset as `writer.presets` takes it.
+        writer: who writes the texts: "grammar", or a preset as `writer.presets` takes it, such as
+            "shipped".
         seed: of scenes and texts.
     """
 
@@ -62,7 +63,7 @@ class DataConfig(_Settings):
     scenes: int = 0
     scene_size: int = 224
     unseen: tuple[str, ...] = ()
-    writer: str = "grammar"
+    writer: str = "shipped"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,7 +79,8 @@ class ModelConfig(_Settings):
 
     Attributes:
         encoder: a name that `models.encoders.build_encoder` takes.
-        encoder_weights: "imagenet", "none" or the path of a weights file.
+        encoder_weights: of a pretrained encoder: "imagenet", the path of a weights file, "none"
+            (it learns all from nothing), or "saved" (they are in the model's own file).
         unfreeze: how many of a pretrained encoder's last stages learn.
         attention: whether the decoder looks at the grid or only at its mean.
         image_size: the side in pixels to which photos are letterboxed.
@@ -140,9 +142,16 @@ class TrainingConfig(_Settings):
 
 @dataclass(frozen=True)
 class RunConfig(_Settings):
-    """All that is needed to make a run again."""
+    """All that is needed to make a run again.
+
+    Attributes:
+        data: the folder of the data set.
+        start: the folder of a run whose weights it starts from, with that run's `model`.
+        versions: of the packages that a result depends on.
+    """
 
     data: str
+    start: str | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     versions: dict[str, str] = field(default_factory=dict)
@@ -153,6 +162,7 @@ class RunConfig(_Settings):
         try:
             return cls(
                 data=str(content["data"]),
+                start=content.get("start"),
                 model=ModelConfig.from_json(content["model"]),
                 training=TrainingConfig.from_json(content["training"]),
                 versions=dict(content.get("versions", {})),

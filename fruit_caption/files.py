@@ -38,6 +38,12 @@ def whole_file(path: Path) -> Iterator[Path]:
             draft.unlink()
 
 
+def shipped(name: str) -> Path:
+    """A folder of `artifacts/` that ships: in a checkout, or in the installed package."""
+    checkout = Path(__file__).parents[1] / "artifacts" / name
+    return checkout if checkout.is_dir() else Path(__file__).parent / "shipped" / name
+
+
 def remove_drafts(paths: Iterable[Path]) -> None:
     """Remove those of the paths that a killed process left where it was writing a file."""
     for path in paths:

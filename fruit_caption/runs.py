@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fruit_caption.config import RunConfig
 from fruit_caption.errors import RunError
-from fruit_caption.files import whole_file, write_text
+from fruit_caption.files import read_json, whole_file, write_text
 
 if TYPE_CHECKING:
     from fruit_caption.metrics import Row
@@ -49,6 +50,17 @@ def newest_run() -> Path:
     if not models:
         raise RunError(f"There is no trained model in {ARTIFACTS}/; `fruit train` makes one.")
     return models[-1].parent
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The settings that a run was made with.
+
+    Raises:
+        FruitError: there is no such run, or its settings can't be read.
+    """
+    if not (folder / CONFIG).is_file():
+        raise RunError(f"{folder} is no run: it holds no {CONFIG}. `fruit train` makes one.")
+    return RunConfig.from_json(read_json(folder / CONFIG))
 
 
 def load_run(folder: Path) -> Captioner:

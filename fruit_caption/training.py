@@ -7,7 +7,7 @@ An encoder that learns is trained with the rest, on pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from fruit_caption import features, runs
 from fruit_caption.config import RunConfig
 from fruit_caption.dataset import Batches, DataSet, Example, read_data
 from fruit_caption.errors import RunError
-from fruit_caption.files import read_json, whole_file, write_json
+from fruit_caption.files import whole_file, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look, look_at_features, speak
+from fruit_caption.models.growing import grow
 from fruit_caption.optimizing import TwoSpeedAdamW
 
 FEATURES = "features"
@@ -74,7 +75,7 @@ def train(
     _check_folder(config, folder, resume)
     data = read_data(Path(config.data))
     keras.utils.set_random_seed(config.training.seed)
-    model = Captioner(config.model, data.vocabulary().words, data.fruits)
+    model = _start(config, data)
     write_json(folder / runs.CONFIG, config.to_json())
     trainer = _Trainer(model, data, config, folder, listener)
     trainer.run(resume)
@@ -88,6 +89,14 @@ def train(
     for name in (runs.STATE, runs.BEST):
         (folder / name).unlink(missing_ok=True)
     return scores
+
+
+def _start(config: RunConfig, data: DataSet) -> Captioner:
+    """A new model, or that of another run, which may have words and fruits to learn."""
+    words = data.vocabulary().words
+    if config.start is None:
+        return Captioner(config.model, words, data.fruits)
+    return grow(runs.load_run(Path(config.start)), words, data.fruits, config.model.unfreeze)
 
 
 def answer_examples(
@@ -264,8 +273,8 @@ def _check_folder(config: RunConfig, folder: Path, resume: bool) -> None:
         return
     if not there:
         raise RunError(f"{folder} holds no run to resume; train without --resume.")
-    before = RunConfig.from_json(read_json(folder / runs.CONFIG))
-    if (before.data, before.model, before.training) != (config.data, config.model, config.training):
+    before = runs.read_config(folder)
+    if replace(before, versions={}) != replace(config, versions={}):
         raise RunError(
             f"{folder} was begun with other settings (its {runs.CONFIG}); resume with the same."
         )

@@ -47,7 +47,7 @@ def photos(tmp_path_factory) -> Path:
 def data(photos, tmp_path_factory) -> Path:
     """The data set that generate-data makes of them."""
     out = tmp_path_factory.mktemp("data")
-    generate_data(DataConfig(photos=(str(photos),)), out)
+    generate_data(DataConfig(photos=(str(photos),), writer="grammar"), out)
     return out
 
 

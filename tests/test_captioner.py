@@ -15,12 +15,15 @@ SEQUENCES = np.array([[[4, 5, 6, 2, 7], [4, 5, 2, 0, 0]]] * 2, "int32")
 
 
 def build(**changes):
-    settings = {"encoder": "scratch", "encoder_weights": "none", "image_size": 48,
+    settings = {"encoder": "scratch", "encoder_weights": "saved", "image_size": 48,
                 "channels": 8, "units": 16}  # fmt: skip
     return Captioner(ModelConfig(**settings | changes), WORDS, FRUITS)
 
 
-VARIANTS = [("vgg16", True), ("vgg16", False), ("scratch", True), ("scratch", False)]
+VARIANTS = [
+    ("vgg16", True), ("vgg16", False), ("scratch", True), ("scratch", False),
+    ("efficientnet-lite0", True),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("encoder", "attention"), [*VARIANTS, ("blind", False)])

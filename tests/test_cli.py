@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from independent_check import false_items
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,6 +16,7 @@ import cli
 from fruit_caption import runs
 
 ROOT = Path(__file__).parent.parent
+GRAMMAR = ("--writer", "grammar")
 COMMANDS = ("generate-data", "train", "ask", "compare")
 
 
@@ -94,7 +96,7 @@ def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
     content["images"][0]["file_name"] = "missing[1].png"
     content["categories"].append({"id": 99, "name": "spoon"})
     (folder / "instances.json").write_text(json.dumps(content))
-    result = fruit("generate-data", "--photos", folder, "--out", tmp_path / "out")
+    result = fruit("generate-data", "--photos", folder, "--out", tmp_path / "out", *GRAMMAR)
     assert result.exit_code == 0, result.output
     assert "39 photos" in result.stdout
     assert "no fruit of ours, left out: spoon" in result.stdout
@@ -109,7 +111,9 @@ def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
 
 def test_generate_data_renders_scenes_by_itself_and_the_same_again(tmp_path):
     for out in ("a", "b"):
-        result = fruit("generate-data", "--scenes", 4, "--seed", 5, "--out", tmp_path / out)
+        result = fruit(
+            "generate-data", "--scenes", 4, "--seed", 5, "--out", tmp_path / out, *GRAMMAR
+        )
         assert result.exit_code == 0, result.output
     for name in ("qa.json", "instances.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -121,7 +125,7 @@ def test_generate_data_renders_scenes_by_itself_and_the_same_again(tmp_path):
 
 
 def test_mosaics_are_made_of_training_photos_and_stay_in_training(photos, tmp_path):
-    result = fruit("generate-data", "--photos", photos, "--mosaic", 3, "--out", tmp_path)
+    result = fruit("generate-data", "--photos", photos, "--mosaic", 3, "--out", tmp_path, *GRAMMAR)
     assert result.exit_code == 0, result.output
     assert "mosaics of photos: 3 photos" in result.stdout
     splits = {p["file_name"]: p["split"] for p in read(tmp_path / "qa.json")["photos"]}
@@ -134,8 +138,21 @@ def test_mosaics_are_made_of_training_photos_and_stay_in_training(photos, tmp_pa
         assert {splits[part] for part in parts} == {"train"}
 
 
+def test_the_language_model_that_ships_writes_what_is_true(tmp_path):
+    result = fruit("generate-data", "--scenes", 3, "--out", tmp_path, "--show", 1)
+    assert result.exit_code == 0, result.output
+    assert "filled in by rules" in result.stdout
+    items = [
+        item
+        for photo in read(tmp_path / "qa.json")["photos"]
+        for item in (*photo["questions"], photo["caption"])
+    ]
+    assert sum(item["by"] == "gpt2" for item in items) > 0.7 * len(items)
+    assert false_items(tmp_path, 1000) == []
+
+
 def test_photos_of_an_unseen_source_are_kept_apart(tmp_path):
-    fruit("generate-data", "--scenes", 3, "--out", tmp_path, "--unseen", "rendered")
+    fruit("generate-data", "--scenes", 3, "--out", tmp_path, "--unseen", "rendered", *GRAMMAR)
     made = json.loads((tmp_path / "qa.json").read_text())
     assert {photo["split"] for photo in made["photos"]} == {"unseen"}
 
@@ -189,6 +206,18 @@ def test_training_refuses_in_a_line_and_leaves_nothing(data, tmp_path):
         "train", "--data", data, "--run", tmp_path / "run", "--resume"
     )
     assert "epochs must lie between" in refusal("train", "--data", data, "--epochs", 0)
+    assert "leave out --pretrained" in refusal("train", "--encoder", "vgg16", "--scratch")
+    assert "no encoder 'eye'" in refusal("train", "--data", data, "--encoder", "eye")
+
+
+def test_going_on_from_a_run_takes_its_model_as_it_is(run, data, tmp_path):
+    assert "leave out --scratch" in refusal("train", "--from", run, "--scratch")
+    assert "is no run" in refusal("train", "--from", tmp_path, "--data", data)
+    result = fruit(
+        "train", "--from", run, "--data", data, "--run", tmp_path / "tuned", "--epochs", 1
+    )
+    assert result.exit_code == 0, result.output
+    assert "validation questions answered rightly" in result.stdout
 
 
 def test_generate_data_refuses_in_a_line(tmp_path):

@@ -60,7 +60,9 @@ def whole_fruits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(whole_fruits: Path) -> DataConfig:
-    return DataConfig((str(whole_fruits),), compose=4, mosaic=3, scenes=4, scene_size=32)
+    return DataConfig(
+        (str(whole_fruits),), compose=4, mosaic=3, scenes=4, scene_size=32, writer="grammar"
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -109,16 +111,16 @@ def test_beside_real_photos_scenes_are_trained_on_only(config: DataConfig, tmp_p
     generate_data(config, tmp_path / "both")
     splits = {text.file_name: text.split for text in read_qa(tmp_path / "both")}
     assert {splits[name] for name in splits if name.startswith("scene_")} == {"train"}
-    scenes = DataConfig(scenes=40, scene_size=32)
+    scenes = DataConfig(scenes=40, scene_size=32, writer="grammar")
     generate_data(scenes, tmp_path / "scenes")
     assert {text.split for text in read_qa(tmp_path / "scenes")} == {"train", "validation", "test"}
 
 
 def test_a_photo_that_is_called_like_a_made_one_is_not_overwritten(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    generate_data(DataConfig(scenes=40, scene_size=32), first)
+    generate_data(DataConfig(scenes=40, scene_size=32, writer="grammar"), first)
     scenes = contents(first / "images")
-    generate_data(DataConfig((str(first),), scenes=2, scene_size=48), second)
+    generate_data(DataConfig((str(first),), scenes=2, scene_size=48, writer="grammar"), second)
     assert set(scenes.values()) < set(contents(second / "images").values())
     assert len(read_coco(second).photos) == 42
 
@@ -126,7 +128,7 @@ def test_a_photo_that_is_called_like_a_made_one_is_not_overwritten(tmp_path: Pat
 def test_the_photos_stay_out_of_what_is_made_of_them(whole_fruits: Path) -> None:
     for out in (whole_fruits, whole_fruits / "data" / "fruit"):
         with pytest.raises(DataError, match="make the data set elsewhere"):
-            generate_data(DataConfig((str(whole_fruits),)), out)
+            generate_data(DataConfig((str(whole_fruits),), writer="grammar"), out)
 
 
 # Bad input -----------------------------------------------------------------------------------
@@ -151,7 +153,7 @@ def test_links_are_not_followed_out_of_the_folder(class_folder: Path, tmp_path: 
     (home / "gone.png").symlink_to(home / "nothing.png")
     (home / "again").symlink_to(class_folder)
     (class_folder / "pear").symlink_to(elsewhere)
-    summary = generate_data(DataConfig((str(class_folder),)), tmp_path / "out")
+    summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
     assert sum(summary.photos.values()) == 4
     reasons = {line.split(": ")[0]: line.split(": ", 1)[1] for line in summary.skipped}
     assert set(reasons) == {
@@ -175,7 +177,7 @@ def test_a_link_in_the_made_folder_is_replaced_not_followed(
     secret = tmp_path / "elsewhere" / "secret.png"
     before = secret.read_bytes()
     (images / "0.png").symlink_to(secret)
-    generate_data(DataConfig((str(class_folder),)), tmp_path / "out")
+    generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
     assert secret.read_bytes() == before
     assert (images / "0.png").read_bytes() == (class_folder / "apple" / "0.png").read_bytes()
 
@@ -198,7 +200,7 @@ def test_annotations_are_not_read_through_links(ending: str, text: str, tmp_path
         Image.new("RGB", (8, 8), (len(name), ord(name[0]), 0)).save(folder / f"{name}.png")
     (folder / f"kept{ending}").write_text(text)
     (folder / f"lost{ending}").symlink_to(secret)
-    summary = generate_data(DataConfig((str(folder),)), tmp_path / "out")
+    summary = generate_data(DataConfig((str(folder),), writer="grammar"), tmp_path / "out")
     assert sum(summary.photos.values()) == 1
     assert "a link leads out of the folder" in summary.skipped[0]
 
@@ -206,6 +208,6 @@ def test_annotations_are_not_read_through_links(ending: str, text: str, tmp_path
 def test_a_huge_picture_is_skipped(class_folder: Path, tmp_path: Path) -> None:
     # A few kilobytes that would unpack to 2.7 gigabytes of colours.
     Image.new("1", (30_000, 30_000)).save(class_folder / "apple" / "huge.png")
-    summary = generate_data(DataConfig((str(class_folder),)), tmp_path / "out")
+    summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
     assert sum(summary.photos.values()) == 4
     assert "far too many pixels; scale it down" in summary.skipped[0]

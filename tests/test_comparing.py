@@ -18,7 +18,7 @@ def compared(data, tmp_path_factory):
 
     config = RunConfig(
         data=str(data),
-        model=ModelConfig(encoder_weights="none", image_size=48, channels=8, units=16),
+        model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
         training=TrainingConfig(epochs=1, batch_size=8, questions=4),
     )
     folder = tmp_path_factory.mktemp("comparison")

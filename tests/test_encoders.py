@@ -25,11 +25,18 @@ THEIRS = ("MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0", "ResNet50")
 
 @pytest.mark.parametrize("name", ["scratch", "blind", "vgg16", "efficientnet-lite0", *THEIRS])
 def test_every_encoder_sees(name):
-    encoder = build_encoder(name, 64)
+    encoder = build_encoder(name, 64, "saved")
     features = encoder.predict_on_batch(PIXELS)
     assert features.shape[1:] == encoder.output_shape[1:]
     assert np.isfinite(features).all()
     assert bool(encoder.trainable_weights) == (name == "scratch")
+
+
+@pytest.mark.parametrize("name", ["vgg16", "efficientnet-lite0", "MobileNetV2"])
+def test_without_weights_a_network_learns_all(name):
+    encoder = build_encoder(name, 64, "none")
+    moving = [weight for weight in encoder.weights if "moving" in weight.path]
+    assert len(encoder.trainable_weights) + len(moving) == len(encoder.weights)
 
 
 def test_vgg16_is_cut_at_block4_pool():
@@ -173,7 +180,7 @@ def test_without_internet_it_says_what_to_pass(monkeypatch):
     ],
 )
 def test_unfreezing_lets_the_last_stages_learn_but_no_batch_normalisation(name, stages, first):
-    encoder = build_encoder(name, 64, unfreeze=stages)
+    encoder = build_encoder(name, 64, "saved", stages)
     learning = [weight.path for weight in encoder.trainable_weights]
     assert learning[0].endswith(f"{first}/kernel")
     assert not any("bn" in path for path in learning)

@@ -196,7 +196,7 @@ def test_class_folders_tell_which_but_not_how_many(class_folders, tmp_path_facto
     assert (apple.source, apple.license) == ("here", "CC0")
 
     out = tmp_path_factory.mktemp("out")
-    generate_data(DataConfig(photos=(str(class_folders),)), out)
+    generate_data(DataConfig(photos=(str(class_folders),), writer="grammar"), out)
     texts = read_qa(out)
     assert {item.kind for text in texts for item in text.questions} == {"identify", "presence"}
     answers = [item.answer.split(",")[0] for text in texts for item in text.questions]
@@ -236,7 +236,7 @@ def test_sources_are_merged_and_every_photo_is_kept_once(photos, yolo, tmp_path_
     (yolo / "00.txt").write_text("")
     (yolo / same.name).write_bytes(same.read_bytes())
     (yolo / f"{same.stem}.txt").write_text("")
-    summary = generate_data(DataConfig(photos=(str(photos), str(yolo))), out)
+    summary = generate_data(DataConfig(photos=(str(photos), str(yolo)), writer="grammar"), out)
     assert sum(summary.photos.values()) == 40 + 2
     # b.png is a copy of a.png under another name.
     assert [reason.split(": ")[-1] for reason in summary.skipped] == [

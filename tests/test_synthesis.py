@@ -68,7 +68,7 @@ def liar(monkeypatch):
     model = SimpleNamespace(preprocessor=SimpleNamespace(tokenizer=lambda texts: texts))
     monkeypatch.setattr(author_module, "load_preset", lambda preset: model)
     monkeypatch.setattr(author_module, "Generator", Liar)
-    monkeypatch.setattr(author_module, "PROMPT_TOKENS", 1000)
+    monkeypatch.setattr(author_module, "ROOMS", (1000,))
     for name in ("banned_tokens", "never"):
         monkeypatch.setattr(author_module, name, lambda *_: np.zeros(1, bool))
 

@@ -123,9 +123,9 @@ def test_ask(learnt):
         ask(model, picture, "how many durians?")
 
 
-@pytest.mark.parametrize("encoder", ["scratch", "vgg16"])
-def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder):
-    model = replace(tiny.model, encoder=encoder)
+@pytest.mark.parametrize(("encoder", "unfreeze"), [("scratch", 0), ("vgg16", 0), ("vgg16", 1)])
+def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder, unfreeze):
+    model = replace(tiny.model, encoder=encoder, unfreeze=unfreeze)
     if encoder == "vgg16":
         # Random weights differ from build to build; a file makes them the same.
         network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(48, 48, 3))
@@ -148,6 +148,14 @@ def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder
     weights = [runs.load_run(tmp_path / run).get_weights() for run in ("whole", "cut")]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_training_from_another_run_starts_where_that_ended(learnt, tiny, tmp_path):
+    before = json.loads((learnt[0] / runs.METRICS).read_text())
+    model = runs.read_config(learnt[0]).model
+    training = replace(tiny.training, epochs=1, learning_rate=1e-8)
+    config = replace(tiny, start=str(learnt[0]), model=model, training=training)
+    assert train(config, tmp_path / "run")["exact"] == before["exact"]
 
 
 def test_it_stops_when_validation_no_longer_rises(tiny, tmp_path):

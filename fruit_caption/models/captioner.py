@@ -66,8 +66,9 @@ class Captioner(keras.Model):
         if isinstance(config, dict):
             config = ModelConfig.from_json(config)
         vocabulary = Vocabulary(words)
-        weights = None if config.encoder_weights == "none" else config.encoder_weights
-        encoder = build_encoder(config.encoder, config.image_size, weights, config.unfreeze)
+        encoder = build_encoder(
+            config.encoder, config.image_size, config.encoder_weights, config.unfreeze
+        )
         # Data without boxes leaves one density map, which nothing teaches.
         eye = _eye(config, encoder.output_shape[1:], max(1, len(fruits)))
         decoder = _decoder(config, len(vocabulary), eye)
@@ -90,7 +91,7 @@ class Captioner(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         # Weights come from the saved file, wherever the encoder's came from at first.
-        config = self.config.to_json() | {"encoder_weights": "none"}
+        config = self.config.to_json() | {"encoder_weights": "saved"}
         return {
             "name": self.name,
             "config": config,

@@ -47,9 +47,7 @@ def blind(size: int) -> keras.Model:
 OWN: dict[str, Callable[[int], keras.Model]] = {"scratch": scratch, "blind": blind}
 
 
-def build_encoder(
-    name: str, size: int, weights: str | None = None, unfreeze: int = 0
-) -> keras.Model:
+def build_encoder(name: str, size: int, weights: str = "none", unfreeze: int = 0) -> keras.Model:
     """Build an encoder: of `OWN`, or a pretrained one, of which only the last stages learn.
 
     Args:

@@ -89,17 +89,18 @@ class Preprocessing(layers.Layer):
         return super().get_config() | {"matrix": self.matrix, "offset": self.offset}
 
 
-def pretrained(name: str, size: int, weights: str | None, unfreeze: int = 0) -> keras.Model:
+def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> keras.Model:
     """A network up to its taps.
 
     Args:
         name: one of `network_names`, in capitals or not.
         size: side of the pictures in pixels.
-        weights: "imagenet" (downloaded by Keras), the path of a file, or `None` for random ones.
-            A file is of the part up to the taps or of the whole network without its classifier,
-            as Keras writes it (`.weights.h5`) or as arrays named `layer/weight` (`.npz`).
+        weights: "imagenet" (downloaded by Keras); the path of a file, which is of the part up to
+            the taps or of the whole network without its classifier, as Keras writes it
+            (`.weights.h5`) or as arrays named `layer/weight` (`.npz`); "none", to learn all from
+            nothing; or "saved", if they are going to be filled in.
         unfreeze: how many of the last stages learn; a stage is the layers of one grid. Batch
-            normalisation never learns: batches are small, and its figures are ImageNet's.
+            normalisation does not: batches are small, and its figures are ImageNet's.
 
     Returns:
         a model from uint8 pixels (batch, size, size, 3) to features (batch, rows, columns,
@@ -111,15 +112,16 @@ def pretrained(name: str, size: int, weights: str | None, unfreeze: int = 0) -> 
     network, preprocess = _build(name, size, weights)
     taps = _tapped(network, name)
     cut = keras.Model(network.input, [tap.output for tap in taps], name=f"{network.name}_cut")
-    if weights not in (None, "imagenet"):
-        _load_weights(cut, network, Path(str(weights)), name)
-    _freeze(cut, unfreeze)
+    if weights not in ("imagenet", "none", "saved"):
+        _load_weights(cut, network, Path(weights), name)
+    if weights != "none":
+        _freeze(cut, unfreeze)
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     scales = cut(Preprocessing.measured(preprocess)(pixels))
     return keras.Model(pixels, _side_by_side(scales), name=network.name)
 
 
-def _build(name: str, size: int, weights: str | None) -> tuple[keras.Model, Callable[..., Any]]:
+def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..., Any]]:
     """The network without its classifier, and its preprocessing."""
     row = NETWORKS.get(name.lower(), Network())
     if row.build:

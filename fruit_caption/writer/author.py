@@ -10,23 +10,24 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 
 from fruit_caption.writer import prompts
 from fruit_caption.writer.generation import Draft, Generator, banned_tokens, never
-from fruit_caption.writer.presets import load_preset
+from fruit_caption.writer.presets import is_taught, load_preset
 from fruit_caption.writer.prompts import END, PROMPT_VERSION, TASKS, Task
 from fruit_caption.writer.qa import Item
 from fruit_caption.writer.requests import Request
 
-CANDIDATES, TRIES = 3, 3
+CANDIDATES, TRIES = 2, 4
 """How many drafts of a text one try makes, and how often it is tried."""
 
-PROMPT_TOKENS, NEW_TOKENS, BATCH = 64, 40, 64
-"""The longest prompt and the longest text in tokens, and how many drafts are written at once."""
+ROOMS, NEW_TOKENS, BATCH = (32, 64), 40, 64
+"""How much room there is for a prompt, usually and at most, how long a text may be, both in tokens,
+and how many drafts are written at once. The less room, the faster."""
 
 TEMPERATURE, TOP_P = 0.9, 0.95
 
@@ -51,7 +52,7 @@ class Author:
 
     def __post_init__(self) -> None:
         self._model: Any = None
-        self._generators: dict[Task, Generator] = {}
+        self._generators: dict[tuple[Task, int], Generator] = {}
         self._bans: dict[frozenset[str], np.ndarray] = {}
 
     def about(self) -> dict[str, Any]:
@@ -89,25 +90,38 @@ class Author:
         """`CANDIDATES` drafts for each request of one task."""
         if not requests:
             return []
-        generator = self._generator(task)
         texts = [prompts.prompt(task, each.photo.counts(), each.fruit) for each in requests]
-        lengths = map(len, self._model.preprocessor.tokenizer(texts))
-        # A photo of very many kinds makes a prompt that is too long: the grammar writes then.
-        fitting = [length <= PROMPT_TOKENS for length in lengths]
+        lengths = [len(tokens) for tokens in self._tokenizer()(texts)]
+        drafts: list[list[Draft]] = [[] for _ in requests]
+        # A photo of very many kinds makes a prompt that fits nowhere: the grammar writes then.
+        for least, room in pairwise((0, *ROOMS)):
+            some = [place for place, length in enumerate(lengths) if least < length <= room]
+            written = self._write(
+                [requests[place] for place in some], [texts[place] for place in some], room, attempt
+            )
+            for place, candidates in zip(some, written, strict=True):
+                drafts[place] = candidates
+        return drafts
+
+    def _write(
+        self, requests: Sequence[Request], texts: Sequence[str], room: int, attempt: int
+    ) -> list[list[Draft]]:
+        """`CANDIDATES` drafts for each request of one task whose prompt has room."""
+        if not requests:
+            return []
+        task = requests[0].task
         asked: list[str] = []
         bans: list[np.ndarray] = []
         keys: list[int] = []
-        for request, text, fits in zip(requests, texts, fitting, strict=True):
-            if not fits:
-                continue
+        for request, text in zip(requests, texts, strict=True):
             counts = request.photo.counts()
             ban = self._ban(prompts.wrong_words(counts, task, request.fruit, request.value))
             for candidate in range(CANDIDATES):
                 asked.append(text)
                 bans.append(ban)
                 keys.append(_key(self.seed, request, attempt, candidate))
-        drafts = iter(generator.generate(asked, bans, keys))
-        return [list(islice(drafts, CANDIDATES)) if fits else [] for fits in fitting]
+        drafts = iter(self._generator(task, room).generate(asked, bans, keys))
+        return [list(islice(drafts, CANDIDATES)) for _ in requests]
 
     def _best(
         self, request: Request, drafts: Sequence[Draft], used: set[tuple[str, str]]
@@ -126,14 +140,18 @@ class Author:
                 return text
         return None
 
-    def _generator(self, task: Task) -> Generator:
+    def _tokenizer(self) -> Any:
         if self._model is None:
             self._model = load_preset(self.preset)
-        if task not in self._generators:
-            self._generators[task] = Generator(
+        return self._model.preprocessor.tokenizer
+
+    def _generator(self, task: Task, room: int) -> Generator:
+        if (task, room) not in self._generators:
+            self._generators[task, room] = Generator(
                 self._model,
-                prefix=prompts.few_shot(task),
-                prompt_tokens=PROMPT_TOKENS,
+                # Who has been taught these lines knows them after one example.
+                prefix=prompts.few_shot(task, 1 if is_taught(self.preset) else None),
+                prompt_tokens=room,
                 new_tokens=NEW_TOKENS,
                 batch_size=BATCH,
                 temperature=TEMPERATURE,
@@ -141,13 +159,13 @@ class Author:
                 stop=END,
                 seed=self.seed,
             )
-        return self._generators[task]
+        return self._generators[task, room]
 
     def _ban(self, words: set[str]) -> np.ndarray:
         """The tokens of words that can't be right here, and of those that never are."""
         key = frozenset(words)
         if key not in self._bans:
-            tokenizer = self._model.preprocessor.tokenizer
+            tokenizer = self._tokenizer()
             self._bans[key] = banned_tokens(tokenizer, words) | never(tokenizer)
         return self._bans[key]
 

@@ -1,12 +1,12 @@
-"""Where the language model that writes comes from: it ships, or is a folder, or is fetched."""
+"""Where the language model that writes comes from: one ships, others are folders or fetched."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from fruit_caption.errors import WriterError
+from fruit_caption.files import shipped
 from fruit_caption.writer.qa import GRAMMAR
 
 SHIPPED = "shipped"
@@ -14,6 +14,9 @@ SHIPPED = "shipped"
 
 MARK = "config.json"
 """The file by which a folder is known to be a preset."""
+
+SCORES = "scores.json"
+"""Beside a preset that `fruit train-writer` made: how it does with what it never saw."""
 
 
 def load_preset(preset: str) -> Any:
@@ -38,21 +41,25 @@ def load_preset(preset: str) -> Any:
         raise WriterError(_reason(place, error)) from error
 
 
+def is_taught(preset: str) -> bool:
+    """Whether `fruit train-writer` made a preset, which left its scores there."""
+    place = shipped_preset() if preset == SHIPPED else Path(preset)
+    return (place / SCORES).is_file()
+
+
 def shipped_preset() -> Path:
-    """The folder of the language model that ships: in a checkout, or beside an installation.
+    """The folder of the language model that ships.
 
     Raises:
-        WriterError: it is in neither.
+        WriterError: it is not there.
     """
-    checkout = Path(__file__).parents[2] / "artifacts" / "writer"
-    installed = Path(sys.prefix) / "share" / "fruit" / "writer"
-    for folder in (checkout, installed):
-        if (folder / MARK).is_file():
-            return folder
-    raise WriterError(
-        f"The writer that ships is missing ({checkout}); name another with --writer, or make one "
-        "with `fruit train-writer`."
-    )
+    folder = shipped("writer")
+    if not (folder / MARK).is_file():
+        raise WriterError(
+            f"The writer that ships is missing ({folder}); name another with --writer, or make one "
+            "with `fruit train-writer`."
+        )
+    return folder
 
 
 def _reason(preset: str, error: Exception) -> str:

@@ -55,9 +55,11 @@ EXAMPLES: Mapping[Task, tuple[tuple[Counts, str | None, str], ...]] = {
 """For each task a few lines by hand: the facts, the fruit that is asked about, and the text."""
 
 
-def few_shot(task: Task) -> str:
-    """The finished lines that every prompt of a task begins with."""
-    return "".join(line(task, counts, fruit, text) for counts, fruit, text in EXAMPLES[task])
+def few_shot(task: Task, examples: int | None = None) -> str:
+    """The finished lines that every prompt of a task begins with: all, or the first few."""
+    return "".join(
+        line(task, counts, fruit, text) for counts, fruit, text in EXAMPLES[task][:examples]
+    )
 
 
 def prompt(task: Task, counts: Counts, fruit: str | None = None) -> str:

@@ -21,7 +21,7 @@ import keras_nlp
 import numpy as np
 import tokenizers
 
-from fruit_caption.domain import FRUITS, NUMBER_WORDS
+from fruit_caption.domain import FRUITS
 from fruit_caption.errors import WriterError
 from fruit_caption.files import write_json
 from fruit_caption.photos.records import FruitBox, Photo
@@ -29,13 +29,11 @@ from fruit_caption.progress import Progress, silent
 from fruit_caption.writer import phrasebook, prompts
 from fruit_caption.writer.author import Author
 from fruit_caption.writer.generation import tokenize
-from fruit_caption.writer.presets import load_preset
+from fruit_caption.writer.presets import SCORES, load_preset
 from fruit_caption.writer.prompts import ANSWER, END, TASKS, Task
 from fruit_caption.writer.requests import Request
 from fruit_caption.writer.wishes import wishes
-
-SCORES = "scores.json"
-"""Beside the preset: how the writer does with what it never saw."""
+from fruit_caption.writer.wording import wording
 
 VOCABULARY, LAYERS, HEADS, UNITS, POSITIONS = 2048, 4, 6, 192, 320
 """Of the small GPT-2: 2.2 million parameters, nine megabytes."""
@@ -95,9 +93,11 @@ def train_writer(
     rows, weights = _rows(learnt, tokenizer, seed)
     _fit(model, rows, weights, steps, 1e-4 if start else 2e-3, progress)
     model.save_to_preset(str(out))
+    made = {"start": start, "steps": steps, "seed": seed}
+    write_json(out / SCORES, made)  # whoever writes with it, knows by this file how it was taught
     progress("trying the writer on what it never saw")
     result = scores(out, model, learnt, seed)
-    write_json(out / SCORES, result | {"start": start, "steps": steps, "seed": seed})
+    write_json(out / SCORES, result | made)
     return result
 
 
@@ -292,8 +292,8 @@ def scores(preset: Path, model: Any, learnt: Sequence[Line], seed: int) -> dict[
         for text, request in zip(texts, requests, strict=True)
         if isinstance(text, str)
     ]
-    known = {_wording(line.text) for line in learnt if line.task == "caption"}
-    new = [_wording(text) not in known for text, _ in captions]
+    known = {wording(line.text) for line in learnt if line.task == "caption"}
+    new = [wording(text) not in known for text, _ in captions]
     return {
         "perplexity": perplexity,
         "true": {
@@ -315,14 +315,3 @@ def _perplexity(model: Any, rows: np.ndarray, weights: np.ndarray) -> float:
         total += float(np.sum(np.asarray(loss) * weight))
         count += float(weight.sum())
     return math.exp(total / count)
-
-
-def _wording(text: str) -> str:
-    """A text with a gap for each fruit and number."""
-    words = [word.strip(",.") for word in text.split()]
-    return " ".join("_" if word in _LEXICAL else word for word in words)
-
-
-_LEXICAL = {"a", "an", "no", *NUMBER_WORDS} | {
-    word for fruit, many in FRUITS.items() for word in (*fruit.split(), *many.split())
-}
