@@ -15,7 +15,7 @@ NUMBERS = (
     "sixteen seventeen eighteen nineteen twenty"
 ).split()
 PLURALS = {"cherry": "cherries", "peach": "peaches", "tomato": "tomatoes"}
-SMALL_WORDS = {"a": 1, "an": 1, "no": 0, "some": None}
+SMALL_WORDS = {"a": 1, "an": 1, "no": 0}
 MARK = re.compile(r"[a-z]+|\d+")
 
 
@@ -94,7 +94,7 @@ def read(text, spellings):
             number = int(word)
         elif word in SMALL_WORDS and number is None:
             number = SMALL_WORDS[word]
-        elif word in ("and", "with", "of", "in", "on"):
+        elif word in ("some", "and", "with", "of", "in", "on", "at", "that"):
             number = None
     return said
 

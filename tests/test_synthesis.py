@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,6 +131,29 @@ def test_what_is_written_is_not_written_again(liar, photos, tmp_path, monkeypatc
     assert asked == []
     generate_data(replace(config, seed=1), out)
     assert asked
+
+
+def test_another_process_knows_what_was_written_by_the_same_digest():
+    program = (
+        "from pathlib import Path\n"
+        "from fruit_caption.photos import FruitBox, Photo\n"
+        "from fruit_caption.writer.synthesis import _sheet\n"
+        "boxes = tuple(FruitBox(fruit, 0, 0, 1, 1) for fruit in 'apple fig kiwi lime'.split())\n"
+        "fruits = {box.fruit: 1 for box in boxes}\n"
+        "photo = Photo(Path('images/a.jpg'), 1, 1, boxes, frozenset(fruits))\n"
+        "print(_sheet(photo, Path('images'), 0, fruits).facts())\n"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize(

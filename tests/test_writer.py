@@ -90,6 +90,8 @@ two of the three apples and a pear
 two apples and several pears
 two dozen apples and a pear
 two apples and a pear were eaten
+two apples and one fresh pears
+two apples and a pears
 two apples and a pear, maybe
 two apples and a pear \u4e24\u4e2a\u68a8
 deux pommes et une poire

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from fruit_caption.domain import (
+    FRUITS,
     NUMBER_WORDS,
     Kind,
     Mention,
@@ -39,6 +40,9 @@ _HEDGED = re.compile(
     rf" ({_MANY}|one|an?|zero|no)\b"
 )
 _DENIED = re.compile(r"\b(not|isn'?t|aren'?t|can'?t|cannot|don'?t|doesn'?t|didn'?t|won'?t)\b")
+_PLURALS = "|".join(many for fruit, many in FRUITS.items() if many != fruit)
+_ONE_OF_MANY = re.compile(rf"\b(an?|one) ([a-z'\-]+ )?({_PLURALS})\b")
+"""No English, and a number that is none: "a fresh cherries"."""
 _NARROWED = re.compile(
     r"\b(red|green|yellow|orange coloured|purple|brown|white|black|pink|ripe|unripe|rotten|fresh|"
     r"big|bigger|biggest|large|small|little|tiny|whole|half|halves|cut|sliced|peeled|left|right|top|"
@@ -108,6 +112,7 @@ def _says_no_more(text: str, numbers: Sequence[int], denies: bool) -> bool:
         _is_plain(text)
         and sorted(found) == sorted(numbers)
         and not _DOUBTFUL.search(text)
+        and not _ONE_OF_MANY.search(text)
         and not (_HEDGED.search(text) or (_DENIED.search(text) and not denies))
     )
 

@@ -57,8 +57,15 @@ class Sheet:
     items: tuple[Item, ...]
 
     def facts(self) -> str:
-        """A digest of what a text about the photo depends on."""
-        known = repr((sorted(self.photo.counts().items(), key=repr), self.wishes))
+        """A digest of what a text about the photo depends on, the same in every process."""
+        # The order of a set is not: it changes with Python's hash seed.
+        wanted = [
+            (wish.kind, wish.fruit, sorted(wish.value))
+            if isinstance(wish.value, frozenset)
+            else (wish.kind, wish.fruit, wish.value)
+            for wish in self.wishes
+        ]
+        known = repr((sorted(self.photo.counts().items()), wanted))
         return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
