@@ -79,6 +79,9 @@ def is_true(item: Item, photo: Photo) -> bool:
     right = truth(photo, question.kind, question.fruit)
     if right is None or read_answer(item.kind, item.answer, item.fruit) != right:
         return False
+    named = [mention.fruit for mention in read_mentions(item.answer)]
+    if item.kind == "identify" and len(set(named)) < len(named):
+        return False  # "apple, kiwi and apple"
     numbers = [right] if isinstance(right, int) and right > 1 else []
     denies = right is False or right == 0
     return _asks_no_more(item.question) and _says_no_more(item.answer, numbers, denies)
