@@ -18,6 +18,7 @@ from fruit_caption.dataset import DataSet, read_data
 from fruit_caption.errors import RunError, WeightsError
 from fruit_caption.files import write_json, write_text
 from fruit_caption.metrics import Row, score
+from fruit_caption.models.encoders import OWN
 from fruit_caption.photos import Split
 from fruit_caption.plots import draw_accuracy, draw_learning_curves
 from fruit_caption.training import FEATURES, Listener, answer_examples, look_up, train
@@ -133,7 +134,7 @@ def markdown(comparison: dict[str, Any]) -> str:
 
 
 def _config_of(config: RunConfig, variant: Variant) -> RunConfig:
-    weights = config.model.encoder_weights if variant.encoder == "vgg16" else "none"
+    weights = "none" if variant.encoder in OWN else config.model.encoder_weights
     model: ModelConfig = replace(
         config.model,
         encoder=variant.encoder,

@@ -1,0 +1,157 @@
+"""The eyes side by side: `python benchmarks/encoders.py DATA OUT --vgg16 FILE --lite0 FILE`.
+
+Trains attention with each eye on the same data with the same settings and seeds, and scores the
+answers to the test split and to the unseen source. What is trained already in OUT is reused, so
+that an interrupted run can be made again. Writes OUT/encoders.json and OUT/encoders.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+import numpy as np
+
+from fruit_caption import runs
+from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.dataset import DataSet, read_data
+from fruit_caption.files import read_json, write_json, write_text
+from fruit_caption.metrics import score
+from fruit_caption.models import pretrained
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.pretrained import Network
+from fruit_caption.photos import Split
+from fruit_caption.training import FEATURES, answer_examples, look_up, train, versions
+
+SEEDS = (0, 1, 2)
+SPLITS: tuple[Split, ...] = ("test", "unseen")
+ROUNDS, PHOTOS = 5, 16
+COLUMNS = {
+    "count": "count",
+    "several": "2 and more",
+    "rmse": "RMSE",
+    "identify": "identify",
+    "unseen_count": "unseen: count",
+    "unseen_several": "unseen: 2 and more",
+    "look_ms": "ms a photo",
+    "minutes": "minutes of training",
+    "megabytes": "MB",
+}
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One row: a name, the model's settings, and where VGG16 is tapped for it."""
+
+    name: str
+    model: ModelConfig
+    epochs: int = 24
+    taps: tuple[str, ...] = ("block4_pool",)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--vgg16", default="imagenet")
+    parser.add_argument("--lite0", required=True)
+    given = parser.parse_args()
+    data = read_data(given.data)
+    results: dict[str, list[dict[str, float]]] = {}
+    for seed in SEEDS:
+        for eye in eyes(given.vgg16, given.lite0):
+            found = result(eye, seed, data, given.out / f"{eye.name}-{seed}".replace(" ", "-"))
+            results.setdefault(eye.name, []).append(found)
+            print(f"{eye.name}, seed {seed}: {found}", flush=True)
+            write_json(given.out / "encoders.json", {"versions": versions(), "results": results})
+            write_text(given.out / "encoders.md", table(results))
+
+
+def eyes(vgg16: str, lite0: str) -> list[Eye]:
+    """The rows, given the weights."""
+    vgg = ModelConfig("vgg16", vgg16)
+    lite = ModelConfig("efficientnet-lite0", lite0, image_size=320)
+    return [
+        Eye("scratch", ModelConfig("scratch", "none")),
+        Eye("VGG16", vgg),
+        Eye("VGG16, two scales", vgg, taps=("block3_pool", "block4_pool")),
+        Eye("Lite0", lite),
+        Eye("Lite0, fine-tuned", replace(lite, unfreeze=1)),
+    ]
+
+
+def result(eye: Eye, seed: int, data: DataSet, folder: Path) -> dict[str, float]:
+    """Train with an eye, or take the run that is there, and score it."""
+    if (folder / "scores.json").is_file():
+        return read_json(folder / "scores.json")
+    pretrained.NETWORKS["vgg16"] = Network(taps=eye.taps)
+    config = RunConfig(
+        str(data.folder), None, eye.model, TrainingConfig(epochs=eye.epochs, seed=seed), versions()
+    )
+    began = time.monotonic()
+    if not (folder / runs.MODEL).is_file():
+        train(config, folder, resume=(folder / runs.CONFIG).is_file())
+    minutes = (time.monotonic() - began) / 60
+    model = runs.load_run(folder)
+    scores = {split: _scores(model, data, split) for split in SPLITS if data.splits[split]}
+    test, unseen = scores["test"], scores.get("unseen")
+    found = {
+        "count": test["kinds"]["count"]["exact"],
+        "several": test["several"]["exact"],
+        "rmse": test["kinds"]["count"]["rmse"],
+        "identify": test["kinds"]["identify"]["exact"],
+        "unseen_count": unseen["kinds"]["count"]["exact"] if unseen else None,
+        "unseen_several": unseen["several"]["exact"] if unseen else None,
+        "look_ms": _look_ms(model),
+        "minutes": round(minutes, 1),
+        "megabytes": round((folder / runs.MODEL).stat().st_size / 1e6, 1),
+    }
+    write_json(folder / "scores.json", found)
+    return found
+
+
+def table(results: dict[str, list[dict[str, float]]]) -> str:
+    """The results as a Markdown table: shares in %, mean and spread over the seeds."""
+    lines = [f"| eye | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
+    for name, rows in results.items():
+        cells = [_cell(column, [row[column] for row in rows]) for column in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(column: str, values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    is_share = column not in ("rmse", "look_ms", "minutes", "megabytes")
+    digits = 2 if column == "rmse" else 1
+    scaled = [100 * value if is_share else value for value in known]
+    spread = f" ± {stdev(scaled):.{digits}f}" if len(scaled) > 1 else ""
+    return f"{mean(scaled):.{digits}f}{spread}"
+
+
+def _scores(model: Captioner, data: DataSet, split: Split) -> dict[str, Any]:
+    examples = data.splits[split]
+    return score(answer_examples(model, examples, look_up(model, examples, data.folder / FEATURES)))
+
+
+def _look_ms(model: Captioner) -> float:
+    """Milliseconds of the encoder for a photo, in batches; the median of some rounds."""
+    size = model.config.image_size
+    pixels = np.zeros((PHOTOS, size, size, 3), "uint8")
+    model.encoder.predict_on_batch(pixels)
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        model.encoder.predict_on_batch(pixels)
+        times.append(time.perf_counter() - began)
+    return round(1000 * median(times) / PHOTOS, 1)
+
+
+if __name__ == "__main__":
+    main()
