@@ -24,8 +24,9 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# So small a model learns from so few photos only in plain words: the grammar's.
 demo: $(VENV)/runnable
-	$(BIN)/fruit generate-data --scenes 500 --out $(DEMO) --seed 0
+	$(BIN)/fruit generate-data --scenes 500 --out $(DEMO) --seed 0 --writer grammar
 	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 20 --batch-size 8 \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
