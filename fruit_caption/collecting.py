@@ -68,7 +68,9 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
 
     Raises:
         DataError: the photos can't be read or written, or there are none.
+        WriterError: the language model can't be loaded. Nothing has been made then.
     """
+    author = _author(config)
     remove_drafts([*out.glob(".*"), *(out / IMAGES).rglob(".*")])
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
@@ -78,7 +80,7 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
     # Beside real photos, scenes are there to learn from: what counts is what real photos show.
     train = (RENDERED,) if config.photos or config.open_images else ()
     splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
-    author, journal = _author(config, out)
+    journal = Journal(out / JOURNAL, author.about()) if author else None
     texts, report = write_texts(
         photos, out / IMAGES, config.seed, splits, author, journal, progress
     )
@@ -130,15 +132,14 @@ def _made_photos(config: DataConfig, out: Path, progress: Progress) -> list[Phot
     return sets
 
 
-def _author(config: DataConfig, out: Path) -> tuple[Author, Journal] | tuple[None, None]:
-    """The language model that writes, and its journal; none where the grammar writes."""
+def _author(config: DataConfig) -> Author | None:
+    """The language model that writes, loaded; none where the grammar writes."""
     if config.writer == GRAMMAR:
-        return None, None
+        return None
     # Only a language model needs Keras, which takes seconds to import.
     from fruit_caption.writer.author import Author
 
-    author = Author(config.writer, config.seed)
-    return author, Journal(out / JOURNAL, author.about())
+    return Author(config.writer, config.seed)
 
 
 def _found(photo_set: PhotoSet) -> str:

@@ -220,6 +220,12 @@ def test_going_on_from_a_run_takes_its_model_as_it_is(run, data, tmp_path):
     assert "validation questions answered rightly" in result.stdout
 
 
+def test_a_writer_that_is_not_there_is_refused_before_anything_is_made(tmp_path):
+    line = refusal("generate-data", "--scenes", 2, "--out", tmp_path / "out", "--writer", "nobody")
+    assert "There is no preset 'nobody'" in line
+    assert not (tmp_path / "out").exists()
+
+
 def test_generate_data_refuses_in_a_line(tmp_path):
     assert "no such folder" in refusal("generate-data", "--photos", tmp_path / "none")
     photos = tmp_path / "photos"

@@ -43,6 +43,9 @@ class Author:
 
     Attributes:
         written, accepted: for each task, how many drafts it wrote and how many were proven.
+
+    Raises:
+        WriterError: the preset can't be loaded.
     """
 
     preset: str
@@ -51,7 +54,7 @@ class Author:
     accepted: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._model: Any = None
+        self._model = load_preset(self.preset)
         self._generators: dict[tuple[Task, int], Generator] = {}
         self._bans: dict[frozenset[str], np.ndarray] = {}
 
@@ -91,7 +94,7 @@ class Author:
         if not requests:
             return []
         texts = [prompts.prompt(task, each.photo.counts(), each.fruit) for each in requests]
-        lengths = [len(tokens) for tokens in self._tokenizer()(texts)]
+        lengths = [len(tokens) for tokens in self._model.preprocessor.tokenizer(texts)]
         drafts: list[list[Draft]] = [[] for _ in requests]
         # A photo of very many kinds makes a prompt that fits nowhere: the grammar writes then.
         for least, room in pairwise((0, *ROOMS)):
@@ -140,11 +143,6 @@ class Author:
                 return text
         return None
 
-    def _tokenizer(self) -> Any:
-        if self._model is None:
-            self._model = load_preset(self.preset)
-        return self._model.preprocessor.tokenizer
-
     def _generator(self, task: Task, room: int) -> Generator:
         if (task, room) not in self._generators:
             self._generators[task, room] = Generator(
@@ -165,7 +163,7 @@ class Author:
         """The tokens of words that can't be right here, and of those that never are."""
         key = frozenset(words)
         if key not in self._bans:
-            tokenizer = self._tokenizer()
+            tokenizer = self._model.preprocessor.tokenizer
             self._bans[key] = banned_tokens(tokenizer, words) | never(tokenizer)
         return self._bans[key]
 
