@@ -91,7 +91,7 @@ def result(eye: Eye, seed: int, data: DataSet, folder: Path) -> dict[str, float]
         return read_json(folder / "scores.json")
     pretrained.NETWORKS["vgg16"] = Network(taps=eye.taps)
     config = RunConfig(
-        str(data.folder), None, eye.model, TrainingConfig(epochs=eye.epochs, seed=seed), versions()
+        str(data.folder), eye.model, TrainingConfig(epochs=eye.epochs, seed=seed), versions()
     )
     began = time.monotonic()
     if not (folder / runs.MODEL).is_file():

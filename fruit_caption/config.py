@@ -146,15 +146,15 @@ class RunConfig(_Settings):
 
     Attributes:
         data: the folder of the data set.
-        start: the folder of a run whose weights it starts from, with that run's `model`.
         versions: of the packages that a result depends on.
+        start: the folder of a run whose weights it starts from, with that run's `model`.
     """
 
     data: str
-    start: str | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     versions: dict[str, str] = field(default_factory=dict)
+    start: str | None = None
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> RunConfig:
@@ -162,10 +162,10 @@ class RunConfig(_Settings):
         try:
             return cls(
                 data=str(content["data"]),
-                start=content.get("start"),
                 model=ModelConfig.from_json(content["model"]),
                 training=TrainingConfig.from_json(content["training"]),
                 versions=dict(content.get("versions", {})),
+                start=content.get("start"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FruitError(f"These are no settings of a run: {error} is missing.") from None

@@ -17,7 +17,7 @@ from fruit_caption.errors import FruitError
         DataConfig(photos=("x",), scenes=3, unseen=("a", "b")),
         ModelConfig(encoder="scratch", attention=False),
         TrainingConfig(epochs=3),
-        RunConfig("data", ModelConfig(units=3), TrainingConfig(seed=4), {"keras": "3"}),
+        RunConfig("data", ModelConfig(units=3), TrainingConfig(seed=4), {"keras": "3"}, "run"),
     ],
 )
 def test_round_trip(settings):
