@@ -45,12 +45,7 @@ NETWORKS = {
 
 def network_names() -> list[str]:
     """The names that `pretrained` takes."""
-    theirs = [
-        name
-        for name, found in vars(keras.applications).items()
-        if name[0].isupper() and callable(found) and name.lower() not in NETWORKS
-    ]
-    return [*NETWORKS, *sorted(theirs)]
+    return [*NETWORKS, *sorted(name for name in _theirs() if name.lower() not in NETWORKS)]
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
@@ -121,6 +116,12 @@ def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> keras.M
     return keras.Model(pixels, _side_by_side(scales), name=network.name)
 
 
+def _theirs() -> dict[str, Callable[..., Any]]:
+    """The functions of `keras.applications` by their names."""
+    members = vars(keras.applications).items()
+    return {name: member for name, member in members if name[0].isupper() and callable(member)}
+
+
 def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..., Any]]:
     """The network without its classifier, and its preprocessing."""
     row = NETWORKS.get(name.lower(), Network())
@@ -130,12 +131,12 @@ def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..
                 f"Keras has no weights of {name} to download; pass a file with --encoder-weights."
             )
         return row.build((size, size, 3)), sys.modules[row.build.__module__].preprocess_input
-    theirs = {known.lower(): known for known in dir(keras.applications) if known[0].isupper()}
+    theirs = {known.lower(): function for known, function in _theirs().items()}
     if name.lower() not in theirs:
         raise WeightsError(
             f"There is no encoder {name!r}; there are scratch and {', '.join(network_names())}."
         )
-    build = getattr(keras.applications, theirs[name.lower()])
+    build = theirs[name.lower()]
     wanted = "imagenet" if weights == "imagenet" else None
     try:
         network = build(weights=wanted, include_top=False, input_shape=(size, size, 3))
