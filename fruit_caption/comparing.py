@@ -153,8 +153,7 @@ def _train_or_reuse(config: RunConfig, folder: Path, listener: Listener | None) 
     if not (folder / runs.MODEL).is_file():
         train(config, folder, resume=(folder / runs.CONFIG).is_file(), listener=listener)
         return
-    before = runs.read_config(folder)
-    if replace(before, versions={}) != replace(config, versions={}):
+    if not runs.read_config(folder).is_like(config):
         raise RunError(
             f"{folder} was trained with other settings (its {runs.CONFIG}); "
             "choose another name with --name."

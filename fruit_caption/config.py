@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from fruit_caption.errors import FruitError
@@ -155,6 +155,10 @@ class RunConfig(_Settings):
     training: TrainingConfig = field(default_factory=TrainingConfig)
     versions: dict[str, str] = field(default_factory=dict)
     start: str | None = None
+
+    def is_like(self, other: RunConfig) -> bool:
+        """Whether another run has the same settings, whatever its versions."""
+        return replace(self, versions={}) == replace(other, versions={})
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> RunConfig:

@@ -7,7 +7,7 @@ An encoder that learns is trained with the rest, on pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -274,7 +274,7 @@ def _check_folder(config: RunConfig, folder: Path, resume: bool) -> None:
     if not there:
         raise RunError(f"{folder} holds no run to resume; train without --resume.")
     before = runs.read_config(folder)
-    if replace(before, versions={}) != replace(config, versions={}):
+    if not before.is_like(config):
         raise RunError(
             f"{folder} was begun with other settings (its {runs.CONFIG}); resume with the same."
         )

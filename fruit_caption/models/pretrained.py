@@ -116,6 +116,10 @@ def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> keras.M
     return keras.Model(pixels, _side_by_side(scales), name=network.name)
 
 
+def _row(name: str) -> Network:
+    return NETWORKS.get(name.lower(), Network())
+
+
 def _theirs() -> dict[str, Callable[..., Any]]:
     """The functions of `keras.applications` by their names."""
     members = vars(keras.applications).items()
@@ -124,7 +128,7 @@ def _theirs() -> dict[str, Callable[..., Any]]:
 
 def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..., Any]]:
     """The network without its classifier, and its preprocessing."""
-    row = NETWORKS.get(name.lower(), Network())
+    row = _row(name)
     if row.build:
         if weights == "imagenet":
             raise WeightsError(
@@ -151,7 +155,7 @@ def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..
 
 
 def _tapped(network: keras.Model, name: str) -> list[keras.Layer]:
-    row = NETWORKS.get(name.lower(), Network())
+    row = _row(name)
     if row.taps:
         return [network.get_layer(tap) for tap in row.taps]
     last = network.layers[-1]
@@ -197,9 +201,9 @@ def _load_weights(cut: keras.Model, network: keras.Model, path: Path, name: str)
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
             return
-    last = cut.output_names[-1] if len(cut.outputs) == 1 else cut.layers[-1].name
     raise WeightsError(
-        f"{path} does not hold {name}'s weights; it needs those of the layers up to {last}, "
+        f"{path} does not hold {name}'s weights; it needs those of the layers up to "
+        f"{cut.layers[-1].name}, "
         "as Keras's save_weights writes them (….weights.h5)."
     )
 
