@@ -6,13 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fruit_caption import domain
 from fruit_caption.domain import Question, Value
 from fruit_caption.errors import OutOfDomain
 from fruit_caption.features import load_pixels
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import look, speak
+from fruit_caption.models.decoding import Spoken, look, speak
 from fruit_caption.writer import grammar
+from fruit_caption.writer.qa import Item
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,23 @@ class Answer:
         return asdict(self) | {"value": value, "confidence": round(self.confidence, 4)}
 
 
+@dataclass(frozen=True)
+class Watched:
+    """An answer, and what the model saw and looked at while it gave it.
+
+    Attributes:
+        answer: what `ask` gives.
+        spoken: the same word by word, with where the model looked.
+        density: where it sees fruit, (rows, columns, fruits), each fruit's map summing to a count.
+        fruits: the kinds, in the order of the maps.
+    """
+
+    answer: Answer
+    spoken: Spoken
+    density: np.ndarray
+    fruits: tuple[str, ...]
+
+
 def ask(model: Captioner, picture: Path, question: str) -> Answer:
     """Ask a model about a picture file.
 
@@ -40,13 +60,32 @@ def ask(model: Captioner, picture: Path, question: str) -> Answer:
         PictureError: the file can't be read as a picture.
         OutOfDomain: the question is not about fruit, or about one that the model never met.
     """
+    return watch(model, picture, question).answer
+
+
+def watch(model: Captioner, picture: Path, question: str) -> Watched:
+    """Ask a model about a picture file, and watch it answer; raises the same as `ask`."""
     asked, text = read_for(model, question)
+    return _watch(model, picture, question, asked.kind, asked.fruit, text)
+
+
+def watch_words(model: Captioner, picture: Path, item: Item) -> Watched:
+    """The same for a question of a data set, asked in its own words, of whatever kind.
+
+    Raises:
+        PictureError: the file can't be read as a picture.
+    """
+    return _watch(model, picture, item.question, item.kind, item.fruit, item.question)
+
+
+def _watch(
+    model: Captioner, picture: Path, question: str, kind: str, fruit: str | None, text: str
+) -> Watched:
     seen = look(model, load_pixels([picture], model.config.image_size))
-    spoken = speak(model, seen, [[text]])[0][0]
-    value = domain.read_answer(asked.kind, spoken.text, asked.fruit)
-    return Answer(
-        str(picture), question, asked.kind, asked.fruit, spoken.text, value, spoken.confidence
-    )
+    spoken = speak(model, seen, [[text]], watch=True)[0][0]
+    value = domain.read_answer(kind, spoken.text, fruit)
+    answer = Answer(str(picture), question, kind, fruit, spoken.text, value, spoken.confidence)
+    return Watched(answer, spoken, seen["density"][0], model.fruits)
 
 
 def read_for(model: Captioner, question: str) -> tuple[Question, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fruit_caption.models.captioner import Captioner
+from fruit_caption.vocabulary import split_words
 
 MOST_WORDS = 40
 Seen = dict[str, np.ndarray]
@@ -15,10 +16,22 @@ Seen = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Spoken:
-    """What the model says, and how sure it is: the product of its words' probabilities."""
+    """What the model says, and how sure it is: the product of its words' probabilities.
+
+    Attributes:
+        text: the answer, as a person writes it.
+        confidence: 0 to 1.
+        words: the answer word by word, without `<end>`; a comma is a word.
+        probabilities: of each word, 0 to 1.
+        looked: where the model looked for each word, (words, rows, columns), the weights of a word
+            summing to 1; None without attention, or if nobody watched (see `speak`).
+    """
 
     text: str
     confidence: float
+    words: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    looked: np.ndarray | None = None
 
 
 def look(model: Captioner, pixels: np.ndarray) -> Seen:
@@ -32,7 +45,9 @@ def look_at_features(model: Captioner, features: np.ndarray) -> Seen:
     return seen
 
 
-def speak(model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]) -> list[list[Spoken]]:
+def speak(
+    model: Captioner, seen: Seen, questions: Sequence[Sequence[str]], watch: bool = False
+) -> list[list[Spoken]]:
     """Answer questions about photos, each word the likeliest after the ones before (greedy).
 
     The LSTM's state is kept between words, so that no word is worked out twice.
@@ -41,33 +56,55 @@ def speak(model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]) -> l
         model: a trained model.
         seen: what `look` gives for the photos.
         questions: for each photo its questions; numbers of questions may differ.
+        watch: keep where the model with attention looked for each word.
     """
     vocabulary = model.vocabulary
     words = _padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
     known = {name: seen[name] for name in model.decoder.input if name != "words"}
-    said = np.zeros((*words.shape[:2], MOST_WORDS), "int32")
-    likelihood = np.ones(words.shape[:2])
+    said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
+    probabilities = np.ones(said.shape)
+    grid = seen["density"].shape[1:3]
+    looked = np.zeros((*said.shape, *grid)) if watch and model.config.attention else None
     speaking = words[:, :, 0] != 0
     for step in range(MOST_WORDS):
         new = model.decoder.predict_on_batch(known | {"words": words})
         # Padding keeps the state of the last word, so the last step is right for every prompt.
-        probabilities = _softmax(new["logits"][:, :, -1])
+        following = _softmax(new["logits"][:, :, -1])
         # Of the special words only `<end>` can be said.
-        probabilities[:, :, : vocabulary.end] = 0.0
-        words = probabilities.argmax(axis=-1)[:, :, None].astype("int32")
-        likelihood[speaking] *= probabilities.max(axis=-1)[speaking]
-        said[:, :, step] = np.where(speaking, words[:, :, 0], vocabulary.end)
+        following[:, :, : vocabulary.end] = 0.0
+        words = following.argmax(axis=-1)[:, :, None].astype("int32")
+        said[speaking, step] = words[speaking, 0]
+        probabilities[speaking, step] = following.max(axis=-1)[speaking]
+        if looked is not None:
+            looked[:, :, step] = new["looked"][:, :, -1].reshape(*said.shape[:2], *grid)
         speaking &= words[:, :, 0] != vocabulary.end
         known |= {name: new[name] for name in ("state_h", "state_c")}
         if not speaking.any():
             break
     return [
         [
-            Spoken(vocabulary.text(said[photo, place]), float(likelihood[photo, place]))
+            _spoken(
+                vocabulary.text(said[photo, place]),
+                probabilities[photo, place],
+                None if looked is None else looked[photo, place],
+            )
             for place in range(len(texts))
         ]
         for photo, texts in enumerate(questions)
     ]
+
+
+def _spoken(text: str, probabilities: np.ndarray, looked: np.ndarray | None) -> Spoken:
+    """An answer from what happened at every step; the steps after its end have probability 1."""
+    words = tuple(split_words(text))
+    length = len(words)
+    return Spoken(
+        text,
+        float(probabilities.prod()),
+        words,
+        tuple(probabilities[:length].tolist()),
+        None if looked is None else looked[:length],
+    )
 
 
 def _padded(prompts: list[list[list[int]]]) -> np.ndarray:
