@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -22,6 +22,7 @@ from fruit_caption.quiet import start_keras
 
 if TYPE_CHECKING:
     from fruit_caption.collecting import Summary
+    from fruit_caption.training import Listener
     from fruit_caption.writer.qa import PhotoText
     from fruit_caption.writer.synthesis import Report
 
@@ -176,6 +177,13 @@ def train(
     data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
         "data/fruit"
     ),
+    rehearse: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another such folder: some of its photos are mixed in, so that a model with "
+            "--from doesn't forget what they show."
+        ),
+    ] = None,
     run: Annotated[
         str | None, typer.Option(help="Name of the run, a folder in artifacts/.")
     ] = None,
@@ -193,6 +201,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with run --run, with the settings it has.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write learning curves for TensorBoard, too.")
     ] = False,
 ) -> None:
     """Train a model on a data set and file it as a run."""
@@ -224,6 +235,7 @@ def train(
         config = RunConfig(
             data=str(data),
             start=str(runs.run_folder(start)) if start else None,
+            rehearse=str(rehearse) if rehearse else None,
             model=model,
             training=TrainingConfig(
                 epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
@@ -231,7 +243,7 @@ def train(
             versions=versions(),
         )
     with ConsoleListener(output, config.training.epochs).shown() as listener:
-        scores = train(config, folder, resume, listener)
+        scores = train(config, folder, resume, _watched(listener, folder, tensorboard))
     output.print(
         f"{folder}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
     )
@@ -243,6 +255,9 @@ def ask(
     question: Annotated[str, typer.Argument(help='Such as "how many apples?"')],
     run: Annotated[str | None, typer.Option(help="Which run to ask. [default: the newest]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    show: Annotated[
+        Path | None, typer.Option(help="A PNG to draw: where it sees fruit, where it looked.")
+    ] = None,
 ) -> None:
     """Ask a model about a picture: how many, which fruits, is there one."""
     from fruit_caption.domain import read_question
@@ -251,17 +266,53 @@ def ask(
     # What can be refused is refused before TensorFlow loads.
     read_question(question)
     open_picture(image)
+    if show:
+        _refuse_to_draw(show, image)
     start_keras()
 
     from fruit_caption import runs
-    from fruit_caption.answering import ask
+    from fruit_caption.answering import watch
 
     folder = runs.run_folder(run) if run else runs.newest_run()
-    answer = ask(runs.load_run(folder), image, question)
+    watched = watch(runs.load_run(folder), image, question)
+    answer = watched.answer
     if as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
         output.print(f"{_plain(answer.answer)}  [dim]({100 * answer.confidence:.0f} % sure)[/]")
+    if show:
+        from fruit_caption.overlays import draw_overlay
+
+        draw_overlay(show, watched)
+        # Standard output is the JSON object's alone.
+        told = errors if as_json else output
+        told.print(f"What it saw: {_plain(str(show))}", soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Option(help="Name of the run, a folder in artifacts/.")],
+    data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
+        "data/fruit"
+    ),
+    split: Annotated[
+        Literal["validation", "test", "unseen"], typer.Option(help="Which photos to ask about.")
+    ] = "test",
+) -> None:
+    """Score a run's answers beside the baselines; draw where it is right and wrong."""
+    start_keras()
+    from fruit_caption import runs
+    from fruit_caption.dataset import read_data
+    from fruit_caption.evaluating import evaluate
+    from fruit_caption.reporting import score_table
+
+    folder = runs.run_folder(run)
+    with output.status(f"asking {folder}"):
+        metrics = evaluate(folder, read_data(data), split, errors.print)
+    scores = {**metrics["baselines"], run: metrics["scores"]}
+    # As it is, not wrapped: ten columns need more than most terminals have.
+    typer.echo(score_table({name: [one] for name, one in scores.items()}))
+    output.print(f"Answers, scores and pictures are in {folder / split}/")
 
 
 @app.command()
@@ -272,6 +323,15 @@ def compare(
     name: Annotated[str, typer.Option(help="Of the comparison, a folder in artifacts/.")] = (
         "comparison"
     ),
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            help='Such as "pretrained + attention" or "MobileNetV3Large"; may be given several '
+            "times. [default: pretrained and scratch, each with attention and without]",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many times each is trained.", min=1)] = 1,
     epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = (
         TrainingConfig.epochs
     ),
@@ -283,16 +343,18 @@ def compare(
     encoder_weights: Annotated[
         str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
     ] = "imagenet",
-    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
+    seed: Annotated[int, typer.Option(help="The first, of weights, order and dropout.")] = 0,
 ) -> None:
-    """Train or reuse the four variants and score them beside the baselines."""
+    """Train or reuse the variants, score them beside the baselines, and write a report."""
     start_keras()
     from fruit_caption import runs
-    from fruit_caption.comparing import compare, markdown
+    from fruit_caption.comparing import VARIANTS, Variant, compare
     from fruit_caption.config import ModelConfig, RunConfig
     from fruit_caption.console import ConsoleListener
+    from fruit_caption.reporting import PAGE, markdown
     from fruit_caption.training import versions
 
+    variants = [Variant.named(one) for one in variant] if variant else VARIANTS
     config = RunConfig(
         data=str(data),
         model=ModelConfig(encoder_weights=encoder_weights, image_size=image_size),
@@ -303,10 +365,17 @@ def compare(
     )
     folder = runs.run_folder(name)
     with ConsoleListener(output, epochs).shown() as listener:
-        comparison = compare(config, folder, listener, output.print)
-    # As it is, not wrapped: ten columns need more than most terminals have.
+        comparison = compare(config, folder, variants, seeds, listener, output.print)
     typer.echo(markdown(comparison))
-    output.print(f"Tables and graphs are in {folder}/")
+    output.print(f"Tables, graphs and {PAGE} are in {folder}/")
+
+
+def _watched(listener: Listener, folder: Path, tensorboard: bool) -> Listener:
+    if not tensorboard:
+        return listener
+    from fruit_caption.tensorboard import TensorBoardListener
+
+    return TensorBoardListener(folder, listener)
 
 
 def _refuse_model_options(context: typer.Context) -> None:
@@ -318,6 +387,16 @@ def _refuse_model_options(context: typer.Context) -> None:
             raise FruitError(
                 f"--from takes the run's model as it is; leave out --{name.replace('_', '-')}."
             )
+
+
+def _refuse_to_draw(path: Path, photo: Path) -> None:
+    """A picture to draw is a PNG in a folder that is there, and not the photo itself."""
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise FruitError(f"{path} is no name of a picture to draw; choose one that ends in .png.")
+    if not path.parent.is_dir():
+        raise FruitError(f"{path.parent}: there is no such folder; make it, or draw elsewhere.")
+    if path.exists() and path.samefile(photo):
+        raise FruitError(f"{path} is the photo itself; choose another name with --show.")
 
 
 def _print_summary(summary: Summary, out: Path) -> None:

@@ -1,8 +1,9 @@
 """The eyes side by side: `python benchmarks/encoders.py DATA OUT --vgg16 FILE --lite0 FILE`.
 
 Trains attention with each eye on the same data with the same settings and seeds, and scores the
-answers to the test split and to the unseen source. What is trained already in OUT is reused, so
-that an interrupted run can be made again. Writes OUT/encoders.json and OUT/encoders.md.
+answers to the test split and to the unseen source. Fine-tuning goes on from the frozen eye's run.
+What is trained already in OUT is reused, so that an interrupted run can be made again. Writes
+OUT/encoders.json and OUT/encoders.md.
 """
 
 from __future__ import annotations
@@ -13,20 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median, stdev
-from typing import Any
 
 import numpy as np
 
 from fruit_caption import runs
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.dataset import DataSet, read_data
-from fruit_caption.files import read_json, write_json, write_text
-from fruit_caption.metrics import score
+from fruit_caption.evaluating import measure
+from fruit_caption.files import write_json, write_text
 from fruit_caption.models import pretrained
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.pretrained import Network
 from fruit_caption.photos import Split
-from fruit_caption.training import FEATURES, answer_examples, look_up, train, versions
+from fruit_caption.training import train, versions
 
 SEEDS = (0, 1, 2)
 SPLITS: tuple[Split, ...] = ("test", "unseen")
@@ -46,12 +46,17 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Eye:
-    """One row: a name, the model's settings, and where VGG16 is tapped for it."""
+    """One row: a name, the settings of model and training, the eye from whose run it goes on, and
+    where VGG16 is tapped for it."""
 
     name: str
     model: ModelConfig
-    epochs: int = 24
+    training: TrainingConfig = TrainingConfig(epochs=24)  # noqa: RUF009  (frozen)
+    start: Eye | None = None
     taps: tuple[str, ...] = ("block4_pool",)
+
+    def folder(self, out: Path, seed: int) -> Path:
+        return out / f"{self.name}-{seed}".replace(" ", "-").replace(",", "")
 
 
 def main() -> None:
@@ -62,10 +67,10 @@ def main() -> None:
     parser.add_argument("--lite0", required=True)
     given = parser.parse_args()
     data = read_data(given.data)
-    results: dict[str, list[dict[str, float]]] = {}
+    results: dict[str, list[dict[str, float | None]]] = {}
     for seed in SEEDS:
         for eye in eyes(given.vgg16, given.lite0):
-            found = result(eye, seed, data, given.out / f"{eye.name}-{seed}".replace(" ", "-"))
+            found = result(eye, seed, data, given.out)
             results.setdefault(eye.name, []).append(found)
             print(f"{eye.name}, seed {seed}: {found}", flush=True)
             write_json(given.out / "encoders.json", {"versions": versions(), "results": results})
@@ -76,46 +81,45 @@ def eyes(vgg16: str, lite0: str) -> list[Eye]:
     """The rows, given the weights."""
     vgg = ModelConfig("vgg16", vgg16)
     lite = ModelConfig("efficientnet-lite0", lite0, image_size=320)
+    frozen = Eye("Lite0", lite)
+    gently = TrainingConfig(epochs=8, learning_rate=1e-3)
     return [
         Eye("scratch", ModelConfig("scratch", "none")),
         Eye("VGG16", vgg),
         Eye("VGG16, two scales", vgg, taps=("block3_pool", "block4_pool")),
-        Eye("Lite0", lite),
-        Eye("Lite0, fine-tuned", replace(lite, unfreeze=1)),
+        frozen,
+        Eye("Lite0, fine-tuned", replace(lite, unfreeze=1), gently, frozen),
     ]
 
 
-def result(eye: Eye, seed: int, data: DataSet, folder: Path) -> dict[str, float]:
+def result(eye: Eye, seed: int, data: DataSet, out: Path) -> dict[str, float | None]:
     """Train with an eye, or take the run that is there, and score it."""
-    if (folder / "scores.json").is_file():
-        return read_json(folder / "scores.json")
     pretrained.NETWORKS["vgg16"] = Network(taps=eye.taps)
-    config = RunConfig(
-        str(data.folder), eye.model, TrainingConfig(epochs=eye.epochs, seed=seed), versions()
-    )
-    began = time.monotonic()
+    folder = eye.folder(out, seed)
     if not (folder / runs.MODEL).is_file():
+        start = str(eye.start.folder(out, seed)) if eye.start else None
+        training = replace(eye.training, seed=seed)
+        config = RunConfig(str(data.folder), eye.model, training, versions(), start)
         train(config, folder, resume=(folder / runs.CONFIG).is_file())
-    minutes = (time.monotonic() - began) / 60
-    model = runs.load_run(folder)
-    scores = {split: _scores(model, data, split) for split in SPLITS if data.splits[split]}
-    test, unseen = scores["test"], scores.get("unseen")
-    found = {
+    splits = [split for split in SPLITS if data.splits[split]]
+    found = {split: measure(folder, data, split) for split in splits}
+    test, unseen = found["test"].scores, found["unseen"].scores if "unseen" in found else None
+    cost = found["test"].cost
+    before = result(eye.start, seed, data, out)["minutes"] if eye.start else 0
+    return {
         "count": test["kinds"]["count"]["exact"],
         "several": test["several"]["exact"],
         "rmse": test["kinds"]["count"]["rmse"],
         "identify": test["kinds"]["identify"]["exact"],
         "unseen_count": unseen["kinds"]["count"]["exact"] if unseen else None,
         "unseen_several": unseen["several"]["exact"] if unseen else None,
-        "look_ms": _look_ms(model),
-        "minutes": round(minutes, 1),
-        "megabytes": round((folder / runs.MODEL).stat().st_size / 1e6, 1),
+        "look_ms": _look_ms(runs.load_run(folder)),
+        "minutes": cost["minutes"] + before if cost["minutes"] and before is not None else None,
+        "megabytes": cost["megabytes"],
     }
-    write_json(folder / "scores.json", found)
-    return found
 
 
-def table(results: dict[str, list[dict[str, float]]]) -> str:
+def table(results: dict[str, list[dict[str, float | None]]]) -> str:
     """The results as a Markdown table: shares in %, mean and spread over the seeds."""
     lines = [f"| eye | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
     for name, rows in results.items():
@@ -133,11 +137,6 @@ def _cell(column: str, values: Sequence[float | None]) -> str:
     scaled = [100 * value if is_share else value for value in known]
     spread = f" ± {stdev(scaled):.{digits}f}" if len(scaled) > 1 else ""
     return f"{mean(scaled):.{digits}f}{spread}"
-
-
-def _scores(model: Captioner, data: DataSet, split: Split) -> dict[str, Any]:
-    examples = data.splits[split]
-    return score(answer_examples(model, examples, look_up(model, examples, data.folder / FEATURES)))
 
 
 def _look_ms(model: Captioner) -> float:

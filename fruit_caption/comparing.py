@@ -1,151 +1,151 @@
 """`fruit compare`: pretrained and scratch, attention and none, side by side.
 
-The four variants and a blind model are trained on the same data with the same settings, or
-reused where they are trained already, and scored on photos that none of them has learnt from.
+The variants and a blind model are trained on the same data with the same settings, each with
+several seeds, or reused where they are trained already, and scored on photos that none of them
+has learnt from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from fruit_caption import runs
-from fruit_caption.baselines import majority
-from fruit_caption.config import ModelConfig, RunConfig
+from fruit_caption.config import RunConfig
 from fruit_caption.dataset import DataSet, read_data
-from fruit_caption.errors import RunError, WeightsError
-from fruit_caption.files import write_json, write_text
-from fruit_caption.metrics import Row, score
+from fruit_caption.errors import FruitError, RunError, WeightsError
+from fruit_caption.evaluating import BASELINES, Evaluation, Report, measure, measure_baseline
+from fruit_caption.files import write_json
+from fruit_caption.metrics import Row, true_number
 from fruit_caption.models.encoders import OWN
 from fruit_caption.photos import Split
-from fruit_caption.plots import draw_accuracy, draw_learning_curves
-from fruit_caption.training import FEATURES, Listener, answer_examples, look_up, train
+from fruit_caption.photos.splits import group_of
+from fruit_caption.reporting import write_report
+from fruit_caption.significance import paired_bootstrap
+from fruit_caption.training import Listener, train
+from fruit_caption.writer.qa import CAPTION
 
-MAJORITY, BLIND = "majority", "blind"
-KINDS = ("overall", "count", "total", "identify", "presence", "caption")
-COLUMNS = ("approach", *KINDS, "counts of 2 and more", "count within 1", "count RMSE")
-TITLES: dict[Split, str] = {"test": "test split", "unseen": "photos of an unseen source"}
+SPLITS: tuple[Split, ...] = ("test", "unseen")
+COMPARISON = "comparison.json"
 
 
 @dataclass(frozen=True)
 class Variant:
     """One of the approaches that are compared."""
 
-    name: str
     encoder: str
     attention: bool
 
+    @property
+    def name(self) -> str:
+        """As a person calls it; VGG16 is what "pretrained" means."""
+        eye = "pretrained" if self.encoder == "vgg16" else self.encoder
+        return f"{eye} + attention" if self.attention else eye
 
-VARIANTS = (
-    Variant("pretrained + attention", "vgg16", True),
-    Variant("pretrained", "vgg16", False),
-    Variant("scratch + attention", "scratch", True),
-    Variant("scratch", "scratch", False),
+    @classmethod
+    def named(cls, name: str) -> Variant:
+        """The variant of a name such as "scratch + attention" or "MobileNetV3Large".
+
+        Raises:
+            FruitError: what follows the + is not "attention".
+        """
+        eye, plus, rest = (part.strip() for part in name.partition("+"))
+        if not eye or (plus and rest != "attention"):
+            raise FruitError(
+                f'"{name}" is no variant; write an eye alone, or with attention: '
+                '"pretrained + attention", "scratch", "efficientnet-lite0 + attention".'
+            )
+        return cls("vgg16" if eye == "pretrained" else eye, bool(plus))
+
+
+BLIND = Variant("blind", False)
+VARIANTS = tuple(
+    Variant(eye, attention) for eye in ("vgg16", "scratch") for attention in (True, False)
 )
 
 
 def compare(
     config: RunConfig,
     folder: Path,
+    variants: Sequence[Variant] = VARIANTS,
+    seeds: int = 1,
     listener: Listener | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Report = lambda line: None,
 ) -> dict[str, Any]:
     """Train what is not trained yet, score all on the test split, and write tables and graphs.
 
-    `folder` gets a run for each variant, `comparison.json`, `comparison.md` and PNG graphs.
-    Where VGG16's weights can't be downloaded, the pretrained variants are left out, and it is
-    said so.
+    `folder` gets a run for each variant and seed, `comparison.json`, and what
+    `reporting.write_report` writes. Where ImageNet's weights can't be downloaded, the variants
+    that need them are left out, and it is said so.
 
     Args:
         config: data, training and everything of the model but encoder and attention.
         folder: of the comparison.
+        variants: what is compared; a blind model is added.
+        seeds: how many times each is trained, from `config.training.seed` on.
         listener: told how each training goes on.
         report: told in a line what is being done.
 
     Returns:
         what `comparison.json` holds.
+
+    Raises:
+        RunError: a run in `folder` was made with other settings or other data.
+        DataError, WeightsError: the data or named weights can't be used.
     """
     data = read_data(Path(config.data))
+    config = replace(config, data_digest=data.digest)
+    first = config.training.seed
+    trained: dict[Variant, list[Path]] = {}
     left_out: dict[str, str] = {}
-    trained: list[Variant] = []
-    for variant in (Variant(BLIND, "blind", False), *VARIANTS):
-        report(f"training {variant.name}")
+    for variant in (BLIND, *variants):
+        folders = [folder / f"{_slug(variant)}-{seed}" for seed in range(first, first + seeds)]
         try:
-            _train_or_reuse(_config_of(config, variant), _folder_of(folder, variant), listener)
-            trained.append(variant)
+            for number, run in enumerate(folders, start=first):
+                report(f"training {variant.name}, seed {number}")
+                _train_or_reuse(_config_of(config, variant, number), run, listener)
+            trained[variant] = folders
         except WeightsError as error:
             if config.model.encoder_weights != "imagenet":
                 raise  # a file that somebody named
             left_out[variant.name] = str(error)
             report(f"{variant.name} is left out: {error}")
-    splits: list[Split] = [split for split in TITLES if data.splits[split]]
-    report("scoring")
-    results: dict[Split, Any] = {split: {MAJORITY: _majority(data, split)} for split in splits}
-    for variant in trained:
-        model = runs.load_run(_folder_of(folder, variant))
-        for split in splits:
-            examples = data.splits[split]
-            files = look_up(model, examples, data.folder / FEATURES)
-            rows = answer_examples(model, examples, files)
-            runs.write_answers(_folder_of(folder, variant) / f"answers-{split}.jsonl", rows)
-            results[split][variant.name] = score(rows)
     comparison = {
         "data": {
             "folder": config.data,
+            "digest": data.digest,
             "photos": {split: len(examples) for split, examples in data.splits.items()},
         },
         "model": config.model.to_json()
         | {"encoder_weights": Path(config.model.encoder_weights).name},
         "training": config.training.to_json(),
+        "seeds": seeds,
         "versions": config.versions,
         "left_out": left_out,
-        "results": results,
+        **_scored(data, trained, report),
     }
-    write_json(folder / "comparison.json", comparison)
-    write_text(folder / "comparison.md", markdown(comparison))
-    _draw(folder, results, trained)
+    write_json(folder / COMPARISON, comparison)
+    write_report(folder, comparison, data, {v.name: runs for v, runs in trained.items()})
     return comparison
 
 
-def markdown(comparison: dict[str, Any]) -> str:
-    """The comparison as Markdown tables, one for each split that was scored."""
-    tables = []
-    for split, results in comparison["results"].items():
-        questions = next(iter(results.values()))["n"]
-        photos = comparison["data"]["photos"][split]
-        lines = [
-            f"Right answers in %, {TITLES[split]}: {photos} photos, {questions} questions.",
-            "",
-            f"| {' | '.join(COLUMNS)} |",
-            f"| --- |{' ---: |' * (len(COLUMNS) - 1)}",
-        ]
-        for name, scores in results.items():
-            exact = _by_kind(scores)
-            count = scores["kinds"].get("count", {})
-            cells = [_percent(exact.get(kind)) for kind in KINDS]
-            cells += [_percent(scores["several"]["exact"]), _percent(count.get("within_one"))]
-            cells.append("-" if count.get("rmse") is None else f"{count['rmse']:.2f}")
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-        tables.append("\n".join(lines) + "\n")
-    notes = [f"{name} is left out: {reason}\n" for name, reason in comparison["left_out"].items()]
-    return "\n".join([*tables, *notes])
-
-
-def _config_of(config: RunConfig, variant: Variant) -> RunConfig:
+def _config_of(config: RunConfig, variant: Variant, seed: int) -> RunConfig:
     weights = "none" if variant.encoder in OWN else config.model.encoder_weights
-    model: ModelConfig = replace(
+    model = replace(
         config.model,
         encoder=variant.encoder,
         encoder_weights=weights,
         attention=variant.attention,
     )
-    return replace(config, model=model)
+    return replace(config, model=model, training=replace(config.training, seed=seed))
 
 
-def _folder_of(folder: Path, variant: Variant) -> Path:
-    return folder / variant.name.replace(" + ", "-")
+def _slug(variant: Variant) -> str:
+    return variant.name.replace(" + ", "-")
 
 
 def _train_or_reuse(config: RunConfig, folder: Path, listener: Listener | None) -> None:
@@ -153,35 +153,83 @@ def _train_or_reuse(config: RunConfig, folder: Path, listener: Listener | None) 
     if not (folder / runs.MODEL).is_file():
         train(config, folder, resume=(folder / runs.CONFIG).is_file(), listener=listener)
         return
-    if not runs.read_config(folder).is_like(config):
+    unlike = runs.read_config(folder).unlike(config)
+    if unlike:
         raise RunError(
-            f"{folder} was trained with other settings (its {runs.CONFIG}); "
-            "choose another name with --name."
+            f"{folder} was trained with other settings ({unlike}); choose another name with "
+            "--name, or remove it."
         )
 
 
-def _majority(data: DataSet, split: Split) -> dict[str, Any]:
-    rows: Sequence[Row] = majority(data.splits["train"], data.splits[split])
-    return score(rows)
+def _scored(
+    data: DataSet, trained: dict[Variant, list[Path]], report: Report
+) -> dict[str, dict[str, Any]]:
+    """`results` of each split (for each approach its scores, one for each seed), `differences` of
+    each split, and `costs` of each variant."""
+    found: dict[str, dict[str, Any]] = {"results": {}, "differences": {}, "costs": {}}
+    for split in SPLITS:
+        if not data.splits[split]:
+            continue
+        report(f"scoring {split}")
+        answers = {
+            variant: [measure(run, data, split, report) for run in folders]
+            for variant, folders in trained.items()
+        }
+        found["results"][split] = {
+            name: [baseline.scores]
+            for name in BASELINES
+            if (baseline := measure_baseline(name, data, split)).rows
+        } | {variant.name: [one.scores for one in ones] for variant, ones in answers.items()}
+        found["differences"][split] = _differences(answers, data, split)
+        if not found["costs"]:
+            found["costs"] = {variant.name: _cost(ones) for variant, ones in answers.items()}
+    return found
 
 
-def _by_kind(scores: dict[str, Any]) -> dict[str, float | None]:
-    kinds = {kind: values["exact"] for kind, values in scores["kinds"].items()}
-    return {"overall": scores["exact"], **kinds}
-
-
-def _draw(folder: Path, results: dict[Split, Any], trained: Sequence[Variant]) -> None:
-    for split, scored in results.items():
-        exact = {name: _by_kind(scores) for name, scores in scored.items()}
-        draw_accuracy(
-            folder / f"accuracy-{split}.png", f"Right answers, {TITLES[split]}", KINDS, exact, 2
-        )
-    histories = {
-        variant.name: runs.read_history(_folder_of(folder, variant))
-        for variant in (*trained[1:], *trained[:1])
+def _differences(
+    answers: dict[Variant, list[Evaluation]], data: DataSet, split: Split
+) -> list[dict[str, Any]]:
+    """What the eye buys, what attention buys, and what looking buys at all."""
+    groups = {
+        example.name: group_of(example.photo) if example.photo else example.name
+        for example in data.splits[split]
     }
-    draw_learning_curves(folder / "learning-curves.png", histories)
+    differences = []
+    for ours, theirs in _pairs([variant for variant in answers if variant != BLIND]):
+        for subset, belongs in SUBSETS.items():
+            rows = [
+                [[row for row in one.rows if belongs(row)] for one in answers[variant]]
+                for variant in (ours, theirs)
+            ]
+            if rows[0][0]:
+                found = paired_bootstrap(rows[0], rows[1], groups)
+                differences.append(
+                    {"of": ours.name, "over": theirs.name, "subset": subset, **found.to_json()}
+                )
+    return differences
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
+def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
+    """Those that differ in one thing, and each beside the blind model."""
+    alike = [
+        (ours, theirs)
+        for ours, theirs in combinations(variants, 2)
+        if ours.encoder == theirs.encoder or ours.attention == theirs.attention
+    ]
+    return alike + [(variant, BLIND) for variant in variants]
+
+
+def _several(row: Row) -> bool:
+    return row.item.kind == "count" and (true_number(row) or 0) >= 2
+
+
+SUBSETS = {"overall": lambda row: row.item.kind != CAPTION, "counts of 2 and more": _several}
+
+
+def _cost(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """The mean over the seeds of what `Evaluation.cost` holds."""
+    costs = [one.cost for one in evaluations]
+    return {
+        name: None if any(cost[name] is None for cost in costs) else mean(c[name] for c in costs)
+        for name in costs[0]
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from fruit_caption.errors import FruitError
@@ -148,6 +148,8 @@ class RunConfig(_Settings):
         data: the folder of the data set.
         versions: of the packages that a result depends on.
         start: the folder of a run whose weights it starts from, with that run's `model`.
+        rehearse: the folder of a data set, photos of which are seen again, see `rehearsal`.
+        data_digest: what the data set was when the run was trained, see `dataset.DataSet`.
     """
 
     data: str
@@ -155,10 +157,16 @@ class RunConfig(_Settings):
     training: TrainingConfig = field(default_factory=TrainingConfig)
     versions: dict[str, str] = field(default_factory=dict)
     start: str | None = None
+    rehearse: str | None = None
+    data_digest: str | None = None
 
-    def is_like(self, other: RunConfig) -> bool:
-        """Whether another run has the same settings, whatever its versions."""
-        return replace(self, versions={}) == replace(other, versions={})
+    def unlike(self, other: RunConfig) -> str:
+        """The settings in which another run differs, whatever its versions; "" if in none."""
+        ours, theirs = _flat(self.to_json()), _flat(other.to_json())
+        differ = [name for name in ours if ours[name] != theirs[name]]
+        if self.data_digest is None or other.data_digest is None:
+            differ = [name for name in differ if name != "data_digest"]
+        return ", ".join(differ)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> RunConfig:
@@ -170,6 +178,14 @@ class RunConfig(_Settings):
                 training=TrainingConfig.from_json(content["training"]),
                 versions=dict(content.get("versions", {})),
                 start=content.get("start"),
+                rehearse=content.get("rehearse"),
+                data_digest=content.get("data_digest"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FruitError(f"These are no settings of a run: {error} is missing.") from None
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings by the names that a person knows them by; all but the versions."""
+    parts = {**settings["model"], **settings["training"]}
+    return parts | {name: settings[name] for name in ("data", "start", "rehearse", "data_digest")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from fruit_caption.photos import Photo, Split, read_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.pictures import letterbox_offset
 from fruit_caption.vocabulary import Vocabulary
-from fruit_caption.writer.qa import Item, read_qa
+from fruit_caption.writer.qa import QA, Item, read_qa
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,15 @@ class Example:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The examples of each split, and the kinds of fruit that are known of."""
+    """The examples of each split, and the kinds of fruit that are known of.
+
+    `digest` is another for other boxes or texts.
+    """
 
     folder: Path
     splits: dict[Split, list[Example]]
     fruits: tuple[str, ...]
+    digest: str = ""
 
     def vocabulary(self) -> Vocabulary:
         """The words of the training split: those of the other splits stay unknown."""
@@ -73,7 +78,13 @@ def read_data(folder: Path) -> DataSet:
     for split in needed:
         if not splits[split]:
             raise DataError(f"{folder} has no photo in its {split} split; it needs more photos.")
-    return DataSet(folder, splits, fruits)
+    return DataSet(folder, splits, fruits, _digest(folder))
+
+
+def _digest(folder: Path) -> str:
+    files = [folder / name for name in (QA, INSTANCES)]
+    content = b"".join(file.read_bytes() for file in files if file.is_file())
+    return hashlib.sha256(content).hexdigest()
 
 
 def density_maps(

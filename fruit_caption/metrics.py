@@ -68,7 +68,7 @@ def score(rows: Sequence[Row]) -> dict[str, Any]:
     """
     questions = [row for row in rows if row.item.kind != CAPTION] or rows
     kinds = sorted({row.item.kind for row in rows})
-    counts = [(row, _true_number(row) or 0) for row in questions if row.item.kind == "count"]
+    counts = [(row, true_number(row) or 0) for row in questions if row.item.kind == "count"]
     return {
         **_exact(questions),
         "kinds": {
@@ -98,7 +98,7 @@ def _score_numbers(rows: list[Row]) -> dict[str, Any]:
     whose share is `read`, the mean absolute error `mae` and the root of the mean square `rmse`."""
     errors = []
     for row in rows:
-        said, true = _said(row), _true_number(row)
+        said, true = _said(row), true_number(row)
         if isinstance(said, int) and true is not None:
             errors.append(abs(said - true))
     squares = sum(error**2 for error in errors)
@@ -168,7 +168,8 @@ def _true(row: Row) -> Value | None:
     return read_answer(row.item.kind, row.item.answer, row.item.fruit)
 
 
-def _true_number(row: Row) -> int | None:
+def true_number(row: Row) -> int | None:
+    """The number that is the right answer; None where it is no number."""
     value = _true(row)
     return value if isinstance(value, int) else None
 

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fruit_caption.config import RunConfig
-from fruit_caption.errors import RunError
+from fruit_caption.errors import DataError, RunError
 from fruit_caption.files import read_json, whole_file, write_text
+from fruit_caption.metrics import Row
 
 if TYPE_CHECKING:
-    from fruit_caption.metrics import Row
+    from fruit_caption.dataset import Example
     from fruit_caption.models.captioner import Captioner
 
 ARTIFACTS = Path("artifacts")
@@ -112,3 +113,24 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 def write_answers(path: Path, rows: Sequence[Row]) -> None:
     """Write answers as JSON, one a line."""
     write_text(path, "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_answers(path: Path, examples: Sequence[Example]) -> list[Row]:
+    """Read what `write_answers` wrote, for the same examples.
+
+    Raises:
+        DataError: it is missing, broken, or holds answers to other questions.
+    """
+    asked = [(example.name, item) for example in examples for item in example.items]
+    try:
+        given = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [
+            Row(name, item, str(row["answer"]), float(row["confidence"]))
+            for (name, item), row in zip(asked, given, strict=True)
+            if (row["photo"], row["question"]) == (name, item.question)
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} can't be read: {error}.") from None
+    if len(rows) < len(asked):
+        raise DataError(f"{path} holds answers to other questions.")
+    return rows

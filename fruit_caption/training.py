@@ -6,8 +6,9 @@ An encoder that learns is trained with the rest, on pixels.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look, look_at_features, speak
 from fruit_caption.models.growing import grow
 from fruit_caption.optimizing import TwoSpeedAdamW
+from fruit_caption.rehearsal import rehearse
 
 FEATURES = "features"
 """The folder of the feature cache, in the data set's."""
@@ -72,8 +74,11 @@ def train(
         DataError, WeightsError: the data or the encoder's weights can't be used.
     """
     listener = listener or Listener()
-    _check_folder(config, folder, resume)
     data = read_data(Path(config.data))
+    config = replace(config, data_digest=data.digest)
+    _check_folder(config, folder, resume)
+    if config.rehearse:
+        data = rehearse(data, read_data(Path(config.rehearse)), config.training.seed)
     keras.utils.set_random_seed(config.training.seed)
     model = _start(config, data)
     write_json(folder / runs.CONFIG, config.to_json())
@@ -168,6 +173,7 @@ class _Trainer:
             self._restore()
         while len(self.history) < training.epochs and not self._is_stale():
             epoch = len(self.history)
+            began = time.monotonic()
             self._seed(epoch)
             fitted = self.trained.fit(
                 self._epoch(epoch),
@@ -181,6 +187,7 @@ class _Trainer:
             row = {"epoch": epoch + 1, "loss": fitted["loss"][-1]}
             row |= {f"{name}_loss": fitted[f"{name}_loss"][-1] for name in ("logits", "density")}
             row["validation_exact"] = scores["exact"]
+            row["seconds"] = round(time.monotonic() - began, 2)
             self.history.append(row)
             self._save(improved=self._best() == len(self.history) - 1)
             self.listener.epoch(row, self.history[self._best()]["validation_exact"])
@@ -273,8 +280,9 @@ def _check_folder(config: RunConfig, folder: Path, resume: bool) -> None:
         return
     if not there:
         raise RunError(f"{folder} holds no run to resume; train without --resume.")
-    before = runs.read_config(folder)
-    if not before.is_like(config):
+    unlike = runs.read_config(folder).unlike(config)
+    if unlike:
         raise RunError(
-            f"{folder} was begun with other settings (its {runs.CONFIG}); resume with the same."
+            f"{folder} was begun with other settings ({unlike}); resume with those in its "
+            f"{runs.CONFIG}."
         )

@@ -61,3 +61,18 @@ def tiny(data):
         ),
         training=TrainingConfig(epochs=2, batch_size=8, questions=4),
     )
+
+
+@pytest.fixture(scope="session")
+def compared(data, tmp_path_factory):
+    """The settings of a comparison, its folder, what it found, and what it reported."""
+    from fruit_caption.comparing import compare
+
+    config = RunConfig(
+        data=str(data),
+        model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
+        training=TrainingConfig(epochs=1, batch_size=8, questions=4),
+    )
+    folder = tmp_path_factory.mktemp("comparison")
+    lines = []
+    return config, folder, compare(config, folder, report=lines.append), lines

@@ -17,7 +17,7 @@ from fruit_caption import runs
 
 ROOT = Path(__file__).parent.parent
 GRAMMAR = ("--writer", "grammar")
-COMMANDS = ("generate-data", "train", "ask", "compare")
+COMMANDS = ("generate-data", "train", "ask", "evaluate", "compare")
 
 
 def fruit(*arguments):
@@ -169,6 +169,30 @@ def test_ask(run, data):
     assert {"answer", "value", "confidence"} <= set(answer)
 
 
+def test_ask_shows_what_it_saw(run, data, tmp_path):
+    asked = ("ask", data / "images" / "05.png", "how many apples?", "--run", run)
+    result = fruit(*asked, "--show", tmp_path / "seen[1].png")
+    assert result.exit_code == 0, result.output
+    said, drawn = result.stdout.splitlines()
+    assert said.endswith("% sure)")
+    assert drawn == f"What it saw: {tmp_path / 'seen[1].png'}"
+    with Image.open(tmp_path / "seen[1].png") as picture:
+        assert picture.format == "PNG"
+    result = fruit(*asked, "--json", "--show", tmp_path / "again.PNG")
+    assert json.loads(result.stdout)["question"] == "how many apples?"
+    assert (tmp_path / "again.PNG").is_file()
+
+
+def test_what_cannot_be_drawn_is_refused_before_the_model_is_looked_for(data, tmp_path):
+    picture = data / "images" / "05.png"
+    asked = ("ask", picture, "how many apples?", "--run", tmp_path / "no-run", "--show")
+    assert "ends in .png" in refusal(*asked, tmp_path / "seen.jpg")
+    assert "no such folder" in refusal(*asked, tmp_path / "none" / "seen.png")
+    assert "is the photo itself" in refusal(*asked, picture)
+    (tmp_path / "folder.png").mkdir()
+    assert "no name of a picture" in refusal(*asked, tmp_path / "folder.png")
+
+
 def test_ask_takes_the_newest_run(run, data, monkeypatch, tmp_path):
     monkeypatch.setattr(runs, "ARTIFACTS", run.parent)
     assert fruit("ask", data / "images" / "05.png", "any limes?").exit_code == 0
@@ -194,6 +218,30 @@ def test_odd_pictures_are_answered(run, tmp_path, mode):
     (grey if mode in ("L", "I;16") else grey.convert(mode)).save(path)
     result = fruit("ask", path, "any limes?", "--run", run)
     assert result.exit_code == 0, result.output
+
+
+def test_evaluate_prints_scores_beside_the_baselines(run, data, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    result = fruit("evaluate", "--run", tmp_path / "run", "--data", data)
+    assert result.exit_code == 0, result.output
+    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0].strip("| ") for row in rows] == [
+        "approach", "---", "majority", "question alone", "colour and contour",
+        str(tmp_path / "run"),
+    ]  # fmt: skip
+    metrics = read(tmp_path / "run" / "test" / runs.METRICS)
+    assert rows[-1][1] == f"{100 * metrics['scores']['exact']:.1f}"
+    assert "no photo in its unseen split" in refusal(
+        "evaluate", "--run", run, "--data", data, "--split", "unseen"
+    )
+    assert "is no run" in refusal("evaluate", "--run", tmp_path, "--data", data)
+
+
+def test_compare_takes_variants_by_name(data, tmp_path):
+    assert '"scratch + luck" is no variant' in refusal(
+        "compare", "--data", data, "--variant", "scratch + luck", "--name", tmp_path / "compared"
+    )
+    assert not (tmp_path / "compared").exists()
 
 
 def test_training_refuses_in_a_line_and_leaves_nothing(data, tmp_path):

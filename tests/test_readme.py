@@ -8,18 +8,20 @@ import pytest
 from typer.main import get_command
 
 import cli
-from fruit_caption.comparing import markdown
+from fruit_caption.reporting import markdown, score_section
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMPARISON = ROOT / "artifacts" / "real"
 
 
-def test_the_table_of_results_is_the_one_that_compare_wrote():
+def test_the_tables_of_results_are_those_that_compare_wrote():
     comparison = json.loads((COMPARISON / "comparison.json").read_text(encoding="utf-8"))
-    table = (COMPARISON / "comparison.md").read_text(encoding="utf-8")
-    assert markdown(comparison) == table
-    assert table in README
+    tables = (COMPARISON / "comparison.md").read_text(encoding="utf-8")
+    assert markdown(comparison) == tables
+    assert len(comparison["results"]) == 2
+    for split in comparison["results"]:
+        assert score_section(comparison, split) in README
 
 
 @pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
