@@ -44,15 +44,20 @@ class Caption:
 
 @dataclass(frozen=True)
 class PhotoText:
-    """All that is said about one photo; `file_name` is its path in the folder of images."""
+    """All that is said about one photo; `file_name` is its path in the folder of images.
+
+    `caption` is None in data sets of others that have none.
+    """
 
     file_name: str
     split: Split
-    caption: Caption
+    caption: Caption | None
     questions: tuple[Item, ...]
 
     def items(self) -> tuple[Item, ...]:
         """The questions, and the caption as the answer to one more."""
+        if self.caption is None:
+            return self.questions
         caption = Item(DESCRIBE, self.caption.text, CAPTION, None, self.caption.by)
         return (*self.questions, caption)
 
@@ -84,10 +89,11 @@ def _photo_text(path: Path, place: int, row: Any) -> PhotoText:
     try:
         if row["split"] not in get_args(Split):
             raise ValueError(f"split {row['split']!r} is none of {', '.join(get_args(Split))}")
+        caption = row.get("caption")
         return PhotoText(
             file_name=_text(row["file_name"]),
             split=row["split"],
-            caption=Caption(_text(row["caption"]["text"]), _text(row["caption"]["by"])),
+            caption=caption and Caption(_text(caption["text"]), _text(caption["by"])),
             questions=tuple(
                 Item(
                     question=_text(item["question"]),
