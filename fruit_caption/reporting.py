@@ -299,6 +299,7 @@ th, td { border-bottom: 1px solid #8886; padding: 0.25rem 0.6rem; white-space: n
 figure { margin: 1.5rem 0; }
 figcaption, .settings { color: #787878; font-size: 0.9rem; }
 img { max-width: 100%; }
+.right, .wrong { white-space: normal; }
 .right::before { content: "\\2713  "; } .wrong::before { content: "\\2717  "; }
 </style>
 </head>

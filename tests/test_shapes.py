@@ -28,7 +28,7 @@ def test_what_is_converted(shapes):
     assert {split: len(examples) for split, examples in data.splits.items()} == {
         "train": 36, "validation": 4, "test": 40, "unseen": 0,
     }  # fmt: skip
-    items = [item for example in data.splits["train"] for item in example.items]
+    items = [item for split in data.splits.values() for example in split for item in example.items]
     assert {item.kind for item in items} == {"shape", "colour", "yes or no"}
     assert ("what is the blue shape?", "rectangle") in {(i.question, i.answer) for i in items}
     assert data.fruits == ()
