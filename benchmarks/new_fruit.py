@@ -10,6 +10,7 @@ OUT/new-fruit.json. What is trained already in OUT is reused.
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def main() -> None:
 
     with_it = [e for split in data.splits.values() for e in split if _shows(e, fruit)]
     alone = [e for e in data.splits["train"] if e.photo and e.photo.fruits == (fruit,)]
-    chosen = sorted(alone, key=lambda example: example.name)[: LEARNT + VALIDATED]
+    chosen = random.Random(0).sample(alone, LEARNT + VALIDATED)
     held_out = [example for example in with_it if example not in chosen and _shows(example, fruit)]
     others = {s: [e for e in ones if e not in with_it] for s, ones in data.splits.items()}
     _write(out / "rest", data, others, [one for one in data.fruits if one != fruit])

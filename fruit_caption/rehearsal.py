@@ -19,7 +19,7 @@ from fruit_caption.writer import grammar
 from fruit_caption.writer.qa import Item
 from fruit_caption.writer.wishes import Wish
 
-OLD_FOR_ONE = 4
+OLD_FOR_ONE = 8
 """Old photos for each new one."""
 
 ABSENT: dict[Kind, int | bool] = {"presence": False, "count": 0}

@@ -273,7 +273,8 @@ def _answers(row: Row, given: Mapping[str, Row]) -> str:
 
 def _settings(comparison: dict[str, Any]) -> str:
     parts = comparison["model"] | comparison["training"] | comparison["versions"]
-    return ", ".join(f"{name} {value}" for name, value in parts.items())
+    varied = ("encoder", "attention", "seed")
+    return ", ".join(f"{name} {value}" for name, value in parts.items() if name not in varied)
 
 
 def _figure(path: Path, title: str) -> str:
