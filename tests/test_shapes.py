@@ -19,14 +19,14 @@ def shapes(tmp_path_factory):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     out = tmp_path_factory.mktemp("shapes")
-    module.convert(out, most=40)
+    module.convert(out, most=20)
     return out
 
 
 def test_what_is_converted(shapes):
     data = read_data(shapes)
     assert {split: len(examples) for split, examples in data.splits.items()} == {
-        "train": 36, "validation": 4, "test": 40, "unseen": 0,
+        "train": 18, "validation": 2, "test": 20, "unseen": 0,
     }  # fmt: skip
     items = [item for split in data.splits.values() for example in split for item in example.items]
     assert {item.kind for item in items} == {"shape", "colour", "yes or no"}
