@@ -30,7 +30,7 @@ demo: $(VENV)/runnable
 	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 20 --batch-size 8 \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
-		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention
+		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention-0
 
 docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
 	$(BIN)/python -m fruit_caption.photos.contact_sheet $@

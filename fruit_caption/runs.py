@@ -47,7 +47,7 @@ def newest_run() -> Path:
     """
     models = sorted(ARTIFACTS.glob(f"**/{MODEL}"), key=lambda path: path.stat().st_mtime)
     # A blind run is a baseline, made to be compared with; nobody wants to ask it.
-    models = [path for path in models if path.parent.name != "blind"]
+    models = [path for path in models if not path.parent.name.startswith("blind")]
     if not models:
         raise RunError(f"There is no trained model in {ARTIFACTS}/; `fruit train` makes one.")
     return models[-1].parent

@@ -28,7 +28,7 @@ def test_the_newest_run_is_asked_but_never_a_blind_one(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "ARTIFACTS", tmp_path)
     with pytest.raises(RunError, match="no trained model"):
         runs.newest_run()
-    for age, name in enumerate(["compared/blind", "new", "compared/scratch"]):
+    for age, name in enumerate(["compared/blind-0", "new", "compared/scratch-0"]):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / runs.MODEL).write_text("")
         os.utime(tmp_path / name / runs.MODEL, (1000 - age, 1000 - age))
