@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from fruit_caption.models import pretrained
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.pretrained import Network
 from fruit_caption.photos import Split
+from fruit_caption.reporting import cell
 from fruit_caption.training import train, versions
 
 SEEDS = (0, 1, 2)
@@ -130,13 +131,8 @@ def table(results: dict[str, list[dict[str, float | None]]]) -> str:
 
 def _cell(column: str, values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
-    if not known:
-        return "-"
     is_share = column not in ("rmse", "look_ms", "minutes", "megabytes")
-    digits = 2 if column == "rmse" else 1
-    scaled = [100 * value if is_share else value for value in known]
-    spread = f" ± {stdev(scaled):.{digits}f}" if len(scaled) > 1 else ""
-    return f"{mean(scaled):.{digits}f}{spread}"
+    return cell(known, digits=2 if column == "rmse" else 1, scale=100 if is_share else 1)
 
 
 def _look_ms(model: Captioner) -> float:

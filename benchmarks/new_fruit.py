@@ -27,7 +27,7 @@ from fruit_caption.photos import Photo, Split, write_coco
 from fruit_caption.photos.coco import IMAGES
 from fruit_caption.training import FEATURES, answer_examples, look_up, train, versions
 from fruit_caption.writer import grammar
-from fruit_caption.writer.qa import CAPTION, Caption, Item, PhotoText, write_qa
+from fruit_caption.writer.qa import CAPTION, GRAMMAR, Caption, Item, PhotoText, write_qa
 
 LEARNT, VALIDATED = 36, 4
 
@@ -46,7 +46,7 @@ def main() -> None:
     with_it = [e for split in data.splits.values() for e in split if _shows(e, fruit)]
     alone = [e for e in data.splits["train"] if e.photo and e.photo.fruits == (fruit,)]
     chosen = random.Random(0).sample(alone, LEARNT + VALIDATED)
-    held_out = [example for example in with_it if example not in chosen and _shows(example, fruit)]
+    held_out = [example for example in with_it if example not in chosen]
     others = {s: [e for e in ones if e not in with_it] for s, ones in data.splits.items()}
     _write(out / "rest", data, others, [one for one in data.fruits if one != fruit])
     splits: dict[Split, list[Example]] = {
@@ -114,11 +114,8 @@ def _listed(photo: Photo, path: Path, listed: Sequence[str]) -> Photo:
 
 
 def _about(example: Example, fruit: str, there: bool) -> Example:
-    question, answer = (
-        grammar.ask("presence", fruit),
-        grammar.answer("presence", fruit, there),
-    )
-    return replace(example, items=(Item(question, answer, "presence", fruit, "grammar"),))
+    question, answer = grammar.ask("presence", fruit), grammar.answer("presence", fruit, there)
+    return replace(example, items=(Item(question, answer, "presence", fruit, GRAMMAR),))
 
 
 def _ask(model: Captioner, examples: Sequence[Example], cache: Path) -> list[Row]:

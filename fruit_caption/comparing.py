@@ -7,7 +7,7 @@ has learnt from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -18,12 +18,13 @@ from fruit_caption import runs
 from fruit_caption.config import RunConfig
 from fruit_caption.dataset import DataSet, read_data
 from fruit_caption.errors import FruitError, RunError, WeightsError
-from fruit_caption.evaluating import BASELINES, Evaluation, Report, measure, measure_baseline
+from fruit_caption.evaluating import BASELINES, Evaluation, measure, measure_baseline
 from fruit_caption.files import write_json
-from fruit_caption.metrics import Row, true_number
+from fruit_caption.metrics import Row, counts_at_least
 from fruit_caption.models.encoders import OWN
 from fruit_caption.photos import Split
 from fruit_caption.photos.splits import group_of
+from fruit_caption.progress import Progress, silent
 from fruit_caption.reporting import write_report
 from fruit_caption.significance import paired_bootstrap
 from fruit_caption.training import Listener, train
@@ -74,7 +75,7 @@ def compare(
     variants: Sequence[Variant] = VARIANTS,
     seeds: int = 1,
     listener: Listener | None = None,
-    report: Report = lambda line: None,
+    report: Progress = silent,
 ) -> dict[str, Any]:
     """Train what is not trained yet, score all on the test split, and write tables and graphs.
 
@@ -129,7 +130,7 @@ def compare(
         **_scored(data, trained, report),
     }
     write_json(folder / COMPARISON, comparison)
-    write_report(folder, comparison, data, {v.name: runs for v, runs in trained.items()})
+    write_report(folder, comparison, data, {v.name: folders for v, folders in trained.items()})
     return comparison
 
 
@@ -162,7 +163,7 @@ def _train_or_reuse(config: RunConfig, folder: Path, listener: Listener | None) 
 
 
 def _scored(
-    data: DataSet, trained: dict[Variant, list[Path]], report: Report
+    data: DataSet, trained: dict[Variant, list[Path]], report: Progress
 ) -> dict[str, dict[str, Any]]:
     """`results` of each split (for each approach its scores, one for each seed), `differences` of
     each split, and `costs` of each variant."""
@@ -219,11 +220,10 @@ def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
     return alike + [(variant, BLIND) for variant in variants]
 
 
-def _several(row: Row) -> bool:
-    return row.item.kind == "count" and (true_number(row) or 0) >= 2
-
-
-SUBSETS = {"overall": lambda row: row.item.kind != CAPTION, "counts of 2 and more": _several}
+SUBSETS: dict[str, Callable[[Row], bool]] = {
+    "overall": lambda row: row.item.kind != CAPTION,
+    "counts of 2 and more": lambda row: counts_at_least(row, 2),
+}
 
 
 def _cost(evaluations: Sequence[Evaluation]) -> dict[str, Any]:

@@ -30,18 +30,16 @@ from fruit_caption.metrics import Row, score
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look, speak
 from fruit_caption.photos import Split
+from fruit_caption.progress import Progress, silent
 from fruit_caption.training import FEATURES, answer_examples, look_up
 
-MAJORITY, QUESTION, COLOUR = "majority", "question alone", "colour and contour"
 BASELINES: dict[str, Callable[[Sequence[Example], Sequence[Example]], list[Row]]] = {
-    MAJORITY: majority,
-    QUESTION: question_alone,
-    COLOUR: answer_by_colour,
+    "majority": majority,
+    "question alone": question_alone,
+    "colour and contour": answer_by_colour,
 }
 ASKED_ALONE = 12
 """Photos asked one by one, to see how long an answer takes."""
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Evaluation:
 
 
 def evaluate(
-    folder: Path, data: DataSet, split: Split, report: Report = lambda line: None
+    folder: Path, data: DataSet, split: Split, report: Progress = silent
 ) -> dict[str, Any]:
     """Score a run beside the baselines, and draw where it is right and wrong.
 
@@ -84,9 +82,7 @@ def evaluate(
     return metrics
 
 
-def measure(
-    folder: Path, data: DataSet, split: Split, report: Report = lambda line: None
-) -> Evaluation:
+def measure(folder: Path, data: DataSet, split: Split, report: Progress = silent) -> Evaluation:
     """Let a run answer a split, or take the answers that it gave before.
 
     Raises: as `evaluate`.
@@ -124,7 +120,7 @@ def _score(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _kept(
-    out: Path, key: dict[str, Any], examples: Sequence[Example], report: Report
+    out: Path, key: dict[str, Any], examples: Sequence[Example], report: Progress
 ) -> Evaluation | None:
     """The answers that lie there, if they are to the same questions by the same model."""
     if not (out / runs.METRICS).is_file():

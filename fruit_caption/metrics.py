@@ -68,15 +68,19 @@ def score(rows: Sequence[Row]) -> dict[str, Any]:
     """
     questions = [row for row in rows if row.item.kind != CAPTION] or rows
     kinds = sorted({row.item.kind for row in rows})
-    counts = [(row, true_number(row) or 0) for row in questions if row.item.kind == "count"]
     return {
         **_exact(questions),
         "kinds": {
             kind: _score_kind(kind, [r for r in rows if r.item.kind == kind]) for kind in kinds
         },
-        "present": _exact([row for row, true in counts if true >= 1]),
-        "several": _exact([row for row, true in counts if true >= 2]),
+        "present": _exact([row for row in questions if counts_at_least(row, 1)]),
+        "several": _exact([row for row in questions if counts_at_least(row, 2)]),
     }
+
+
+def counts_at_least(row: Row, least: int) -> bool:
+    """Whether a row asks how many of a fruit there are, and there are at least so many."""
+    return row.item.kind == "count" and (_true_number(row) or 0) >= least
 
 
 def _score_kind(kind: str, rows: list[Row]) -> dict[str, Any]:
@@ -98,7 +102,7 @@ def _score_numbers(rows: list[Row]) -> dict[str, Any]:
     whose share is `read`, the mean absolute error `mae` and the root of the mean square `rmse`."""
     errors = []
     for row in rows:
-        said, true = _said(row), true_number(row)
+        said, true = _said(row), _true_number(row)
         if isinstance(said, int) and true is not None:
             errors.append(abs(said - true))
     squares = sum(error**2 for error in errors)
@@ -168,8 +172,7 @@ def _true(row: Row) -> Value | None:
     return read_answer(row.item.kind, row.item.answer, row.item.fruit)
 
 
-def true_number(row: Row) -> int | None:
-    """The number that is the right answer; None where it is no number."""
+def _true_number(row: Row) -> int | None:
     value = _true(row)
     return value if isinstance(value, int) else None
 

@@ -53,12 +53,13 @@ def write_report(
         data: the data set that it was made on.
         trained: for each variant the folders of its runs, one for each seed.
     """
-    write_text(folder / TABLES, markdown(comparison))
+    tables = markdown(comparison)
+    write_text(folder / TABLES, tables)
     graphs = _draw_graphs(folder, comparison, trained)
     asked = _ask(folder, data, {name: folders[0] for name, folders in trained.items()})
     page = PAGE_TEMPLATE.substitute(
         data=escape(Path(comparison["data"]["folder"]).name),
-        tables=MarkdownIt("commonmark").enable("table").render(markdown(comparison)),
+        tables=MarkdownIt("commonmark").enable("table").render(tables),
         graphs="\n".join(_figure(path, title) for title, path in graphs.items()),
         answers="\n".join(asked),
         settings=escape(_settings(comparison)),
@@ -111,9 +112,9 @@ def score_table(results: dict[str, list[dict[str, Any]]]) -> str:
     lines = [f"| approach | {' | '.join(table)} |", f"| --- |{' ---: |' * len(table)}"]
     for name, ones in results.items():
         cells = [
-            _cell(values(ones, place), digits=2, scale=1)
+            cell(values(ones, place), digits=2, scale=1)
             if column == "count RMSE"
-            else _cell(values(ones, place))
+            else cell(values(ones, place))
             for column, place in table.items()
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
@@ -170,7 +171,8 @@ def _costs(costs: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(shares: Sequence[float], digits: int = 1, scale: float = 100) -> str:
+def cell(shares: Sequence[float], digits: int = 1, scale: float = 100) -> str:
+    """The mean of some shares in %, and their standard deviation if there are several."""
     if not shares:
         return "-"
     spread = f" ± {scale * stdev(shares):.{digits}f}" if len(shares) > 1 else ""
@@ -246,8 +248,11 @@ def _ask(folder: Path, data: DataSet, trained: Mapping[str, Path]) -> list[str]:
         name: runs.read_answers(run / "test" / runs.ANSWERS, examples)
         for name, run in trained.items()
     }
-    models = {name: runs.load_run(run) for name, run in trained.items()}
-    watched = {name: model for name, model in models.items() if model.config.attention}
+    watched = {
+        name: runs.load_run(run)
+        for name, run in trained.items()
+        if runs.read_config(run).model.attention
+    }
     paths = {example.name: example.path for example in examples}
     parts = []
     for place in telling(answers):
