@@ -1,7 +1,7 @@
 """Looks once: what a frozen encoder sees in each photo, kept on disk.
 
-A photo's features are one small file, keyed by the encoder's weights, the size it is looked at
-and the photo's own bytes. Adding photos looks at those alone, an interrupted pass goes on where
+A photo's features are one small file, keyed by the encoder's weights, the size it is looked at,
+the shape of what it gives (which taps it has) and the photo's own bytes. Adding photos looks at those alone, an interrupted pass goes on where
 it was, and runs that share an encoder share its features.
 """
 
@@ -50,7 +50,8 @@ def extract_features(
         # VGG16's activations go into the thousands; float16 ends at 65504.
         return np.clip(features, -65504, 65504).astype("float16")
 
-    folder = cache / f"{encoder.name}-{size}-{_weights_digest(encoder)}"
+    grid = "x".join(map(str, encoder.output_shape[1:]))
+    folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
     return _keep(look, photos, size, folder, "-mirrored.npy" if mirrored else ".npy", progress)
 
 

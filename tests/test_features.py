@@ -1,5 +1,6 @@
 """Features are worked out once, and are those of the letterboxed photo or its mirror image."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ class Counted:
     def __init__(self):
         self.encoder = build_encoder("vgg16", SIZE)
         self.name, self.seen = self.encoder.name, 0
+        self.output_shape = self.encoder.output_shape
 
     def get_weights(self):
         return self.encoder.get_weights()
@@ -55,6 +57,17 @@ def test_features_are_the_encoders_own(encoder, paths, tmp_path):
         stored = features.load(files)
         assert stored.dtype == "float16"
         np.testing.assert_allclose(stored, direct, rtol=2e-3, atol=1e-3)
+
+
+def test_eyes_with_the_same_weights_and_other_taps_keep_their_features_apart(paths, tmp_path):
+    pixels = keras.Input((SIZE, SIZE, 3))
+    fine = keras.layers.AveragePooling2D(2)(pixels)
+    shapes = []
+    for output in (fine, keras.layers.AveragePooling2D(2)(fine)):
+        eye = keras.Model(pixels, output, name="eye")
+        files = features.extract_features(eye, paths[:1], SIZE, tmp_path)
+        shapes.append(features.load(files).shape)
+    assert shapes == [(1, 16, 16, 3), (1, 8, 8, 3)]
 
 
 def test_pixels_are_kept_too(paths, tmp_path):
