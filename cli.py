@@ -270,20 +270,17 @@ def ask(
         _refuse_to_draw(show, image)
     start_keras()
 
-    from fruit_caption import runs
-    from fruit_caption.answering import watch
+    from fruit_caption.answering import load
 
-    folder = runs.run_folder(run) if run else runs.newest_run()
-    watched = watch(runs.load_run(folder), image, question)
-    answer = watched.answer
+    answer = load(run).ask(image, question)
     if as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
-        output.print(f"{_plain(answer.answer)}  [dim]({100 * answer.confidence:.0f} % sure)[/]")
+        output.print(f"{_plain(answer.text)}  [dim]({100 * answer.confidence:.0f} % sure)[/]")
     if show:
         from fruit_caption.overlays import draw_overlay
 
-        draw_overlay(show, watched)
+        draw_overlay(show, answer)
         # Standard output is the JSON object's alone.
         told = errors if as_json else output
         told.print(f"What it saw: {_plain(str(show))}", soft_wrap=True)

@@ -1,3 +1,41 @@
-"""Answer questions about photographs of fruit: a CNN sees, an LSTM speaks."""
+"""Answer questions about photographs of fruit: a CNN sees, an LSTM speaks.
+
+import fruit_caption as fc
+
+eye = fc.load()
+print(eye.ask("bowl.jpg", "how many apples?"))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fruit_caption.errors import FruitError, OutOfDomain, PictureError, RunError
+
+if TYPE_CHECKING:
+    from fruit_caption.answering import Alternative, Answer, Eye, Sight, load
 
 __version__ = "0.1.0"
+__all__ = [
+    "Alternative",
+    "Answer",
+    "Eye",
+    "FruitError",
+    "OutOfDomain",
+    "PictureError",
+    "RunError",
+    "Sight",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs TensorFlow, which takes seconds to import, is imported when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fruit_caption.quiet import start_keras
+
+    start_keras()
+    from fruit_caption import answering
+
+    return getattr(answering, name)

@@ -1,105 +1,354 @@
-"""Answers a person's question about a picture file."""
+"""Asks a trained model about pictures.
+
+import fruit_caption as fc
+
+eye = fc.load()
+answer = eye.ask("bowl.jpg", "how many apples?")
+answer.text, answer.value, answer.confidence
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from fruit_caption import domain
-from fruit_caption.domain import Question, Value
-from fruit_caption.errors import OutOfDomain
-from fruit_caption.features import load_pixels
+from fruit_caption import domain, runs
+from fruit_caption.domain import Value
+from fruit_caption.errors import OutOfDomain, PictureError
+from fruit_caption.models.beam import Said, beam_search
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import Spoken, look, speak
+from fruit_caption.models.decoding import Seen, Spoken, look, speak
+from fruit_caption.pictures import UNNAMED, Picture, letterbox, to_picture
+from fruit_caption.prefetching import ahead
 from fruit_caption.writer import grammar
-from fruit_caption.writer.qa import Item
+from fruit_caption.writer.qa import CAPTION, DESCRIBE, Item
+
+PHOTOS = 16
+"""At most, looked at in one go."""
+
+Skip = Callable[[PictureError], None]
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """What the model would have said next: its likeliest wording of another value."""
+
+    text: str
+    value: Value | None
+    confidence: float
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
-    """An answer to a person's question; `value` is the number, fruits or yes/no that it means."""
+    """An answer, how sure the model is of it, and where it looked.
+
+    Attributes:
+        image: the picture's path, or "the picture".
+        question: as it was asked.
+        kind: "count", "total", "identify", "presence" or "caption".
+        fruit: the kind of fruit that the question is about, or None.
+        text: the model's words.
+        value: what they mean: int for count and total, frozenset of fruits for identify, bool for
+            presence; None for a caption, or where they make no sense.
+        confidence: the product of the words' probabilities, 0 to 1.
+        alternatives: the runners-up, each of another value, the likeliest first.
+        words: the text word by word; a comma is a word.
+        probabilities: of each word, 0 to 1.
+        attention: where it looked for each word, float32 (words, rows, columns), each word's
+            weights summing to 1 over the letterboxed square; None for a model without attention.
+        density: where it sees fruit, (rows, columns, fruits), each fruit's map summing to a count.
+        fruits: the kinds, in the order of the maps.
+        picture: what was asked about.
+    """
 
     image: str
     question: str
     kind: str
     fruit: str | None
-    answer: str
+    text: str
     value: Value | None
     confidence: float
+    alternatives: tuple[Alternative, ...]
+    words: tuple[str, ...] = field(repr=False)
+    probabilities: tuple[float, ...] = field(repr=False)
+    attention: np.ndarray | None = field(repr=False)
+    density: np.ndarray = field(repr=False)
+    fruits: tuple[str, ...] = field(repr=False)
+    picture: Picture = field(repr=False)
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer as plain JSON values; a set of fruits is a sorted list."""
-        value = sorted(self.value) if isinstance(self.value, frozenset) else self.value
-        return asdict(self) | {"value": value, "confidence": round(self.confidence, 4)}
+    @property
+    def sentence(self) -> str:
+        """The text with a capital and a full stop."""
+        return f"{self.text[:1].upper()}{self.text[1:]}." if self.text else "…"
+
+    def to_json(self, runners_up: int = 0) -> dict[str, Any]:
+        """The answer as plain JSON values, a set of fruits as a sorted list."""
+        content: dict[str, Any] = {
+            "image": self.image,
+            "question": self.question,
+            "kind": self.kind,
+            "fruit": self.fruit,
+            **_told(self.text, self.value, self.confidence),
+        }
+        if runners_up:
+            content["alternatives"] = [
+                _told(other.text, other.value, other.confidence)
+                for other in self.alternatives[:runners_up]
+            ]
+        return content
+
+    def show(self) -> Image.Image:
+        """Draw where it sees fruit and where it looked; a notebook shows the image."""
+        from fruit_caption.overlays import overlay
+
+        return overlay(self)
+
+
+def _told(text: str, value: Value | None, confidence: float) -> dict[str, Any]:
+    plain = sorted(value) if isinstance(value, frozenset) else value
+    return {"answer": text, "value": plain, "confidence": round(confidence, 4)}
 
 
 @dataclass(frozen=True)
-class Watched:
-    """An answer, and what the model saw and looked at while it gave it.
+class _Asked:
+    """A question as it was asked, and in words that the model learnt."""
+
+    question: str
+    kind: str
+    fruit: str | None
+    prompt: str
+
+
+class Eye:
+    """A trained model, to be asked about pictures.
 
     Attributes:
-        answer: what `ask` gives.
-        spoken: the same word by word, with where the model looked.
-        density: where it sees fruit, (rows, columns, fruits), each fruit's map summing to a count.
-        fruits: the kinds, in the order of the maps.
+        model: the Keras model.
+        fruits: the kinds of fruit that it knows.
     """
 
-    answer: Answer
-    spoken: Spoken
-    density: np.ndarray
-    fruits: tuple[str, ...]
+    def __init__(self, model: Captioner) -> None:
+        self.model, self.fruits = model, model.fruits
 
+    def ask(self, picture: Picture, question: str) -> Answer:
+        """Answer a question about a picture.
 
-def ask(model: Captioner, picture: Path, question: str) -> Answer:
-    """Ask a model about a picture file.
+        Args:
+            picture: a path, a Pillow image, or pixels (see `pictures.to_picture`).
+            question: in a person's own words; "describe the photo" asks for a caption.
 
-    Raises:
-        PictureError: the file can't be read as a picture.
-        OutOfDomain: the question is not about fruit, or about one that the model never met.
-    """
-    return watch(model, picture, question).answer
+        Raises:
+            PictureError: the picture can't be read.
+            OutOfDomain: the question is not about fruit, or about one that the model never met.
+        """
+        return next(self.ask_many([picture], [question]))
 
+    def ask_many(
+        self, pictures: Iterable[Picture], questions: Sequence[str], skip: Skip | None = None
+    ) -> Iterator[Answer]:
+        """Answer questions about many pictures, looking at several in one go.
 
-def watch(model: Captioner, picture: Path, question: str) -> Watched:
-    """Ask a model about a picture file, and watch it answer; raises the same as `ask`."""
-    asked, text = read_for(model, question)
-    return _watch(model, picture, question, asked.kind, asked.fruit, text)
+        Args:
+            pictures: they are read as they are needed.
+            questions: asked of each picture.
+            skip: told of a picture that can't be read, which is then left out.
 
+        Returns:
+            The answers to the first picture's questions, then to the second's, as they come.
 
-def watch_words(model: Captioner, picture: Path, item: Item) -> Watched:
-    """The same for a question of a data set, asked in its own words, of whatever kind.
-
-    Raises:
-        PictureError: the file can't be read as a picture.
-    """
-    return _watch(model, picture, item.question, item.kind, item.fruit, item.question)
-
-
-def _watch(
-    model: Captioner, picture: Path, question: str, kind: str, fruit: str | None, text: str
-) -> Watched:
-    seen = look(model, load_pixels([picture], model.config.image_size))
-    spoken = speak(model, seen, [[text]], watch=True)[0][0]
-    value = domain.read_answer(kind, spoken.text, fruit)
-    answer = Answer(str(picture), question, kind, fruit, spoken.text, value, spoken.confidence)
-    return Watched(answer, spoken, seen["density"][0], model.fruits)
-
-
-def read_for(model: Captioner, question: str) -> tuple[Question, str]:
-    """A person's question as read, and in words that the model learnt.
-
-    Raises:
-        OutOfDomain: it is not about fruit, or about a fruit that the model never met.
-    """
-    asked = domain.read_question(question)
-    text = grammar.ask(asked.kind, asked.fruit)
-    if asked.fruit is not None and asked.fruit not in model.fruits:
-        known = domain.listed([domain.plural(fruit) for fruit in model.fruits])
-        raise OutOfDomain(
-            f"This model never met {domain.plural(asked.fruit)}, so it can't tell. "
-            f"It knows {known}."
+        Raises:
+            OutOfDomain: at once, if any question can't be answered.
+            PictureError: without `skip`, when it comes to a picture that can't be read.
+        """
+        asked = [self._read(question) for question in questions]
+        return (
+            answer
+            for look_at in self._look_many(pictures, skip)
+            for answers in look_at.answer([asked] * len(look_at.pictures))
+            for answer in answers
         )
-    return asked, text
+
+    def count_many(
+        self, pictures: Iterable[Picture], skip: Skip | None = None
+    ) -> Iterator[tuple[str, dict[str, int]]]:
+        """The name of each picture and what `count` gives for it; raises as `ask_many` does."""
+        asked = [self._read(grammar.ask("count", fruit)) for fruit in self._counted()]
+        for looked in self._look_many(pictures, skip):
+            for answers in looked.answer([asked] * len(looked.pictures), closely=False):
+                yield answers[0].image, _counts(answers)
+
+    def count(self, picture: Picture) -> dict[str, int]:
+        """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
+        return self.look(picture).count()
+
+    def caption(self, picture: Picture) -> Answer:
+        """Describe a picture; raises `PictureError`."""
+        return self.ask(picture, DESCRIBE)
+
+    def look(self, picture: Picture) -> Sight:
+        """Look at a picture once, to ask as often as one likes; raises `PictureError`."""
+        return Sight(self, next(self._look_many([picture], None)))
+
+    def _read(self, question: str) -> _Asked:
+        if domain.asks_for_caption(question):
+            return _Asked(question, CAPTION, None, DESCRIBE)
+        asked = domain.read_question(question)
+        if asked.fruit is not None and asked.fruit not in self.fruits:
+            known = domain.listed([domain.plural(fruit) for fruit in self._counted()])
+            raise OutOfDomain(
+                f"This model never met {domain.plural(asked.fruit)}, so it can't tell. "
+                f"It knows {known}."
+            )
+        return _Asked(question, asked.kind, asked.fruit, grammar.ask(asked.kind, asked.fruit))
+
+    def _counted(self) -> list[str]:
+        """The kinds that it can be asked to count."""
+        return [fruit for fruit in self.fruits if fruit in domain.FRUITS]
+
+    def _look_many(self, pictures: Iterable[Picture], skip: Skip | None) -> Iterator[_Looked]:
+        """Read pictures and look at them, `PHOTOS` at a time."""
+        size = self.model.config.image_size
+
+        def read(batch: list[Picture]) -> list[tuple[Picture, np.ndarray | PictureError]]:
+            return [(picture, _pixels(picture, size)) for picture in batch]
+
+        for batch in ahead(read, _batches(pictures)):
+            readable: list[Picture] = []
+            pixels: list[np.ndarray] = []
+            for picture, found in batch:
+                if isinstance(found, np.ndarray):
+                    readable.append(picture)
+                    pixels.append(found)
+                elif skip:
+                    skip(found)
+                else:
+                    raise found
+            if readable:
+                yield _Looked(self.model, readable, look(self.model, np.stack(pixels)))
+
+
+class Sight:
+    """A picture that was looked at, to be asked as often as one likes."""
+
+    def __init__(self, eye: Eye, looked: _Looked) -> None:
+        self._eye, self._looked = eye, looked
+
+    def ask(self, question: str) -> Answer:
+        """Answer a question; raises `OutOfDomain`."""
+        return self.answer(self._eye._read(question))
+
+    def answer(self, asked: _Asked) -> Answer:
+        """Answer a question that is read already."""
+        return self._looked.answer([[asked]])[0][0]
+
+    def ask_words(self, item: Item) -> Answer:
+        """Answer a question of a data set, of whatever kind, in its own words."""
+        return self.answer(_Asked(item.question, item.kind, item.fruit, item.question))
+
+    def caption(self) -> Answer:
+        """Describe the picture."""
+        return self.ask(DESCRIBE)
+
+    def count(self) -> dict[str, int]:
+        """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
+        asked = [self._eye._read(grammar.ask("count", fruit)) for fruit in self._eye._counted()]
+        return _counts(self._looked.answer([asked], closely=False)[0])
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """Pictures, and what the decoder needs to know of them."""
+
+    model: Captioner
+    pictures: list[Picture]
+    seen: Seen
+
+    def answer(self, asked: Sequence[Sequence[_Asked]], closely: bool = True) -> list[list[Answer]]:
+        """Answer each picture's questions; `closely`, with runners-up and attention, too."""
+        prompts = [[one.prompt for one in each] for each in asked]
+        spoken = speak(self.model, self.seen, prompts, watch=closely)
+        others: list[list[list[Said]]] = (
+            beam_search(self.model, self.seen, prompts)
+            if closely
+            else [[[] for _ in each] for each in asked]
+        )
+        return [
+            [self._answer(place, *each) for each in zip(*those, strict=True)]
+            for place, those in enumerate(zip(asked, spoken, others, strict=True))
+        ]
+
+    def _answer(self, place: int, asked: _Asked, spoken: Spoken, others: list[Said]) -> Answer:
+        picture = self.pictures[place]
+        value = domain.read_answer(asked.kind, spoken.text, asked.fruit)
+        return Answer(
+            str(picture) if isinstance(picture, (str, Path)) else UNNAMED,
+            asked.question,
+            asked.kind,
+            asked.fruit,
+            spoken.text,
+            value,
+            spoken.confidence,
+            _runners_up(asked, spoken.text, others),
+            spoken.words,
+            spoken.probabilities,
+            spoken.looked,
+            self.seen["density"][place],
+            self.model.fruits,
+            picture,
+        )
+
+
+def load(run: str | Path | None = None) -> Eye:
+    """Load a trained model.
+
+    Args:
+        run: the name of a run in `artifacts/`, or the path of its folder; without it the run
+            that was finished last.
+
+    Raises:
+        RunError: there is no such run, or its model can't be read.
+    """
+    folder = runs.newest_run() if run is None else runs.run_folder(str(run))
+    return Eye(runs.load_run(folder))
+
+
+def _runners_up(asked: _Asked, text: str, others: list[Said]) -> tuple[Alternative, ...]:
+    """The likeliest wording of each value that the answer doesn't have; of captions, each text."""
+
+    def meaning(text: str) -> Value | str | None:
+        return text if asked.kind == CAPTION else domain.read_answer(asked.kind, text, asked.fruit)
+
+    found: dict[Value | str, Alternative] = {}
+    for other, confidence in others:
+        meant = meaning(other)
+        if meant is not None and meant != meaning(text) and meant not in found:
+            value = None if isinstance(meant, str) else meant
+            found[meant] = Alternative(other, value, confidence)
+    return tuple(found.values())
+
+
+def _counts(answers: Iterable[Answer]) -> dict[str, int]:
+    return {
+        answer.fruit: answer.value
+        for answer in answers
+        if answer.fruit is not None and isinstance(answer.value, int) and answer.value > 0
+    }
+
+
+def _pixels(picture: Picture, size: int) -> np.ndarray | PictureError:
+    try:
+        return letterbox(to_picture(picture), size)
+    except PictureError as error:
+        return error
+
+
+def _batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    waiting = iter(pictures)
+    while batch := list(islice(waiting, PHOTOS)):
+        yield batch

@@ -115,6 +115,12 @@ _CONTENTS = re.compile(
 )
 
 
+_DESCRIBE = re.compile(
+    r" (describe|description|caption) | what (is|does|do) (this|the|that) "
+    r"(picture|photo|photograph|image)( (of|show|about))* $"
+)
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked: a kind, and the fruit it is about where it is about one."""
@@ -188,6 +194,11 @@ def read_question(text: str) -> Question:
         named = listed([plural(fruit) for fruit in fruits])
         raise OutOfDomain(f"One fruit at a time, please: the question names {named}.")
     return Question(kind, fruits[0] if fruits and kind in ("count", "presence") else None)
+
+
+def asks_for_caption(text: str) -> bool:
+    """Whether a person wants the picture described."""
+    return bool(_DESCRIBE.search(f" {' '.join(_words(text))} "))
 
 
 def read_mentions(text: str) -> list[Mention]:

@@ -1,16 +1,15 @@
 """Looks once: what a frozen encoder sees in each photo, kept on disk.
 
-A photo's features are one small file, keyed by the encoder's weights, the size it is looked at,
-the shape of what it gives (which taps it has) and the photo's own bytes. Adding photos looks at those alone, an interrupted pass goes on where
-it was, and runs that share an encoder share its features.
+A photo's features are one small file, keyed by the encoder's weights, the shape of what it gives
+(which depends on its taps), the size it is looked at and the photo's own bytes. Adding photos
+looks at those alone, an interrupted pass goes on where it was, and runs that share an encoder
+share its features.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -18,6 +17,7 @@ import numpy as np
 
 from fruit_caption.files import whole_file
 from fruit_caption.pictures import letterbox, open_picture
+from fruit_caption.prefetching import ahead
 
 BATCH = 16
 Progress = Callable[[int, int], None]
@@ -100,15 +100,8 @@ Item = tuple[Path, Path]
 def _batches(items: list[Item], size: int) -> Iterator[tuple[list[Item], np.ndarray]]:
     """Batches with their pixels; the next is decoded while the encoder works on the last."""
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        pixels = [
-            reader.submit(load_pixels, [photo for _, photo in batch], size) for batch in batches[:1]
-        ]
-        for batch, following in itertools.zip_longest(batches, batches[1:]):
-            ready = pixels.pop().result()
-            if following:
-                pixels.append(reader.submit(load_pixels, [photo for _, photo in following], size))
-            yield batch, ready
+    pixels = ahead(lambda batch: load_pixels([photo for _, photo in batch], size), batches)
+    return zip(batches, pixels, strict=True)
 
 
 def _weights_digest(encoder: keras.Model) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import cycle
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 from warnings import catch_warnings, filterwarnings
@@ -17,11 +18,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from fruit_caption.pictures import letterbox_offset, open_picture
+from fruit_caption.pictures import letterbox_offset, to_picture
 from fruit_caption.plot_style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, WIDTH, new_figure
 
 if TYPE_CHECKING:
-    from fruit_caption.answering import Watched
+    from fruit_caption.answering import Answer
 
 LEAST_MASS = 0.4
 """So much of a fruit makes a peak. On validation photos this found 86 % of the fruits, and 90 % of
@@ -80,7 +81,16 @@ def peaks(density: np.ndarray) -> list[Peak]:
     return found
 
 
-def draw_overlay(path: Path, watched: Watched) -> None:
+def overlay(answer: Answer) -> Image.Image:
+    """The picture that `draw_overlay` draws."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "overlay.png"
+        draw_overlay(path, answer)
+        with Image.open(path) as drawn:
+            return drawn.copy()
+
+
+def draw_overlay(path: Path, answer: Answer) -> None:
     """Draw an answer: the photo with the fruits that are seen, and the photo for each word with
     what was looked at, as a transparent PNG.
 
@@ -90,12 +100,12 @@ def draw_overlay(path: Path, watched: Watched) -> None:
         PictureError: the photo can't be read any more.
         FruitError: the file can't be written.
     """
-    answer, spoken = watched.answer, watched.spoken
-    photo = open_picture(Path(answer.image))
+    photo = to_picture(answer.picture)
     photo.thumbnail((_LARGEST, _LARGEST))
-    looked = [] if spoken.looked is None else list(spoken.looked / spoken.looked.max(initial=0))
+    attention = answer.attention
+    looked = [] if attention is None else list(attention / attention.max(initial=0))
     rows = ceil(len(looked) / ACROSS)
-    said = f"{answer.answer} ({100 * answer.confidence:.0f} % sure)"
+    said = f"{answer.text} ({100 * answer.confidence:.0f} % sure)"
     header = [line for text in (answer.question, said) for line in wrap(text, 70, max_lines=4)]
     shape = min(max(photo.height / photo.width, 0.3), 1.4)
     heights = [0.45 * WIDTH * min(shape, 1.0), *[WIDTH / ACROSS * shape] * rows]
@@ -104,27 +114,27 @@ def draw_overlay(path: Path, watched: Watched) -> None:
         filterwarnings("ignore", "Glyph")  # a question may hold signs that the font lacks
         left = {"x": 0.005, "ha": "left"}
         figure.suptitle("\n".join(header), size=14, parse_math=False, **left)
-        figure.supxlabel(NO_ATTENTION if spoken.looked is None else BRIGHTNESS, size=10, **left)
+        figure.supxlabel(NO_ATTENTION if attention is None else BRIGHTNESS, size=10, **left)
         grid = figure.add_gridspec(1 + rows, ACROSS, height_ratios=heights)
-        _draw_fruits(figure.add_subplot(grid[0, :]), photo, watched)
+        _draw_fruits(figure.add_subplot(grid[0, :]), photo, answer)
         for number, weights in enumerate(looked):
             axes = figure.add_subplot(grid[1 + number // ACROSS, number % ACROSS])
-            percent = 100 * spoken.probabilities[number]
-            axes.set_title(f"{spoken.words[number]}  {percent:.0f} %", loc="left")
+            percent = 100 * answer.probabilities[number]
+            axes.set_title(f"{answer.words[number]}  {percent:.0f} %", loc="left")
             _draw_heat(axes, photo, weights)
 
 
-def _draw_fruits(axes: Axes, photo: Image.Image, watched: Watched) -> None:
+def _draw_fruits(axes: Axes, photo: Image.Image, answer: Answer) -> None:
     """The photo with a numbered marker on every peak; beside it their kinds and how many."""
     axes.imshow(photo)
     axes.set_anchor("NW")
     axes.set_axis_off()
-    density = watched.density[:, :, : len(watched.fruits)]
+    density = answer.density[:, :, : len(answer.fruits)]
     found = peaks(density)
     kinds = sorted({peak.fruit for peak in found})
     for fruit, (colour, marker) in zip(kinds, cycle(_LOOKS), strict=False):
         places = [_place(peak, density.shape, photo.size) for peak in found if peak.fruit == fruit]
-        label = f"{watched.fruits[fruit]}: {density[:, :, fruit].sum():.1f}"
+        label = f"{answer.fruits[fruit]}: {density[:, :, fruit].sum():.1f}"
         x, y = np.transpose(places)
         marks = axes.scatter(x, y, 170, "#000000b0", marker=marker, linewidths=2, label=label)
         marks.set_edgecolor(colour)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,10 @@ MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a few kilobytes of file can unpack to gigabytes of pixels."""
 
 SCALE_DOWN = f"scale it down to at most {MAX_PIXELS // 1_000_000} million"
+
+Picture = str | Path | Image.Image | np.ndarray
+"""A picture as a program may have it: see `to_picture`."""
+UNNAMED = "the picture"
 
 PADDING = (124, 116, 104)
 """The mean colour of ImageNet: padding that is nothing special to a pretrained network."""
@@ -27,27 +34,42 @@ def open_picture(path: Path) -> Image.Image:
     Raises:
         PictureError: the file is missing, no picture, cut off, or too large.
     """
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns about odd metadata, which does no harm, and about size, which we check.
-            warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
-                _check_size(path, *picture.size)
-                picture.load()
-                return _to_rgb(ImageOps.exif_transpose(picture))
-    except FileNotFoundError:
-        raise PictureError(f"{path}: there is no such file.") from None
-    except IsADirectoryError:
-        raise PictureError(f"{path} is a folder; name a picture in it.") from None
-    except PermissionError:
-        raise PictureError(f"{path} may not be read; check its permissions.") from None
-    except Image.DecompressionBombError:
-        raise PictureError(f"{path} has far too many pixels; {SCALE_DOWN}.") from None
-    except UnidentifiedImageError:
-        raise PictureError(f"{path} is not a picture that can be read (JPEG, PNG …).") from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        # Pillow raises all of these for files that are cut off or broken inside.
-        raise PictureError(f"{path} is broken or cut off ({error}); save it again.") from None
+    with _clear_errors(str(path)), Image.open(path) as picture:
+        return _upright_rgb(picture, str(path))
+
+
+def decode_picture(content: bytes, name: str) -> Image.Image:
+    """The same from the content of a file; a message calls it by the name given."""
+    with _clear_errors(name), Image.open(BytesIO(content)) as picture:
+        return _upright_rgb(picture, name)
+
+
+def to_picture(given: Picture) -> Image.Image:
+    """The same from whatever a program has.
+
+    Args:
+        given: the path of a file, a Pillow image, or pixels: uint8 (height, width) grey,
+            (height, width, 3) RGB or (height, width, 4) RGBA.
+
+    Raises:
+        PictureError: there is no such file, or this is no picture.
+    """
+    if isinstance(given, (str, Path)):
+        return open_picture(Path(given))
+    if isinstance(given, np.ndarray):
+        channels = given.shape[2:]
+        if given.dtype != np.uint8 or given.ndim not in (2, 3) or channels not in ((), (3,), (4,)):
+            raise PictureError(
+                f"an array of {given.dtype} {given.shape} is no picture; give uint8 of shape "
+                "(height, width), (height, width, 3) or (height, width, 4)."
+            )
+        if 0 in given.shape:
+            raise PictureError(f"an array of shape {given.shape} holds no pixels.")
+        given = Image.fromarray(given)
+    if not isinstance(given, Image.Image):
+        raise PictureError(f"{type(given).__name__} is no picture; give a path, image or array.")
+    with _clear_errors(UNNAMED):
+        return _upright_rgb(given, UNNAMED)
 
 
 def upright_size(path: Path) -> tuple[int, int]:
@@ -81,9 +103,35 @@ def letterbox_offset(width: int, height: int, size: int) -> tuple[int, int]:
     return (size - max(1, round(width * scale))) // 2, (size - max(1, round(height * scale))) // 2
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
+@contextmanager
+def _clear_errors(name: str) -> Iterator[None]:
+    """Say in one line, by the picture's name, what Pillow says in its many ways."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about odd metadata, which does no harm, and about size, which we check.
+            warnings.simplefilter("ignore")
+            yield
+    except FileNotFoundError:
+        raise PictureError(f"{name}: there is no such file.") from None
+    except IsADirectoryError:
+        raise PictureError(f"{name} is a folder; name a picture in it.") from None
+    except PermissionError:
+        raise PictureError(f"{name} may not be read; check its permissions.") from None
+    except Image.DecompressionBombError:
+        raise PictureError(f"{name} has far too many pixels; {SCALE_DOWN}.") from None
+    except UnidentifiedImageError:
+        raise PictureError(f"{name} is not a picture that can be read (JPEG, PNG …).") from None
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        # Pillow raises all of these for files that are cut off or broken inside.
+        raise PictureError(f"{name} is broken or cut off ({error}); save it again.") from None
+
+
+def _upright_rgb(picture: Image.Image, name: str) -> Image.Image:
+    width, height = picture.size
     if width * height > MAX_PIXELS:
-        raise PictureError(f"{path} has {width} x {height} pixels; {SCALE_DOWN}.")
+        raise PictureError(f"{name} has {width} x {height} pixels; {SCALE_DOWN}.")
+    picture.load()
+    return _to_rgb(ImageOps.exif_transpose(picture))
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

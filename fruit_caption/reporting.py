@@ -18,7 +18,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from fruit_caption import comparison_plots, runs
-from fruit_caption.answering import watch_words
+from fruit_caption.answering import load
 from fruit_caption.dataset import DataSet
 from fruit_caption.domain import KINDS
 from fruit_caption.files import write_text
@@ -249,9 +249,7 @@ def _ask(folder: Path, data: DataSet, trained: Mapping[str, Path]) -> list[str]:
         for name, run in trained.items()
     }
     watched = {
-        name: runs.load_run(run)
-        for name, run in trained.items()
-        if runs.read_config(run).model.attention
+        name: load(run) for name, run in trained.items() if runs.read_config(run).model.attention
     }
     paths = {example.name: example.path for example in examples}
     parts = []
@@ -259,9 +257,9 @@ def _ask(folder: Path, data: DataSet, trained: Mapping[str, Path]) -> list[str]:
         given = {name: rows[place] for name, rows in answers.items()}
         row = next(iter(given.values()))
         parts.append(f"<h3>{escape(row.item.question)}</h3>{_answers(row, given)}")
-        for name, model in watched.items():
+        for name, eye in watched.items():
             path = folder / "looked" / f"{row.item.kind}-{name}.png".replace(" ", "-")
-            draw_overlay(path, watch_words(model, paths[row.photo], row.item))
+            draw_overlay(path, eye.look(paths[row.photo]).ask_words(row.item))
             parts.append(_figure(path, name))
     return parts
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fruit_caption.answering import watch_words
+from fruit_caption.answering import Eye
 from fruit_caption.config import ModelConfig
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import look, speak
+from fruit_caption.models.decoding import look
 from fruit_caption.vocabulary import Vocabulary
 from fruit_caption.writer.qa import Item
 
@@ -91,56 +91,15 @@ def likely_to_end(likely):
     return model
 
 
-def test_who_watches_sees_where_it_looked_for_each_word():
-    model = likely_to_end(False)
-    seen = look(model, PIXELS)
-    seen["regions"] *= 1000  # so that attention, which has learnt nothing, differs between words
-    questions = [["how many apples"], ["how", "how many apples how many apples how many"]]
-    watched = speak(model, seen, questions, watch=True)
-    unwatched = speak(model, seen, questions)
-    for photo, place in ((0, 0), (1, 0), (1, 1)):
-        spoken, question = watched[photo][place], questions[photo][place]
-        assert spoken.text == unwatched[photo][place].text == " ".join(spoken.words)
-        assert spoken.confidence == unwatched[photo][place].confidence
-        assert unwatched[photo][place].looked is None
-
-        # The same from question and answer read at once, as in training.
-        start = len(model.vocabulary.prompt(question)) - 1
-        words = model.vocabulary.sequence(question, spoken.text)[:-2]
-        known = {name: seen[name][[photo]] for name in model.decoder.input if name != "words"}
-        new = model.decoder.predict_on_batch(known | {"words": np.array([[words]])})
-        looked = new["looked"][0, 0, start:].reshape(-1, 3, 3)
-        np.testing.assert_allclose(spoken.looked, looked, atol=1e-6)
-        assert np.ptp(looked, axis=0).max() > 1e-3
-        powers = np.exp(new["logits"][0, 0, start:, model.vocabulary.end + 1 :])
-        likeliest = powers.max(axis=-1) / np.exp(new["logits"][0, 0, start:]).sum(axis=-1)
-        np.testing.assert_allclose(spoken.probabilities, likeliest, rtol=1e-4)
-
-
-def test_an_answer_without_words_looks_nowhere():
-    model = likely_to_end(True)
-    [[spoken]] = speak(model, look(model, PIXELS[:1]), [["how many apples"]], watch=True)
-    assert (spoken.text, spoken.words, spoken.probabilities) == ("", (), ())
-    assert spoken.looked.shape == (0, 3, 3)
-    assert spoken.confidence == pytest.approx(1)
-
-
-def test_without_attention_there_is_nothing_to_watch():
-    model = build(attention=False)
-    [[spoken]] = speak(model, look(model, PIXELS[:1]), [["how many apples"]], watch=True)
-    assert spoken.looked is None
-    assert len(spoken.words) == len(spoken.probabilities)
-
-
-def test_who_watches_sees_the_density_maps(tmp_path):
+def test_an_answer_holds_what_the_model_saw(tmp_path):
     model = build()
     Image.fromarray(PIXELS[1]).save(tmp_path / "photo.png")
     item = Item("describe the photo", "a photo of two apples", "caption", None, "")
-    watched = watch_words(model, tmp_path / "photo.png", item)
-    assert watched.answer.question == "describe the photo"
-    assert watched.answer.value is None
-    assert watched.answer.answer == watched.spoken.text
-    assert watched.spoken.looked.shape == (len(watched.spoken.words), 3, 3)
-    assert watched.fruits == FRUITS
+    answer = Eye(model).look(tmp_path / "photo.png").ask_words(item)
+    assert answer.question == "describe the photo"
+    assert answer.value is None
+    assert " ".join(answer.words) == answer.text.replace(",", " ,")
+    assert answer.attention.shape == (len(answer.words), 3, 3)
+    assert answer.fruits == FRUITS
     density = look(model, PIXELS)["density"][1]
-    np.testing.assert_allclose(watched.density, density, rtol=1e-3)
+    np.testing.assert_allclose(answer.density, density, rtol=1e-3)

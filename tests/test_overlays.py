@@ -8,9 +8,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from fruit_caption import overlays
-from fruit_caption.answering import Answer, Watched
+from fruit_caption.answering import Answer
 from fruit_caption.dataset import density_maps
-from fruit_caption.models.decoding import Spoken
 from fruit_caption.overlays import (
     BRIGHTNESS,
     LEAST_MASS,
@@ -109,10 +108,13 @@ def figures(monkeypatch):
 def watch(photo, words="", looked=None, question="how many apples?"):
     """What a model tells that knows where the fruits are."""
     words = tuple(words.split())
-    answer = Answer(str(photo.path), question, "count", "apple", " ".join(words), 2, 0.87)
-    spoken = Spoken(answer.answer, 0.87, words, (0.9,) * len(words), looked)
     fruits = ("apple", "pear")
-    return Watched(answer, spoken, density_maps(photo, fruits, 20, 20), fruits)
+    density = density_maps(photo, fruits, 20, 20)
+    sure = (0.9,) * len(words)
+    return Answer(
+        str(photo.path), question, "count", "apple", " ".join(words), 2, 0.87, (),
+        words, sure, looked, density, fruits, photo.path,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

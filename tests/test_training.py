@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fruit_caption import runs
-from fruit_caption.answering import ask
+from fruit_caption.answering import Eye
 from fruit_caption.dataset import read_data
 from fruit_caption.errors import OutOfDomain, RunError, WeightsError
 from fruit_caption.features import load_pixels
@@ -112,7 +112,7 @@ def test_ask(learnt):
     folder, _, data = learnt
     model = runs.load_run(folder)
     picture = data / "images" / "00.png"
-    answer = ask(model, picture, "Number of APPLES?")
+    answer = Eye(model).ask(picture, "Number of APPLES?")
     assert (answer.kind, answer.fruit) == ("count", "apple")
     assert answer.value is None or isinstance(answer.value, int)
     assert 0 < answer.confidence <= 1
@@ -120,7 +120,7 @@ def test_ask(learnt):
         "image", "question", "answer", "value", "confidence",
     }  # fmt: skip
     with pytest.raises(OutOfDomain, match="never met durians"):
-        ask(model, picture, "how many durians?")
+        Eye(model).ask(picture, "how many durians?")
 
 
 @pytest.mark.parametrize(("encoder", "unfreeze"), [("scratch", 0), ("vgg16", 0), ("vgg16", 1)])

@@ -1,4 +1,4 @@
-"""Greedy decoding: what a photo shows is worked out once, then words one by one."""
+"""Decodes: what a photo shows is worked out once, then words one by one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ def look_at_features(model: Captioner, features: np.ndarray) -> Seen:
 
 
 def speak(
-    model: Captioner, seen: Seen, questions: Sequence[Sequence[str]], watch: bool = False
+    model: Captioner,
+    seen: Seen,
+    questions: Sequence[Sequence[str]],
+    watch: bool = False,
+    rng: np.random.Generator | None = None,
 ) -> list[list[Spoken]]:
     """Answer questions about photos, each word the likeliest after the ones before (greedy).
 
@@ -57,9 +61,10 @@ def speak(
         seen: what `look` gives for the photos.
         questions: for each photo its questions; numbers of questions may differ.
         watch: keep where the model with attention looked for each word.
+        rng: draws each word by its probability, instead of the likeliest.
     """
     vocabulary = model.vocabulary
-    words = _padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
+    words = padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
     known = {name: seen[name] for name in model.decoder.input if name != "words"}
     said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
     probabilities = np.ones(said.shape)
@@ -69,12 +74,14 @@ def speak(
     for step in range(MOST_WORDS):
         new = model.decoder.predict_on_batch(known | {"words": words})
         # Padding keeps the state of the last word, so the last step is right for every prompt.
-        following = _softmax(new["logits"][:, :, -1])
+        following = softmax(new["logits"][:, :, -1])
         # Of the special words only `<end>` can be said.
         following[:, :, : vocabulary.end] = 0.0
-        words = following.argmax(axis=-1)[:, :, None].astype("int32")
+        words = (_draw(following, rng) if rng else following.argmax(axis=-1, keepdims=True)).astype(
+            "int32"
+        )
         said[speaking, step] = words[speaking, 0]
-        probabilities[speaking, step] = following.max(axis=-1)[speaking]
+        probabilities[speaking, step] = np.take_along_axis(following, words, -1)[speaking, 0]
         if looked is not None:
             looked[:, :, step] = new["looked"][:, :, -1].reshape(*said.shape[:2], *grid)
         speaking &= words[:, :, 0] != vocabulary.end
@@ -86,7 +93,7 @@ def speak(
             _spoken(
                 vocabulary.text(said[photo, place]),
                 probabilities[photo, place],
-                None if looked is None else looked[photo, place],
+                None if looked is None else looked[photo, place].astype("float32"),
             )
             for place in range(len(texts))
         ]
@@ -107,7 +114,15 @@ def _spoken(text: str, probabilities: np.ndarray, looked: np.ndarray | None) -> 
     )
 
 
-def _padded(prompts: list[list[list[int]]]) -> np.ndarray:
+def _draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A word number for each question, (photos, questions, 1), drawn by its chance."""
+    reached = chances.cumsum(axis=-1)
+    drawn = rng.random((*chances.shape[:-1], 1)) * reached[:, :, -1:]
+    numbers: np.ndarray = (reached <= drawn).sum(axis=-1, keepdims=True)
+    return numbers
+
+
+def padded(prompts: list[list[list[int]]]) -> np.ndarray:
     """Word numbers (photos, questions, steps), padded with zeros.
 
     Questions and steps are multiples of 8: Keras compiles anew for every shape.
@@ -121,6 +136,7 @@ def _padded(prompts: list[list[list[int]]]) -> np.ndarray:
     return words
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,0 +1,88 @@
+"""Beam search: the likeliest answers, where greedy decoding gives one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import MOST_WORDS, Seen, padded, softmax
+
+WIDTH = 8
+LEAST = 1e-3
+"""A sentence that is less likely is not worth finishing."""
+
+Said = tuple[str, float]
+"""A text and its confidence, the product of its words' probabilities."""
+
+
+def beam_search(
+    model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]
+) -> list[list[list[Said]]]:
+    """Answer questions about photos in several ways.
+
+    After every word the `WIDTH` likeliest beginnings are kept (Sutskever et al. 2014). The
+    likeliest answer that is found may differ from the greedy one.
+
+    Args:
+        model: a trained model.
+        seen: what `decoding.look` gives for the photos.
+        questions: for each photo its questions.
+
+    Returns:
+        for each photo and question the answers found, the likeliest first.
+    """
+    vocabulary = model.vocabulary
+    asked = [(photo, text) for photo, texts in enumerate(questions) for text in texts]
+    if not asked:
+        return [[] for _ in questions]
+    photos = [photo for photo, _ in asked]
+    # The decoder's questions are the beams of one question; its photos, a question each.
+    known = {name: seen[name][photos] for name in model.decoder.input if name != "words"}
+    words = padded([[vocabulary.prompt(text)] * WIDTH for _, text in asked])
+    said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
+    likelihood = np.full(words.shape[:2], -np.inf)
+    likelihood[:, 0] = 0.0  # all begin alike: one of them is enough
+    ended = np.zeros(words.shape[:2], bool)
+    for step in range(MOST_WORDS):
+        new = model.decoder.predict_on_batch(known | {"words": words})
+        following = softmax(new["logits"][:, :, -1])
+        # Of the special words only `<end>` can be said, and nothing else after it.
+        following[:, :, : vocabulary.end] = 0.0
+        following[ended] = np.eye(following.shape[2])[vocabulary.end]
+        beam, word = _likeliest(likelihood, following)
+        chosen = np.take_along_axis(following, beam[:, :, None], 1)
+        chances = np.take_along_axis(chosen, word[:, :, None], 2)[:, :, 0]
+        likelihood = np.take_along_axis(likelihood, beam, 1) + _log(chances)
+        said = np.take_along_axis(said, beam[:, :, None], 1)
+        said[:, :, step] = word
+        ended = np.take_along_axis(ended, beam, 1) | (word == vocabulary.end)
+        if (ended | (likelihood < np.log(LEAST))).all():
+            break
+        for name in ("state_h", "state_c"):
+            known[name] = np.take_along_axis(new[name], beam[:, :, None], 1)
+        words = word[:, :, None].astype("int32")
+    found = [
+        [
+            (vocabulary.text(said[row, place]), float(np.exp(likelihood[row, place])))
+            for place in np.flatnonzero(ended[row] & (likelihood[row] >= np.log(LEAST)))
+        ]
+        for row in range(len(asked))
+    ]
+    answers = iter(found)
+    return [[next(answers) for _ in texts] for texts in questions]
+
+
+def _likeliest(likelihood: np.ndarray, following: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row the beams and the words with which the likeliest sentences go on."""
+    rows, beams, words = following.shape
+    sentences = (likelihood[:, :, None] + _log(following)).reshape(rows, beams * words)
+    best = np.argsort(-sentences, axis=1, kind="stable")[:, :beams]
+    return best // words, best % words
+
+
+def _log(chances: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        logs: np.ndarray = np.log(chances)
+    return logs
