@@ -6,28 +6,41 @@ TensorFlow takes seconds to import, so each command imports what it needs when i
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from typer.core import TyperGroup
 
 from fruit_caption import __version__
 from fruit_caption.config import DataConfig, TrainingConfig
 from fruit_caption.errors import FruitError
+from fruit_caption.printing import (
+    plain,
+    print_answer,
+    print_counts,
+    print_summary,
+    print_text,
+    watched,
+    write_csv,
+)
 from fruit_caption.quiet import start_keras
 
 if TYPE_CHECKING:
-    from fruit_caption.collecting import Summary
+    from PIL.Image import Image
+
+    from fruit_caption.answering import Answer, Eye
     from fruit_caption.training import Listener
-    from fruit_caption.writer.qa import PhotoText
-    from fruit_caption.writer.synthesis import Report
 
 output = Console()
 errors = Console(stderr=True)
+notes = Console(stderr=True)
+"""How a command gets on, which --quiet keeps to itself."""
 
 
 class FruitGroup(TyperGroup):
@@ -37,7 +50,9 @@ class FruitGroup(TyperGroup):
         try:
             return super().invoke(context)
         except FruitError as error:
-            errors.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True)
+            if context.params.get("verbose"):
+                errors.print_exception()
+            _print_error(error)
             raise typer.Exit(2) from None
 
 
@@ -46,6 +61,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     help="Answer questions about photographs of fruit.",
+    epilog="Exit codes: 0 it is done; 1 a defect in fruit; 2 it can't be done, and a line on "
+    "standard error says why.",
 )
 
 
@@ -54,10 +71,19 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print results and errors, not how it gets on.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print TensorFlow's messages and errors' origins.")
+    ] = False,
 ) -> None:
     if version:
         typer.echo(f"fruit {__version__}")
         raise typer.Exit
+    notes.quiet = quiet
+    if verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
 
 
 @app.command("generate-data")
@@ -120,11 +146,11 @@ def generate_data(
     )
     if writer != GRAMMAR:
         start_keras()
-    with output.status("collecting") as status:
+    with notes.status("collecting") as status:
         summary = generate_data(config, out, status.update)
-    _print_summary(summary, out)
+    print_summary(output, errors, summary, out)
     for text in summary.texts[:show]:
-        _print_text(text)
+        print_text(output, text)
 
 
 @app.command("train-writer")
@@ -143,7 +169,7 @@ def train_writer(
     start_keras()
     from fruit_caption.writer.training import train_writer
 
-    with output.status("starting") as status:
+    with notes.status("starting") as status:
         scores = train_writer(out, start, steps, seed, status.update)
     output.print(
         f"{out}: perplexity {scores['perplexity']['learnt']:.2f} a token, "
@@ -198,6 +224,9 @@ def train(
     encoder_weights: Annotated[
         str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
     ] = "imagenet",
+    quiz: Annotated[
+        bool, typer.Option("--quiz", help="Learn to make up questions, too, for `fruit quiz`.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with run --run, with the settings it has.")
@@ -238,52 +267,128 @@ def train(
             rehearse=str(rehearse) if rehearse else None,
             model=model,
             training=TrainingConfig(
-                epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                seed=seed,
+                quiz=quiz,
             ),
             versions=versions(),
         )
-    with ConsoleListener(output, config.training.epochs).shown() as listener:
+    with ConsoleListener(notes, config.training.epochs).shown() as listener:
         scores = train(config, folder, resume, _watched(listener, folder, tensorboard))
     output.print(
         f"{folder}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
     )
 
 
+Run = Annotated[str | None, typer.Option("--run", help="Which run to ask. [default: the newest]")]
+Images = Annotated[
+    list[str],
+    typer.Argument(
+        help='Pictures: files, folders, patterns such as "*.jpg", http(s) addresses, or - for '
+        "standard input.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write a table of the answers, too.")]
+
+
 @app.command()
 def ask(
-    image: Annotated[Path, typer.Argument(help="A picture.")],
-    question: Annotated[str, typer.Argument(help='Such as "how many apples?"')],
-    run: Annotated[str | None, typer.Option(help="Which run to ask. [default: the newest]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE... [QUESTION]",
+            help='Pictures: files, folders, patterns such as "*.jpg", http(s) addresses, or - for '
+            'standard input; and a question such as "how many apples?". Without a question you '
+            "are prompted for as many as you like.",
+            show_default=False,
+        ),
+    ],
+    question: Annotated[
+        list[str] | None,
+        typer.Option("--question", "-q", help="A question; may be given several times."),
+    ] = None,
+    run: Run = None,
+    top: Annotated[
+        int, typer.Option(help="Print so many answers, with the runners-up.", min=1, max=8)
+    ] = 1,
+    as_json: AsJson = False,
+    csv_file: Csv = None,
     show: Annotated[
         Path | None, typer.Option(help="A PNG to draw: where it sees fruit, where it looked.")
     ] = None,
 ) -> None:
-    """Ask a model about a picture: how many, which fruits, is there one."""
-    from fruit_caption.domain import read_question
-    from fruit_caption.pictures import open_picture
+    """Ask a model about pictures: how many, which fruits, is there one."""
+    from fruit_caption.sources import names_picture
 
-    # What can be refused is refused before TensorFlow loads.
-    read_question(question)
-    open_picture(image)
-    if show:
-        _refuse_to_draw(show, image)
-    start_keras()
-
-    from fruit_caption.answering import load
-
-    answer = load(run).ask(image, question)
-    if as_json:
-        typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
+    images, questions = words, question or []
+    if not questions and not names_picture(words[-1]):
+        images, questions = words[:-1], words[-1:]
+    if not images:
+        raise FruitError(f'"{words[-1]}" is no picture; name one, and then the question.')
+    if not questions:
+        _converse(images, run, top, as_json, csv_file, show)
     else:
-        output.print(f"{_plain(answer.text)}  [dim]({100 * answer.confidence:.0f} % sure)[/]")
-    if show:
-        from fruit_caption.overlays import draw_overlay
+        _answer(images, questions, run, top, as_json, csv_file, show)
 
-        draw_overlay(show, answer)
-        # Standard output is the JSON object's alone.
-        told = errors if as_json else output
-        told.print(f"What it saw: {_plain(str(show))}", soft_wrap=True)
+
+@app.command()
+def caption(image: Images, run: Run = None, as_json: AsJson = False, csv_file: Csv = None) -> None:
+    """Describe pictures in a sentence."""
+    from fruit_caption.writer.qa import DESCRIBE
+
+    _answer(image, [DESCRIBE], run, as_json=as_json, csv_file=csv_file)
+
+
+@app.command()
+def count(image: Images, run: Run = None, as_json: AsJson = False) -> None:
+    """Count every fruit that the model knows, in each picture and in all."""
+    pictures = _pictures(image)
+    skip = _Skipped(several=len(pictures) > 1)
+    rows = []
+    for name, counts in _eye(run).count_many(watched(pictures, notes), skip):
+        rows.append((name, counts))
+        if as_json:
+            found = {"image": name, "counts": counts, "total": sum(counts.values())}
+            typer.echo(json.dumps(found, ensure_ascii=False))
+    if not as_json:
+        print_counts(output, rows)
+    skip.leave()
+
+
+@app.command()
+def quiz(
+    image: Annotated[str, typer.Argument(help="A picture.", show_default=False)],
+    run: Run = None,
+    questions: Annotated[int, typer.Option(help="At most so many.", min=1, max=20)] = 5,
+    seed: Annotated[int, typer.Option(help="Another one asks other questions.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let the model make up questions about a picture, and answer them."""
+    pictures = _pictures([image])
+    if len(pictures) > 1:
+        raise FruitError(f"{image} holds {len(pictures)} pictures; name one.")
+    for answer in _eye(run).look(pictures[0]).quiz(questions, seed):
+        _print_answer(answer, answer.question, 1, as_json)
+
+
+@app.command()
+def serve(
+    run: Run = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0 lets others in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 7860,
+) -> None:
+    """Open a web page to drop photos on and ask about them."""
+    eye = _eye(run)
+    from fruit_caption.web import serve
+
+    notes.print(f"Open http://{host}:{port} in a browser; Ctrl-C ends it.")
+    serve(eye, host, port)
 
 
 @app.command()
@@ -304,8 +409,8 @@ def evaluate(
     from fruit_caption.reporting import score_table
 
     folder = runs.run_folder(run)
-    with output.status(f"asking {folder}"):
-        metrics = evaluate(folder, read_data(data), split, errors.print)
+    with notes.status(f"asking {folder}"):
+        metrics = evaluate(folder, read_data(data), split, notes.print)
     scores = {**metrics["baselines"], run: metrics["scores"]}
     # As it is, not wrapped: ten columns need more than most terminals have.
     typer.echo(score_table({name: [one] for name, one in scores.items()}))
@@ -361,8 +466,8 @@ def compare(
         versions=versions(),
     )
     folder = runs.run_folder(name)
-    with ConsoleListener(output, epochs).shown() as listener:
-        comparison = compare(config, folder, variants, seeds, listener, output.print)
+    with ConsoleListener(notes, epochs).shown() as listener:
+        comparison = compare(config, folder, variants, seeds, listener, notes.print)
     typer.echo(markdown(comparison))
     output.print(f"Tables, graphs and {PAGE} are in {folder}/")
 
@@ -386,55 +491,139 @@ def _refuse_model_options(context: typer.Context) -> None:
             )
 
 
-def _refuse_to_draw(path: Path, photo: Path) -> None:
+def _eye(run: str | None) -> Eye:
+    start_keras()
+    from fruit_caption.answering import load
+
+    return load(run)
+
+
+def _pictures(images: Sequence[str]) -> list[Path | Image]:
+    """The pictures that are named; one alone is opened, to refuse it before TensorFlow loads."""
+    from fruit_caption.pictures import to_picture
+    from fruit_caption.sources import find_pictures
+
+    pictures = find_pictures(images)
+    if len(pictures) == 1:
+        to_picture(pictures[0])
+    return pictures
+
+
+class _Skipped:
+    """Tells of pictures that can't be read and goes on with the others; the exit code is 2."""
+
+    def __init__(self, several: bool) -> None:
+        self.several, self.any = several, False
+
+    def __call__(self, error: FruitError) -> None:
+        if not self.several:
+            raise error
+        self.any = True
+        _print_error(error)
+
+    def leave(self) -> None:
+        if self.any:
+            raise typer.Exit(2)
+
+
+def _answer(
+    images: Sequence[str],
+    questions: Sequence[str],
+    run: str | None,
+    top: int = 1,
+    as_json: bool = False,
+    csv_file: Path | None = None,
+    show: Path | None = None,
+) -> None:
+    from fruit_caption.domain import read_question
+
+    # What can be refused is refused before TensorFlow loads.
+    for question in questions:
+        read_question(question)
+    pictures = _pictures(images)
+    if show:
+        if len(pictures) * len(questions) > 1:
+            raise FruitError("--show draws one answer: name one picture and one question.")
+        _refuse_to_draw(show, pictures[0])
+    if csv_file:
+        _refuse_folder(csv_file)
+    skip = _Skipped(several=len(pictures) > 1)
+    answers = _eye(run).ask_many(watched(pictures, notes), questions, skip)
+    for answer in write_csv(csv_file, answers) if csv_file else answers:
+        labels = [f"{answer.image}:"] if len(pictures) > 1 else []
+        labels += [answer.question] if len(questions) > 1 else []
+        _print_answer(answer, " ".join(labels), top, as_json)
+        if show:
+            from fruit_caption.overlays import draw_overlay
+
+            draw_overlay(show, answer)
+            notes.print(f"What it saw: {plain(str(show))}", soft_wrap=True)
+    skip.leave()
+
+
+def _converse(
+    images: Sequence[str],
+    run: str | None,
+    top: int,
+    as_json: bool,
+    csv_file: Path | None,
+    show: Path | None,
+) -> None:
+    """Look at a picture once and answer every line that is typed, or comes from a pipe."""
+    if csv_file or show:
+        raise FruitError("--csv and --show need a question; give one with -q.")
+    if "-" in images:
+        raise FruitError("The picture comes from standard input; give a question with -q.")
+    pictures = _pictures(images)
+    if len(pictures) > 1:
+        raise FruitError(f"{len(pictures)} pictures and no question; give one with -q.")
+    sight = _eye(run).look(pictures[0])
+    notes.print("Ask what you like; an empty line ends it.")
+    skip = _Skipped(several=True)
+    for question in _lines():
+        try:
+            _print_answer(sight.ask(question), "", top, as_json)
+        except FruitError as error:
+            skip(error)
+    if not sys.stdin.isatty():
+        skip.leave()
+
+
+def _lines() -> Iterator[str]:
+    prompt = "[bold]?[/] " if sys.stdin.isatty() else ""
+    try:
+        while question := output.input(prompt).strip():
+            yield question
+    except (EOFError, KeyboardInterrupt):
+        return
+
+
+def _print_answer(answer: Answer, label: str, top: int, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer.to_json(top - 1), ensure_ascii=False))
+    else:
+        print_answer(output, answer, label, top - 1)
+
+
+def _print_error(error: FruitError) -> None:
+    errors.print(f"[red]error:[/] {plain(str(error))}", soft_wrap=True)
+
+
+def _refuse_to_draw(path: Path, photo: Path | Image) -> None:
     """A picture to draw is a PNG in a folder that is there, and not the photo itself."""
     if path.suffix.lower() != ".png" or path.is_dir():
         raise FruitError(f"{path} is no name of a picture to draw; choose one that ends in .png.")
-    if not path.parent.is_dir():
-        raise FruitError(f"{path.parent}: there is no such folder; make it, or draw elsewhere.")
-    if path.exists() and path.samefile(photo):
+    _refuse_folder(path)
+    if isinstance(photo, Path) and path.exists() and path.samefile(photo):
         raise FruitError(f"{path} is the photo itself; choose another name with --show.")
 
 
-def _print_summary(summary: Summary, out: Path) -> None:
-    for found in summary.found:
-        output.print(_plain(found))
-    photos = ", ".join(f"{number} {split}" for split, number in summary.photos.items())
-    texts = ", ".join(f"{number} {kind}" for kind, number in summary.questions.items())
-    output.print(f"{out}: {sum(summary.photos.values())} photos ({photos}), {summary.boxes} boxes")
-    output.print(f"texts: {texts}")
-    if summary.report.written:
-        output.print(_writing(summary.report))
-    if summary.unknown_classes:
-        output.print(f"no fruit of ours, left out: {_plain(', '.join(summary.unknown_classes))}")
-    if summary.skipped:
-        errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
-        for reason in summary.skipped:
-            errors.print(f"  {_plain(reason)}", soft_wrap=True)
-
-
-def _writing(report: Report) -> Table:
-    """How the language model did, by kind of text."""
-    table = Table("written by the model", "drafts", "true", "kept", "filled in by rules")
-    for kind, number in report.written.items():
-        share = f"{100 * report.accepted.get(kind, 0) / number:.0f} %"
-        kept, filled = report.kept.get(kind, 0), report.filled_in.get(kind, 0)
-        table.add_row(kind, str(number), share, str(kept), str(filled))
-    speed = report.tokens / report.seconds if report.seconds else 0
-    table.caption = f"{report.tokens} tokens, {speed:.0f} a second"
-    return table
-
-
-def _print_text(text: PhotoText) -> None:
-    output.print(f"\n[bold]{_plain(text.file_name)}[/] ({text.split})")
-    for item in text.items():
-        said = f"{_plain(item.question)} [dim]->[/] {_plain(item.answer)}"
-        output.print(f"  {said} [dim]{item.by}[/]")
-
-
-def _plain(text: str) -> str:
-    """Text whose square brackets rich must not read as markup."""
-    return text.replace("[", r"\[")
+def _refuse_folder(path: Path) -> None:
+    """A file to write has a name, and lies in a folder that is there."""
+    if path.is_dir():
+        raise FruitError(f"{path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise FruitError(f"{path.parent}: there is no such folder; make it, or write elsewhere.")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ answer.text, answer.value, answer.confidence
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,17 +21,20 @@ from PIL import Image
 
 from fruit_caption import domain, runs
 from fruit_caption.domain import Value
-from fruit_caption.errors import OutOfDomain, PictureError
+from fruit_caption.errors import OutOfDomain, PictureError, RunError
 from fruit_caption.models.beam import Said, beam_search
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import Seen, Spoken, look, speak
 from fruit_caption.pictures import UNNAMED, Picture, letterbox, to_picture
 from fruit_caption.prefetching import ahead
 from fruit_caption.writer import grammar
-from fruit_caption.writer.qa import CAPTION, DESCRIBE, Item
+from fruit_caption.writer.qa import CAPTION, DESCRIBE, QUIZ, Item
 
 PHOTOS = 16
 """At most, looked at in one go."""
+
+DRAWN = 32
+"""Questions made up for a quiz; many are alike, and few make no sense."""
 
 Skip = Callable[[PictureError], None]
 
@@ -49,14 +53,14 @@ class Answer:
     """An answer, how sure the model is of it, and where it looked.
 
     Attributes:
-        image: the picture's path, or "the picture".
+        image: the picture's path or address, or "the picture" if it has none.
         question: as it was asked.
         kind: "count", "total", "identify", "presence" or "caption".
         fruit: the kind of fruit that the question is about, or None.
         text: the model's words.
         value: what they mean: int for count and total, frozenset of fruits for identify, bool for
             presence; None for a caption, or where they make no sense.
-        confidence: the product of the words' probabilities, 0 to 1.
+        confidence: the product of the words' probabilities and that of its end, 0 to 1.
         alternatives: the runners-up, each of another value, the likeliest first.
         words: the text word by word; a comma is a word.
         probabilities: of each word, 0 to 1.
@@ -196,9 +200,9 @@ class Eye:
         return Sight(self, next(self._look_many([picture], None)))
 
     def _read(self, question: str) -> _Asked:
-        if domain.asks_for_caption(question):
-            return _Asked(question, CAPTION, None, DESCRIBE)
         asked = domain.read_question(question)
+        if asked.kind == "caption":
+            return _Asked(question, CAPTION, None, DESCRIBE)
         if asked.fruit is not None and asked.fruit not in self.fruits:
             known = domain.listed([domain.plural(fruit) for fruit in self._counted()])
             raise OutOfDomain(
@@ -255,6 +259,27 @@ class Sight:
         """Describe the picture."""
         return self.ask(DESCRIBE)
 
+    def quiz(self, questions: int = 5, seed: int = 0) -> list[Answer]:
+        """Make up different questions about the picture, and answer them.
+
+        Args:
+            questions: at most so many.
+            seed: another one, and the same model asks other questions.
+
+        Raises:
+            RunError: the model was not trained to make up questions.
+        """
+        if "ask" not in self._eye.model.vocabulary:
+            raise RunError(
+                "This model has not learnt to make up questions; `fruit train --quiz` teaches it."
+            )
+        made_up: dict[tuple[str, str | None], _Asked] = {}
+        for text in self._looked.make_up(DRAWN, seed):
+            with suppress(OutOfDomain):
+                asked = self._eye._read(f"{text}?")
+                made_up.setdefault((asked.kind, asked.fruit), asked)
+        return self._looked.answer([list(made_up.values())[:questions]])[0]
+
     def count(self) -> dict[str, int]:
         """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
         asked = [self._eye._read(grammar.ask("count", fruit)) for fruit in self._eye._counted()]
@@ -283,11 +308,18 @@ class _Looked:
             for place, those in enumerate(zip(asked, spoken, others, strict=True))
         ]
 
+    def make_up(self, questions: int, seed: int) -> list[str]:
+        """Questions about the first picture, word by word by their probability."""
+        rng = np.random.default_rng(seed)
+        seen = {name: of_all[:1] for name, of_all in self.seen.items()}
+        spoken = speak(self.model, seen, [[QUIZ] * questions], rng=rng)
+        return [one.text for one in spoken[0]]
+
     def _answer(self, place: int, asked: _Asked, spoken: Spoken, others: list[Said]) -> Answer:
         picture = self.pictures[place]
         value = domain.read_answer(asked.kind, spoken.text, asked.fruit)
         return Answer(
-            str(picture) if isinstance(picture, (str, Path)) else UNNAMED,
+            _name(picture),
             asked.question,
             asked.kind,
             asked.fruit,
@@ -331,6 +363,12 @@ def _runners_up(asked: _Asked, text: str, others: list[Said]) -> tuple[Alternati
             value = None if isinstance(meant, str) else meant
             found[meant] = Alternative(other, value, confidence)
     return tuple(found.values())
+
+
+def _name(picture: Picture) -> str:
+    if isinstance(picture, (str, Path)):
+        return str(picture)
+    return str(getattr(picture, "filename", "") or UNNAMED)
 
 
 def _counts(answers: Iterable[Answer]) -> dict[str, int]:

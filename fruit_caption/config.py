@@ -120,6 +120,7 @@ class TrainingConfig(_Settings):
         density_weight: of the loss that teaches where each fruit lies.
         patience: epochs without a better validation score before it stops.
         seed: of weights, order, mirroring and dropout.
+        quiz: whether it also learns to make up questions.
     """
 
     epochs: int = 30
@@ -129,6 +130,7 @@ class TrainingConfig(_Settings):
     density_weight: float = 0.1
     patience: int = 20
     seed: int = 0
+    quiz: bool = False
 
     def __post_init__(self) -> None:
         self._check("epochs", 1, 100_000)

@@ -19,7 +19,7 @@ from fruit_caption.photos import Photo, Split, read_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.pictures import letterbox_offset
 from fruit_caption.vocabulary import Vocabulary
-from fruit_caption.writer.qa import QA, Item, read_qa
+from fruit_caption.writer.qa import CAPTION, QA, QUIZ, Item, read_qa
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class DataSet:
     fruits: tuple[str, ...]
     digest: str = ""
 
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self, quiz: bool = False) -> Vocabulary:
         """The words of the training split: those of the other splits stay unknown."""
         items = [item for example in self.splits["train"] for item in example.items]
-        return Vocabulary.of(text for item in items for text in (item.question, item.answer))
+        texts = [text for item in items for text in (item.question, item.answer)]
+        return Vocabulary.of([*texts, QUIZ] if quiz else texts)
 
 
 def read_data(folder: Path) -> DataSet:
@@ -161,7 +162,7 @@ class Batches(keras.utils.PyDataset):
         self.steps = max(
             len(vocabulary.sequence(item.question, item.answer)) - 1
             for example in examples
-            for item in example.items
+            for item in (*example.items, *self._quiz(example.items))
         )
 
     def __len__(self) -> int:
@@ -200,11 +201,23 @@ class Batches(keras.utils.PyDataset):
         shape = (self.config.questions, self.steps)
         words, following = np.zeros(shape, "int32"), np.zeros(shape, "int32")
         weights = np.zeros(shape, "float32")
-        drawn = rng.permutation(len(example.items))[: self.config.questions]
+        made_up = self._quiz(example.items)
+        items = [*example.items, *([made_up[rng.integers(len(made_up))]] if made_up else [])]
+        drawn = rng.permutation(len(items))[: self.config.questions]
         for row, number in enumerate(drawn):
-            item = example.items[number]
+            item = items[number]
             sequence = self.vocabulary.sequence(item.question, item.answer)
             length, prompt = len(sequence) - 1, len(self.vocabulary.prompt(item.question))
             words[row, :length], following[row, :length] = sequence[:-1], sequence[1:]
             weights[row, prompt - 1 : length] = 1.0
         return words, following, weights
+
+    def _quiz(self, items: Sequence[Item]) -> list[Item]:
+        """Questions as answers, one of which each epoch teaches to make up questions."""
+        if not self.config.quiz:
+            return []
+        return [
+            Item(QUIZ, item.question, "quiz", None, item.by)
+            for item in items
+            if item.kind != CAPTION
+        ]

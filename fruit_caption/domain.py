@@ -62,15 +62,18 @@ FRUITS: Mapping[str, str] = {
 SYNONYMS: Mapping[str, str] = {
     "cantaloupe": "melon",
     "clementine": "mandarin",
+    "dragonfruit": "dragon fruit",
     "granny smith": "apple",
     "honeydew": "melon",
     "kiwi fruit": "kiwi",
     "kiwifruit": "kiwi",
     "litchi": "lychee",
     "mangoes": "mango",
+    "passionfruit": "passion fruit",
     "pitaya": "dragon fruit",
     "satsuma": "mandarin",
     "tangerine": "mandarin",
+    "water melon": "watermelon",
 }
 """Other names people use. Their regular plurals (with s) are understood too."""
 
@@ -79,10 +82,15 @@ NUMBER_WORDS = (
     "fifteen sixteen seventeen eighteen nineteen twenty"
 ).split()
 
-EXAMPLES = '"how many apples are there?", "which fruits are there?", "is there a banana?"'
+EXAMPLES = (
+    '"how many apples are there?", "which fruits are there?", "is there a banana?", '
+    '"describe the photo"'
+)
+
+LONGEST_QUESTION = 200
 
 _TYPO_LENGTH = 5
-"""Shorter words have too many honest neighbours: time is no lime, year no pear."""
+"""Shorter fruits have too many honest neighbours: time is no lime, year no pear."""
 _NO_TYPOS = frozenset(["beach", "grade", "grades", "grave", "graves", "peace", "plumb", "teach"])
 _SPELLINGS: dict[str, str] = {
     spelling: fruit
@@ -91,41 +99,53 @@ _SPELLINGS: dict[str, str] = {
 }
 _LONGEST = max(len(spelling.split()) for spelling in _SPELLINGS)
 _ANY_FRUIT = frozenset(["fruit", "fruits"])
-_FILLER = frozenset("a an the some in here this picture photo image".split())
+_FILLER = frozenset(
+    "a an the some in on there here present visible this picture photo image".split()
+)
 # In what follows a fruit of a kind stands as FRUIT, the word "fruit" as itself.
 _NOT_COUNTED = r"kinds?|types?|sorts?|varieties|different|people|calories|do|does|did|eat|cost"
 _HOW_MANY = re.compile(
-    r" (how many|howmany|(number|amount|total) of|count|tally)"
+    r" (how many|howmany|(number|amount|total|quantity) of|count|tally)"
     rf"( (?!({_NOT_COUNTED}) )\w+){{0,4}} (FRUIT|fruits?) | how much fruit "
+    r"| (FRUIT|fruits?) (how many|howmany|count|number|total) | total (FRUIT|fruits?) "
+)
+_HOW_MANY_IN_ALL = re.compile(
+    r" how many (pieces|are there|do (you|u|we) (see|count)|can (you|u|we) (see|count))"
+    r"( (in (all|total)|altogether|overall))? $| how many in (all|total) $"
+    r"| count (everything|them|all) | (is|s) the total $"
 )
 _WHICH = re.compile(
-    r" (which|what|whats|name|list|identify|tell|show)"
+    r" (which|what|whats|name|list|identify|tell me|show me)"
     r"( (is|are|me|the|all|every|these|those|this|different|kinds?|types?|sorts?|of))* fruits? "
 )
 _NO_YES_OR_NO = re.compile(r" (which|what|who|where|why|when|how) ")
 _IS_THERE = re.compile(
-    r" (is|are) there | there (is|are) | any | (can|do|could) (you|we|i) (see|have|spot|find) "
-    r"| (does|do) .*(have|show|contain|include|hold) | contains? | got "
+    r" (is|are) there | there (is|are|be) | any | (can|do|could) (you|u|we|i) (see|have|spot|find) "
+    r"| (does|do) .*(have|show|contain|include|hold) | contains? | got | FRUIT be (seen|found) "
+    r"| (is|are) ((a|an|some|one) )?FRUIT (there|here|visible|shown|present|in|on|among) "
+    r"| (is|are) (this|that|it|these|those|(one|some) of (these|those|them))( \w+){0,3} FRUIT $"
 )
 _NO = frozenset("no none not isnt arent cant cannot dont doesnt didnt".split())
 _CONTENTS = re.compile(
     r" (what|whats)( (is|are|s|there))* (in|on) (the|this|that) "
-    r"(picture|photo|photograph|image|bowl|basket|plate|table) | what (do|can) (you|we) see "
+    r"(picture|photo|photograph|image|bowl|basket|plate|table|box|tray) "
+    r"| what (do|can|have) (you|u|we) (see|here) | (name|list) (them|everything|all) "
+    r"| what is in front | what does (the|this|that) (bowl|basket|plate|box|tray) (contain|hold) "
     r"| (which|what) (kinds?|types?|sorts?) are (there|in) "
+    r"| (whats|what (is|s|are)) (this|that|it|these|those|there|here|shown)( here| there)? $"
 )
-
-
 _DESCRIBE = re.compile(
     r" (describe|description|caption) | what (is|does|do) (this|the|that) "
     r"(picture|photo|photograph|image)( (of|show|about))* $"
+    r"| what is (this|that|it) (a|an) (picture|photo|photograph|image) of $"
 )
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: a kind, and the fruit it is about where it is about one."""
+    """What is asked: a kind, or a caption, and the fruit it is about where it is about one."""
 
-    kind: Kind
+    kind: Kind | Literal["caption"]
     fruit: str | None = None
 
 
@@ -180,9 +200,17 @@ def read_question(text: str) -> Question:
     """Read a free-form question: any case, punctuation, digits, plurals and small typos.
 
     Raises:
-        OutOfDomain: it is not one of the four kinds of question about fruit.
+        OutOfDomain: it is not one of the four kinds of question about fruit, and doesn't ask for
+            a description of the picture.
     """
+    if len(text) > LONGEST_QUESTION:
+        raise OutOfDomain(
+            f'"{_shorten(text)}" is too long a question: {LONGEST_QUESTION} characters are enough. '
+            f"Ask for example {EXAMPLES}."
+        )
     words = _read_words(text, typos=True)
+    if _DESCRIBE.search(f" {' '.join(word.spelling for word in words)} "):
+        return Question("caption")
     fruits = list(dict.fromkeys(word.fruit for word in words if word.fruit))
     kind = _kind_asked(words)
     if kind is None:
@@ -194,11 +222,6 @@ def read_question(text: str) -> Question:
         named = listed([plural(fruit) for fruit in fruits])
         raise OutOfDomain(f"One fruit at a time, please: the question names {named}.")
     return Question(kind, fruits[0] if fruits and kind in ("count", "presence") else None)
-
-
-def asks_for_caption(text: str) -> bool:
-    """Whether a person wants the picture described."""
-    return bool(_DESCRIBE.search(f" {' '.join(_words(text))} "))
 
 
 def read_mentions(text: str) -> list[Mention]:
@@ -273,12 +296,12 @@ def _read_words(text: str, typos: bool = False) -> list[_Word]:
 
 def _mend(word: str) -> str | None:
     """The fruit that a mistyped word means: same first letter, one slip away, no rival."""
-    if len(word) < _TYPO_LENGTH or word in _NO_TYPOS or word in _ANY_FRUIT:
+    if len(word) < _TYPO_LENGTH - 1 or word in _NO_TYPOS or word in _ANY_FRUIT:
         return None
     near = {
         fruit
         for spelling, fruit in _SPELLINGS.items()
-        if spelling[0] == word[0] and _one_slip(word, spelling)
+        if len(spelling) >= _TYPO_LENGTH and spelling[0] == word[0] and _one_slip(word, spelling)
     }
     return near.pop() if len(near) == 1 else None
 
@@ -300,6 +323,8 @@ def _kind_asked(words: list[_Word]) -> Kind | None:
     names_fruit = any(word.fruit for word in words)
     text = f" {' '.join('FRUIT' if word.fruit else word.spelling for word in words)} "
     if not names_fruit and not (_ANY_FRUIT & {word.spelling for word in words}):
+        if _HOW_MANY_IN_ALL.search(text):
+            return "total"
         return "identify" if _CONTENTS.search(text) else None
     if _HOW_MANY.search(text):
         return "count" if names_fruit else "total"
@@ -307,8 +332,9 @@ def _kind_asked(words: list[_Word]) -> Kind | None:
         return "identify"
     if _IS_THERE.search(text) and not _NO_YES_OR_NO.search(text):
         return "presence"
-    bare = names_fruit and all(word.fruit or word.spelling in _FILLER for word in words)
-    return "presence" if bare else None
+    if any(not word.fruit and word.spelling not in _FILLER | _ANY_FRUIT for word in words):
+        return None
+    return "presence" if names_fruit else "identify"
 
 
 def _number(word: str) -> int | None:

@@ -41,7 +41,10 @@ def open_picture(path: Path) -> Image.Image:
 def decode_picture(content: bytes, name: str) -> Image.Image:
     """The same from the content of a file; a message calls it by the name given."""
     with _clear_errors(name), Image.open(BytesIO(content)) as picture:
-        return _upright_rgb(picture, name)
+        upright = _upright_rgb(picture, name)
+    # Pillow notes the name of a file that it opens here, too.
+    upright.filename = name  # type: ignore[attr-defined]
+    return upright
 
 
 def to_picture(given: Picture) -> Image.Image:

@@ -12,9 +12,11 @@ def start_keras() -> None:
     """Import Keras and let it find its devices, with the process's error output held back.
 
     TensorFlow's C++ parts write to the file descriptor itself, so that is what is turned away.
-    If the import fails, what was held back is shown.
+    If the import fails, what was held back is shown. Who sets TensorFlow's own variable
+    TF_CPP_MIN_LOG_LEVEL to 0 hears all of it.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
+        return
     # It also warns of each new shape of batches that a model is asked to answer.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()

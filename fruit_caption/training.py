@@ -98,7 +98,7 @@ def train(
 
 def _start(config: RunConfig, data: DataSet) -> Captioner:
     """A new model, or that of another run, which may have words and fruits to learn."""
-    words = data.vocabulary().words
+    words = data.vocabulary(config.training.quiz).words
     if config.start is None:
         return Captioner(config.model, words, data.fruits)
     return grow(runs.load_run(Path(config.start)), words, data.fruits, config.model.unfreeze)

@@ -64,6 +64,24 @@ def tiny(data):
 
 
 @pytest.fixture(scope="session")
+def learnt(data, tmp_path_factory):
+    """A small run that has learnt something, its scores, and its data."""
+    from fruit_caption.training import train
+
+    config = RunConfig(
+        data=str(data),
+        model=ModelConfig(
+            encoder="scratch", encoder_weights="none", image_size=48, channels=16, units=32,
+            dropout=0.0,
+        ),
+        training=TrainingConfig(epochs=30, batch_size=4, learning_rate=5e-3, quiz=True),
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("runs") / "learnt"
+    scores = train(config, folder)
+    return folder, scores, data
+
+
+@pytest.fixture(scope="session")
 def compared(data, tmp_path_factory):
     """The settings of a comparison, its folder, what it found, and what it reported."""
     from fruit_caption.comparing import compare

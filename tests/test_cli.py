@@ -1,5 +1,6 @@
 """The command line: what a person types, what they read, and the exit codes."""
 
+import csv
 import json
 import re
 import shutil
@@ -14,10 +15,13 @@ from typer.testing import CliRunner
 
 import cli
 from fruit_caption import runs
+from fruit_caption.printing import in_words
 
 ROOT = Path(__file__).parent.parent
 GRAMMAR = ("--writer", "grammar")
-COMMANDS = ("generate-data", "train", "ask", "evaluate", "compare")
+COMMANDS = (
+    "generate-data", "train", "ask", "caption", "count", "quiz", "serve", "evaluate", "compare",
+)  # fmt: skip
 
 
 def fruit(*arguments):
@@ -49,6 +53,7 @@ def plain_output():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "output", Console(width=200))
         patch.setattr(cli, "errors", Console(stderr=True, width=200))
+        patch.setattr(cli, "notes", Console(stderr=True, width=200))
         yield
 
 
@@ -58,11 +63,11 @@ def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli") / "run"
     result = fruit(
         "train", "--scratch", "--no-attention", "--data", data, "--run", folder,
-        "--epochs", 1, "--image-size", 48,
+        "--epochs", 1, "--image-size", 48, "--quiz",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "of the validation questions answered rightly" in result.stdout
-    assert result.stdout.count("epoch ") == 1
+    assert result.stderr.count("epoch ") == 1
     return folder
 
 
@@ -173,14 +178,125 @@ def test_ask_shows_what_it_saw(run, data, tmp_path):
     asked = ("ask", data / "images" / "05.png", "how many apples?", "--run", run)
     result = fruit(*asked, "--show", tmp_path / "seen[1].png")
     assert result.exit_code == 0, result.output
-    said, drawn = result.stdout.splitlines()
-    assert said.endswith("% sure)")
-    assert drawn == f"What it saw: {tmp_path / 'seen[1].png'}"
+    assert result.stdout.strip().endswith("% sure)")
+    assert result.stderr.strip() == f"What it saw: {tmp_path / 'seen[1].png'}"
     with Image.open(tmp_path / "seen[1].png") as picture:
         assert picture.format == "PNG"
     result = fruit(*asked, "--json", "--show", tmp_path / "again.PNG")
     assert json.loads(result.stdout)["question"] == "how many apples?"
     assert (tmp_path / "again.PNG").is_file()
+
+
+def lines(result):
+    """What a command printed, line by line, once it has succeeded."""
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def test_many_pictures_and_questions(run, data, tmp_path):
+    folder = data / "images"
+    asked = ("-q", "how many apples?", "-q", "any limes?", "--run", run)
+    said = lines(fruit("ask", folder, *asked, "--csv", tmp_path / "answers.csv"))
+    names = sorted(str(path) for path in folder.iterdir())
+    assert [line.split(": ")[0] for line in said] == [name for name in names for _ in range(2)]
+    assert all(" how many apples? " in line for line in said[::2])
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [name for name in names for _ in range(2)]
+    answers = [json.loads(line) for line in lines(fruit("ask", folder, *asked, "--json"))]
+    assert [a["answer"] for a in answers] == [row["answer"] for row in rows]
+    pattern = str(folder / "0[1-3].png")
+    assert len(lines(fruit("ask", pattern, "any limes?", "--run", run))) == 3
+
+
+def test_one_broken_picture_among_others_is_told_and_the_others_answered(run, data, tmp_path):
+    shutil.copy(data / "images" / "05.png", tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no picture")
+    shutil.copy(data / "images" / "06.png", tmp_path / "c.png")
+    for command in (("ask", tmp_path, "any limes?"), ("caption", tmp_path), ("count", tmp_path)):
+        result = fruit(*command, "--run", run)
+        assert result.exit_code == 2
+        assert re.findall(r"[abc]\.png", result.stdout) == ["a.png", "c.png"]
+        assert re.search(r"error: .*b\.png is not a picture", result.stderr)
+
+
+def test_runners_up_are_printed_when_they_are_asked_for(learnt):
+    folder, _, data = learnt
+    asked = ("ask", data / "images", "how many apples?", "--run", folder)
+    assert "  or " not in fruit(*asked).stdout
+    result = fruit(*asked, "--top", 3)
+    others = [line for line in lines(result) if line.startswith("  or ")]
+    assert others
+    assert all(line.count("%") <= 2 for line in others)
+    answers = [json.loads(line) for line in lines(fruit(*asked, "--json", "--top", 3))]
+    assert max(len(answer["alternatives"]) for answer in answers) == 2
+
+
+def test_without_a_question_every_line_that_comes_in_is_answered(run, data):
+    arguments = ["ask", str(data / "images" / "05.png"), "--run", str(run)]
+    typed = "how many apples?\nwho painted this?\nany limes?\n\nnever read\n"
+    result = CliRunner().invoke(cli.app, arguments, input=typed)
+    assert result.stdout.count("% sure)") == 2
+    assert result.stderr.count("error: ") == 1
+    assert result.exit_code == 2
+    result = CliRunner().invoke(cli.app, arguments, input="how many apples?")
+    assert result.exit_code == 0
+    assert result.stdout.count("% sure)") == 1
+
+
+def test_how_questions_and_pictures_may_not_be_mixed(data, tmp_path):
+    picture, other = data / "images" / "05.png", data / "images" / "06.png"
+    assert "is no picture" in refusal("ask", "how many apples?")
+    assert "2 pictures and no question" in refusal("ask", picture, other)
+    assert "give a question with -q" in refusal("ask", "-")
+    assert "need a question" in refusal("ask", picture, "--csv", tmp_path / "a.csv")
+    assert "draws one answer" in refusal(
+        "ask", picture, other, "any limes?", "--show", tmp_path / "a.png"
+    )
+    assert "no such folder" in refusal(
+        "ask", picture, "any limes?", "--csv", tmp_path / "none" / "a.csv"
+    )
+    assert "holds 40 pictures" in refusal("quiz", data / "images")
+
+
+def test_a_picture_from_standard_input(run, data):
+    content = (data / "images" / "05.png").read_bytes()
+    arguments = ["ask", "-", "any limes?", "--json", "--run", str(run)]
+    answer = json.loads(CliRunner().invoke(cli.app, arguments, input=content).stdout)
+    assert answer["image"] == "standard input"
+    other = fruit("ask", data / "images" / "05.png", "any limes?", "--json", "--run", run)
+    assert answer | {"image": ""} == json.loads(other.stdout) | {"image": ""}
+
+
+def test_count_and_caption_and_quiz(learnt, tmp_path):
+    folder, _, data = learnt
+    pictures = [data / "images" / f"0{number}.png" for number in range(3)]
+    said = lines(fruit("count", *pictures, "--run", folder))
+    told = [
+        json.loads(line) for line in lines(fruit("count", *pictures, "--run", folder, "--json"))
+    ]
+    assert len(said) == 4
+    for line, found in zip(said, told, strict=False):
+        assert line == f"{found['image']}: {in_words(found['counts'])}"
+        assert found["total"] == sum(found["counts"].values())
+    assert said[3].startswith("in all: ")
+    [caption] = lines(fruit("caption", pictures[0], "--run", folder))
+    assert caption.endswith("% sure)")
+    questions = lines(fruit("quiz", pictures[0], "--run", folder, "--questions", 3))
+    assert 1 <= len(questions) <= 3
+    assert all("? " in line for line in questions)
+
+
+def test_quiet_and_verbose(run, data, monkeypatch, tmp_path):
+    asked = ("ask", data / "images" / "05.png", "any limes?", "--run", run, "--show")
+    result = fruit("--quiet", *asked, tmp_path / "a.png")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "What it saw" in fruit(*asked, tmp_path / "a.png").stderr
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    result = fruit("--verbose", "ask", tmp_path / "none.png", "any limes?")
+    assert result.exit_code == 2
+    assert "open_picture" in result.stderr
+    assert result.stderr.strip().endswith("none.png: there is no such file.")
 
 
 def test_what_cannot_be_drawn_is_refused_before_the_model_is_looked_for(data, tmp_path):

@@ -1,6 +1,7 @@
 """What people ask and what models answer, read the way a person would."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from fruit_caption import domain
 from fruit_caption.domain import Mention, Question
 from fruit_caption.errors import OutOfDomain
 
+PHRASINGS = Path(__file__).parent / "phrasings.txt"
 QUESTIONS = {
     "how many apples are there?": Question("count", "apple"),
     "How many APPLES r there?": Question("count", "apple"),
@@ -48,6 +50,34 @@ def test_questions_are_read(text):
     assert domain.read_question(text) == QUESTIONS[text]
 
 
+def phrasings():
+    """What people type, and what they mean by it; None where it is no question about fruit."""
+    meant = None
+    for line in PHRASINGS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            kind, _, fruit = line.strip("[]").partition(" ")
+            meant = None if kind == "refused" else Question(kind, fruit or None)
+        elif line and not line.startswith("#"):
+            yield line, meant
+
+
+def read(text):
+    """The question, or None where it is refused."""
+    with suppress(OutOfDomain):
+        return domain.read_question(text)
+
+
+def test_at_least_95_percent_of_what_people_type_is_read_rightly():
+    asked = list(phrasings())
+    assert len(asked) >= 300
+    assert len({text for text, _ in asked}) == len(asked)
+    found = {text: read(text) for text, _ in asked}
+    wrong = {text: found[text] for text, meant in asked if found[text] != meant}
+    assert len(wrong) <= 0.05 * len(asked), wrong
+    # To be told "ask it in other words" is a nuisance; another question's answer is a lie.
+    assert not any(wrong.values()), wrong
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -74,7 +104,7 @@ def test_other_questions_are_refused_in_one_line(text):
 
 
 def test_a_long_question_is_quoted_short():
-    with pytest.raises(OutOfDomain) as refusal:
+    with pytest.raises(OutOfDomain, match="too long a question: 200 characters") as refusal:
         domain.read_question("x" * 10_000)
     assert len(str(refusal.value)) < 300
 

@@ -33,22 +33,6 @@ class StopAfter(Listener):
             raise Interrupted
 
 
-@pytest.fixture(scope="module")
-def learnt(data, tmp_path_factory):
-    """A small run that has learnt something."""
-    from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
-
-    config = RunConfig(
-        data=str(data),
-        model=ModelConfig(encoder="scratch", encoder_weights="none", image_size=48,
-                          channels=16, units=32, dropout=0.0),
-        training=TrainingConfig(epochs=14, batch_size=4, learning_rate=5e-3),
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("runs") / "learnt"
-    scores = train(config, folder)
-    return folder, scores, data
-
-
 def test_it_learns(learnt):
     folder, _, _ = learnt
     history = runs.read_history(folder)

@@ -74,7 +74,7 @@ def is_true(item: Item, photo: Photo) -> bool:
         question = read_question(item.question)
     except OutOfDomain:
         return False
-    if question != Question(question.kind, item.fruit) or question.kind != item.kind:
+    if question.kind == "caption" or (question.kind, question.fruit) != (item.kind, item.fruit):
         return False
     right = truth(photo, question.kind, question.fruit)
     if right is None or read_answer(item.kind, item.answer, item.fruit) != right:

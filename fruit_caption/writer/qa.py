@@ -17,6 +17,8 @@ MODEL, GRAMMAR = "gpt2", "grammar"
 """Who wrote a text: a language model, whichever it is, or rules."""
 DESCRIBE = "describe the photo"
 """The question whose answer is the caption."""
+QUIZ = "ask a question"
+"""What is said to a model that is to make up a question, which is then its answer."""
 
 
 @dataclass(frozen=True)
