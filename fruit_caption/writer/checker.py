@@ -14,7 +14,6 @@ from fruit_caption.domain import (
     NUMBER_WORDS,
     Kind,
     Mention,
-    Question,
     Value,
     read_answer,
     read_mentions,
