@@ -548,7 +548,8 @@ def _answer(
     if csv_file:
         _refuse_folder(csv_file)
     skip = _Skipped(several=len(pictures) > 1)
-    answers = _eye(run).ask_many(watched(pictures, notes), questions, skip)
+    closely = top > 1 or show is not None
+    answers = _eye(run).ask_many(watched(pictures, notes), questions, skip, closely)
     for answer in write_csv(csv_file, answers) if csv_file else answers:
         labels = [f"{answer.image}:"] if len(pictures) > 1 else []
         labels += [answer.question] if len(questions) > 1 else []

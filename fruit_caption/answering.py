@@ -61,11 +61,13 @@ class Answer:
         value: what they mean: int for count and total, frozenset of fruits for identify, bool for
             presence; None for a caption, or where they make no sense.
         confidence: the product of the words' probabilities and that of its end, 0 to 1.
-        alternatives: the runners-up, each of another value, the likeliest first.
+        alternatives: the runners-up, each of another value, the likeliest first; none unless
+            it was asked closely, as `ask` does.
         words: the text word by word; a comma is a word.
         probabilities: of each word, 0 to 1.
         attention: where it looked for each word, float32 (words, rows, columns), each word's
-            weights summing to 1 over the letterboxed square; None for a model without attention.
+            weights summing to 1 over the letterboxed square; None for a model without attention,
+            or if it was not asked closely.
         density: where it sees fruit, (rows, columns, fruits), each fruit's map summing to a count.
         fruits: the kinds, in the order of the maps.
         picture: what was asked about.
@@ -151,10 +153,14 @@ class Eye:
             PictureError: the picture can't be read.
             OutOfDomain: the question is not about fruit, or about one that the model never met.
         """
-        return next(self.ask_many([picture], [question]))
+        return next(self.ask_many([picture], [question], closely=True))
 
     def ask_many(
-        self, pictures: Iterable[Picture], questions: Sequence[str], skip: Skip | None = None
+        self,
+        pictures: Iterable[Picture],
+        questions: Sequence[str],
+        skip: Skip | None = None,
+        closely: bool = False,
     ) -> Iterator[Answer]:
         """Answer questions about many pictures, looking at several in one go.
 
@@ -162,6 +168,7 @@ class Eye:
             pictures: they are read as they are needed.
             questions: asked of each picture.
             skip: told of a picture that can't be read, which is then left out.
+            closely: find out where it looked and what the runners-up are, too.
 
         Returns:
             The answers to the first picture's questions, then to the second's, as they come.
@@ -173,8 +180,8 @@ class Eye:
         asked = [self._read(question) for question in questions]
         return (
             answer
-            for look_at in self._look_many(pictures, skip)
-            for answers in look_at.answer([asked] * len(look_at.pictures))
+            for looked in self._look_many(pictures, skip)
+            for answers in looked.answer([asked] * len(looked.pictures), closely)
             for answer in answers
         )
 
@@ -184,7 +191,7 @@ class Eye:
         """The name of each picture and what `count` gives for it; raises as `ask_many` does."""
         asked = [self._read(grammar.ask("count", fruit)) for fruit in self._counted()]
         for looked in self._look_many(pictures, skip):
-            for answers in looked.answer([asked] * len(looked.pictures), closely=False):
+            for answers in looked.answer([asked] * len(looked.pictures)):
                 yield answers[0].image, _counts(answers)
 
     def count(self, picture: Picture) -> dict[str, int]:
@@ -249,7 +256,7 @@ class Sight:
 
     def answer(self, asked: _Asked) -> Answer:
         """Answer a question that is read already."""
-        return self._looked.answer([[asked]])[0][0]
+        return self._looked.answer([[asked]], closely=True)[0][0]
 
     def ask_words(self, item: Item) -> Answer:
         """Answer a question of a data set, of whatever kind, in its own words."""
@@ -278,12 +285,12 @@ class Sight:
             with suppress(OutOfDomain):
                 asked = self._eye._read(f"{text}?")
                 made_up.setdefault((asked.kind, asked.fruit), asked)
-        return self._looked.answer([list(made_up.values())[:questions]])[0]
+        return self._looked.answer([list(made_up.values())[:questions]], closely=True)[0]
 
     def count(self) -> dict[str, int]:
         """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
         asked = [self._eye._read(grammar.ask("count", fruit)) for fruit in self._eye._counted()]
-        return _counts(self._looked.answer([asked], closely=False)[0])
+        return _counts(self._looked.answer([asked])[0])
 
 
 @dataclass(frozen=True)
@@ -294,7 +301,9 @@ class _Looked:
     pictures: list[Picture]
     seen: Seen
 
-    def answer(self, asked: Sequence[Sequence[_Asked]], closely: bool = True) -> list[list[Answer]]:
+    def answer(
+        self, asked: Sequence[Sequence[_Asked]], closely: bool = False
+    ) -> list[list[Answer]]:
         """Answer each picture's questions; `closely`, with runners-up and attention, too."""
         prompts = [[one.prompt for one in each] for each in asked]
         spoken = speak(self.model, self.seen, prompts, watch=closely)

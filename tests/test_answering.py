@@ -9,6 +9,7 @@ from PIL import Image
 
 import fruit_caption as fc
 from fruit_caption.config import ModelConfig
+from fruit_caption.domain import read_answer
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look
 from fruit_caption.writer.qa import DESCRIBE
@@ -52,7 +53,7 @@ def test_an_answer(eye, pictures):
     assert (answer.kind, answer.fruit) == ("count", "apple")
     assert answer.question == "How many APPLES r there?"
     assert answer.sentence == answer.text[0].upper() + answer.text[1:] + "."
-    assert isinstance(answer.value, int)
+    assert answer.value == read_answer("count", answer.text, "apple")
     # That it ended there was one more choice.
     assert 0 < answer.confidence <= np.prod(answer.probabilities) <= 1
     grid = answer.density.shape[:2]

@@ -125,15 +125,22 @@ def _draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def padded(prompts: list[list[list[int]]]) -> np.ndarray:
     """Word numbers (photos, questions, steps), padded with zeros.
 
-    Questions and steps are multiples of 8: Keras compiles anew for every shape.
+    Keras compiles anew for every shape, so few are used: steps are multiples of 8, and questions,
+    too, or a power of 2.
     """
     questions = max(len(photo) for photo in prompts)
     steps = max(len(prompt) for photo in prompts for prompt in photo)
-    words = np.zeros((len(prompts), *(-(-n // 8) * 8 for n in (questions, steps))), "int32")
+    room = next(n for n in (1, 2, 4, _up_to_8(questions)) if n >= questions)
+    words = np.zeros((len(prompts), room, _up_to_8(steps)), "int32")
     for photo, rows in enumerate(prompts):
         for place, prompt in enumerate(rows):
             words[photo, place, : len(prompt)] = prompt
     return words
+
+
+def _up_to_8(number: int) -> int:
+    """The next multiple of 8."""
+    return -(-number // 8) * 8
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
