@@ -24,7 +24,8 @@ from fruit_caption.domain import Value
 from fruit_caption.errors import OutOfDomain, PictureError, RunError
 from fruit_caption.models.beam import Said, beam_search
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import Seen, Spoken, look, speak
+from fruit_caption.models.decoding import Seen, Spoken, look_at_features, speak
+from fruit_caption.models.folding import folded
 from fruit_caption.pictures import UNNAMED, Picture, letterbox, to_picture
 from fruit_caption.prefetching import ahead
 from fruit_caption.writer import grammar
@@ -141,6 +142,7 @@ class Eye:
 
     def __init__(self, model: Captioner) -> None:
         self.model, self.fruits = model, model.fruits
+        self._encoder = folded(model.encoder)
 
     def ask(self, picture: Picture, question: str) -> Answer:
         """Answer a question about a picture.
@@ -241,7 +243,8 @@ class Eye:
                 else:
                     raise found
             if readable:
-                yield _Looked(self.model, readable, look(self.model, np.stack(pixels)))
+                features = self._encoder.predict_on_batch(np.stack(pixels))
+                yield _Looked(self.model, readable, look_at_features(self.model, features))
 
 
 class Sight:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from fruit_caption.files import whole_file
+from fruit_caption.models.folding import folded
 from fruit_caption.pictures import letterbox, open_picture
 from fruit_caption.prefetching import ahead
 
@@ -45,8 +46,10 @@ def extract_features(
         for each photo a `.npy` file of float16 features (rows, columns, channels).
     """
 
+    plain = folded(encoder)
+
     def look(pixels: np.ndarray) -> np.ndarray:
-        features = encoder.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
+        features = plain.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
         # VGG16's activations go into the thousands; float16 ends at 65504.
         return np.clip(features, -65504, 65504).astype("float16")
 

@@ -121,7 +121,7 @@ def build_app(eye: Eye, samples: list[Path]) -> gr.Blocks:
                     label="Photo", sources=["upload", "webcam", "clipboard"], height=360
                 )
                 # Gradio's own way of opening tells of the server's files when it fails.
-                photo.preprocess = _opened
+                photo.preprocess = _opened  # type: ignore[method-assign]
                 glance = gr.Dataframe(
                     headers=["fruit", "how many"], label="Counted at once", interactive=False
                 )
@@ -147,7 +147,7 @@ def build_app(eye: Eye, samples: list[Path]) -> gr.Blocks:
                 with gr.Accordion("As JSON", open=False):
                     counted = gr.JSON(label="Counts")
                     details = gr.JSON(label="Answer")
-        one_at_a_time = {"concurrency_id": "model", "concurrency_limit": 1}
+        one_at_a_time: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
         photo.change(count, photo, [counted, glance], api_name="count", **one_at_a_time)
         asked = gr.on(
             [button.click, question.submit],

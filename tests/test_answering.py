@@ -11,7 +11,6 @@ import fruit_caption as fc
 from fruit_caption.config import ModelConfig
 from fruit_caption.domain import read_answer
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import look
 from fruit_caption.writer.qa import DESCRIBE
 
 QUESTIONS = ("How many APPLES r there?", "which fruits are there?", "any limes?")
@@ -28,15 +27,16 @@ def pictures(learnt):
 
 
 @pytest.fixture
-def looks(monkeypatch):
+def looks(eye, monkeypatch):
     """How many pictures were looked at, look by look."""
     looked = []
+    look = eye._encoder.predict_on_batch
 
-    def counted(model, pixels):
+    def counted(pixels):
         looked.append(len(pixels))
-        return look(model, pixels)
+        return look(pixels)
 
-    monkeypatch.setattr("fruit_caption.answering.look", counted)
+    monkeypatch.setattr(eye._encoder, "predict_on_batch", counted)
     return looked
 
 
