@@ -62,6 +62,7 @@ class Answer:
         value: what they mean: int for count and total, frozenset of fruits for identify, bool for
             presence; None for a caption, or where they make no sense.
         confidence: the product of the words' probabilities and that of its end, 0 to 1.
+        sure: False where answers of such a confidence are more likely wrong than right.
         alternatives: the runners-up, each of another value, the likeliest first; none unless
             it was asked closely, as `ask` does.
         words: the text word by word; a comma is a word.
@@ -81,6 +82,7 @@ class Answer:
     text: str
     value: Value | None
     confidence: float
+    sure: bool
     alternatives: tuple[Alternative, ...]
     words: tuple[str, ...] = field(repr=False)
     probabilities: tuple[float, ...] = field(repr=False)
@@ -91,8 +93,9 @@ class Answer:
 
     @property
     def sentence(self) -> str:
-        """The text with a capital and a full stop."""
-        return f"{self.text[:1].upper()}{self.text[1:]}." if self.text else "…"
+        """The text with a capital and a full stop, after "Not sure, perhaps" if it isn't."""
+        text = self.text if self.sure else f"not sure, perhaps {self.text}"
+        return f"{text[:1].upper()}{text[1:]}." if self.text else "…"
 
     def to_json(self, runners_up: int = 0) -> dict[str, Any]:
         """The answer as plain JSON values, a set of fruits as a sorted list."""
@@ -102,6 +105,7 @@ class Answer:
             "kind": self.kind,
             "fruit": self.fruit,
             **_told(self.text, self.value, self.confidence),
+            "sure": self.sure,
         }
         if runners_up:
             content["alternatives"] = [
@@ -338,6 +342,7 @@ class _Looked:
             spoken.text,
             value,
             spoken.confidence,
+            spoken.confidence >= self.model.doubt,
             _runners_up(asked, spoken.text, others),
             spoken.words,
             spoken.probabilities,

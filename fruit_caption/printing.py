@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fruit_caption.writer.qa import PhotoText
     from fruit_caption.writer.synthesis import Report
 
-CSV_COLUMNS = ("image", "question", "kind", "fruit", "answer", "value", "confidence")
+CSV_COLUMNS = ("image", "question", "kind", "fruit", "answer", "value", "confidence", "sure")
 
 
 def plain(text: str) -> str:

@@ -1,7 +1,8 @@
 """Trains a model on a data set and files it as a run.
 
 A frozen encoder looks at every photo once; then only the head is trained, on cached features.
-An encoder that learns is trained with the rest, on pixels.
+An encoder that learns is trained with the rest, on pixels. In the end the model learns from the
+validation questions how sure it may be.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from fruit_caption import features, runs
+from fruit_caption.calibration import doubtful_below, fit_temperature
 from fruit_caption.config import RunConfig
 from fruit_caption.dataset import Batches, DataSet, Example, read_data
 from fruit_caption.errors import RunError
@@ -26,6 +29,7 @@ from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look, look_at_features, speak
 from fruit_caption.models.growing import grow
 from fruit_caption.optimizing import TwoSpeedAdamW
+from fruit_caption.photos import Split
 from fruit_caption.rehearsal import rehearse
 
 FEATURES = "features"
@@ -84,8 +88,10 @@ def train(
     write_json(folder / runs.CONFIG, config.to_json())
     trainer = _Trainer(model, data, config, folder, listener)
     trainer.run(resume)
+    trainer.calibrate()
 
     rows = trainer.validate()
+    model.doubt = doubtful_below(rows)
     scores = score(rows)
     runs.write_answers(folder / runs.ANSWERS, rows)
     write_json(folder / runs.METRICS, {"split": "validation", **scores})
@@ -197,7 +203,20 @@ class _Trainer:
         """Answer the validation questions as a person would get them answered."""
         return answer_examples(self.model, self.data.splits["validation"], self.validation_files)
 
-    def _look(self, split: Any, mirrored: bool = False) -> list[Path]:
+    def calibrate(self) -> None:
+        """Make the model as sure of the right answers to the validation questions as it may be."""
+        files = self.validation_files
+        # Whether a photo is mirrored makes no difference here: its file is the same.
+        batches = self._batches("validation", files, files if self.mirrored else None, quiz=False)
+        logits, words = [], []
+        for number in range(len(batches)):
+            inputs, following, weights = batches[number]
+            answers = weights["logits"] > 0
+            logits.append(self.trained.predict_on_batch(inputs)["logits"][answers])
+            words.append(following["logits"][answers])
+        self.model.cool(fit_temperature(np.concatenate(logits), np.concatenate(words)))
+
+    def _look(self, split: Split, mirrored: bool = False) -> list[Path]:
         return look_up(
             self.model, self.data.splits[split], self.cache, mirrored, self.listener.looking
         )
@@ -224,16 +243,27 @@ class _Trainer:
         )
 
     def _epoch(self, number: int) -> Batches:
+        quiz = self.config.training.quiz
+        return self._batches("train", self.files, self.mirrored, quiz, number)
+
+    def _batches(
+        self,
+        split: Split,
+        files: Sequence[Path],
+        mirrored: Sequence[Path] | None,
+        quiz: bool,
+        epoch: int = 0,
+    ) -> Batches:
         grid = self.model.eye.output["density"].shape[1:3]
         return Batches(
-            self.data.splits["train"],
-            self.files,
-            self.mirrored,
+            self.data.splits[split],
+            files,
+            mirrored,
             self.model.vocabulary,
             self.model.fruits,
             grid,
-            self.config.training,
-            number,
+            replace(self.config.training, quiz=quiz),
+            epoch,
         )
 
     def _seed(self, epoch: int) -> None:

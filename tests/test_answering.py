@@ -52,7 +52,7 @@ def test_an_answer(eye, pictures):
     answer = eye.ask(pictures[0], "How many APPLES r there?")
     assert (answer.kind, answer.fruit) == ("count", "apple")
     assert answer.question == "How many APPLES r there?"
-    assert answer.sentence == answer.text[0].upper() + answer.text[1:] + "."
+    assert answer.sure == (answer.confidence >= eye.model.doubt)
     assert answer.value == read_answer("count", answer.text, "apple")
     # That it ended there was one more choice.
     assert 0 < answer.confidence <= np.prod(answer.probabilities) <= 1
@@ -60,6 +60,15 @@ def test_an_answer(eye, pictures):
     assert answer.attention.shape == (len(answer.words), *grid)
     np.testing.assert_allclose(answer.attention.sum(axis=(1, 2)), 1, rtol=1e-3)
     assert answer.density.shape == (*grid, len(eye.fruits))
+
+
+def test_an_answer_of_which_it_is_less_sure_than_pays_is_told_as_such(eye, pictures, monkeypatch):
+    answer = eye.ask(pictures[0], "how many apples?")
+    for doubt, sure in ((answer.confidence, True), (answer.confidence + 0.01, False)):
+        monkeypatch.setattr(eye.model, "doubt", doubt)
+        again = eye.ask(pictures[0], "how many apples?")
+        assert (again.sure, again.to_json()["sure"], again.text) == (sure, sure, answer.text)
+    assert again.sentence == f"Not sure, perhaps {answer.text}."
 
 
 def test_runners_up_mean_something_else(eye, pictures):

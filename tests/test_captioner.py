@@ -103,3 +103,12 @@ def test_an_answer_holds_what_the_model_saw(tmp_path):
     assert answer.fruits == FRUITS
     density = look(model, PIXELS)["density"][1]
     np.testing.assert_allclose(answer.density, density, rtol=1e-3)
+
+
+def test_cooling_changes_how_sure_it_is_and_nothing_that_it_sees():
+    model, inputs = build(), {"pixels": PIXELS, "words": SEQUENCES}
+    before = model.predict_on_batch(inputs)
+    model.cool(2.0)
+    after = model.predict_on_batch(inputs)
+    np.testing.assert_allclose(after["logits"], before["logits"] / 2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(after["density"], before["density"])

@@ -112,7 +112,7 @@ def watch(photo, words="", looked=None, question="how many apples?"):
     density = density_maps(photo, fruits, 20, 20)
     sure = (0.9,) * len(words)
     return Answer(
-        str(photo.path), question, "count", "apple", " ".join(words), 2, 0.87, (),
+        str(photo.path), question, "count", "apple", " ".join(words), 2, 0.87, True, (),
         words, sure, looked, density, fruits, photo.path,
     )  # fmt: skip
 

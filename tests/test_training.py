@@ -10,6 +10,7 @@ import pytest
 
 from fruit_caption import runs
 from fruit_caption.answering import Eye
+from fruit_caption.calibration import doubtful_below, fit_temperature
 from fruit_caption.dataset import read_data
 from fruit_caption.errors import OutOfDomain, RunError, WeightsError
 from fruit_caption.features import load_pixels
@@ -53,6 +54,24 @@ def test_a_run_is_complete(learnt):
     validation = read_data(data).splits["validation"]
     assert len(rows) == sum(len(example.items) for example in validation)
     assert json.loads((folder / "config.json").read_text())["data"] == str(data)
+
+
+def test_it_learns_how_sure_it_may_be(learnt):
+    folder, _, data = learnt
+    model, examples = runs.load_run(folder), read_data(data).splits["validation"]
+    rows = runs.read_answers(folder / runs.ANSWERS, examples)
+    assert model.doubt == pytest.approx(doubtful_below(rows), abs=1e-3)
+    logits, words = [], []
+    for example in examples:
+        pixels = load_pixels([example.path], 48)
+        for item in example.items:
+            sequence = np.array(model.vocabulary.sequence(item.question, item.answer))
+            given = {"pixels": pixels, "words": sequence[None, None, :-1]}
+            answer = len(model.vocabulary.prompt(item.question)) - 1
+            logits.append(model.predict_on_batch(given)["logits"][0, 0, answer:])
+            words.append(sequence[answer + 1 :])
+    # Trainings draw some questions of each photo, here are all: the best is no longer quite 1.
+    assert fit_temperature(np.concatenate(logits), np.concatenate(words)) == pytest.approx(1, 0.1)
 
 
 def test_a_reloaded_run_answers_as_it_did(learnt):

@@ -49,11 +49,13 @@ class Captioner(keras.Model):
         encoder_learns: whether training changes the encoder; else it may look once for all.
         vocabulary: the words it knows.
         fruits: the kinds it knows, in the order of the density maps.
+        doubt: answers of which it is less sure than this are more likely wrong than right.
 
     Args:
         config: see `ModelConfig`.
         words: the vocabulary's words.
         fruits: the kinds of fruit that the data set knows of.
+        doubt: 0 to 1, as `calibration.doubtful_below` finds it.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Captioner(keras.Model):
         config: ModelConfig | dict[str, Any],
         words: Sequence[str],
         fruits: Sequence[str],
+        doubt: float = 0.0,
         **kwargs: Any,
     ) -> None:
         if isinstance(config, dict):
@@ -83,11 +86,17 @@ class Captioner(keras.Model):
 
         self.encoder, self.eye, self.decoder, self.head = encoder, eye, decoder, head
         self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
+        self.doubt = doubt
 
     @property
     def encoder_learns(self) -> bool:
         """Whether training changes the encoder."""
         return bool(self.encoder.trainable_weights)
+
+    def cool(self, temperature: float) -> None:
+        """Divide the logits by a temperature: what it says stays the same, how sure it is not."""
+        logits = self.decoder.get_layer("logits")
+        logits.set_weights([weight / temperature for weight in logits.get_weights()])
 
     def get_config(self) -> dict[str, Any]:
         # Weights come from the saved file, wherever the encoder's came from at first.
@@ -97,6 +106,7 @@ class Captioner(keras.Model):
             "config": config,
             "words": list(self.vocabulary.words),
             "fruits": list(self.fruits),
+            "doubt": self.doubt,
         }
 
     @classmethod
