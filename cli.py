@@ -220,6 +220,10 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="At the start.")] = (
         TrainingConfig.learning_rate
     ),
+    reading: Annotated[
+        int,
+        typer.Option(help="Batches of questions about made-up facts that come before the photos."),
+    ] = TrainingConfig.reading,
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
@@ -272,6 +276,7 @@ def train(
                 learning_rate=learning_rate,
                 seed=seed,
                 quiz=quiz,
+                reading=reading,
             ),
             versions=versions(),
         )
@@ -441,6 +446,10 @@ def compare(
     learning_rate: Annotated[float, typer.Option(help="At the start.")] = (
         TrainingConfig.learning_rate
     ),
+    reading: Annotated[
+        int,
+        typer.Option(help="Batches of questions about made-up facts that come before the photos."),
+    ] = TrainingConfig.reading,
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
@@ -461,7 +470,11 @@ def compare(
         data=str(data),
         model=ModelConfig(encoder_weights=encoder_weights, image_size=image_size),
         training=TrainingConfig(
-            epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            seed=seed,
+            reading=reading,
         ),
         versions=versions(),
     )

@@ -53,7 +53,7 @@ class Eye:
 
     name: str
     model: ModelConfig
-    training: TrainingConfig = TrainingConfig(epochs=16)  # noqa: RUF009  (frozen)
+    training: TrainingConfig = TrainingConfig(epochs=16, reading=0)  # noqa: RUF009  (frozen)
     start: Eye | None = None
     taps: tuple[str, ...] = ("block4_pool",)
 

@@ -121,6 +121,8 @@ class TrainingConfig(_Settings):
         patience: epochs without a better validation score before it stops.
         seed: of weights, order, mirroring and dropout.
         quiz: whether it also learns to make up questions.
+        reading: batches of questions about made-up facts that come before the photos, see
+            `reading`.
     """
 
     epochs: int = 30
@@ -131,6 +133,7 @@ class TrainingConfig(_Settings):
     patience: int = 20
     seed: int = 0
     quiz: bool = False
+    reading: int = 1000
 
     def __post_init__(self) -> None:
         self._check("epochs", 1, 100_000)
@@ -140,6 +143,7 @@ class TrainingConfig(_Settings):
         self._check("density_weight", 0, 1000)
         self._check("patience", 1, 100_000)
         self._check("seed", 0, 2**32 - 1)
+        self._check("reading", 0, 1_000_000)
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class ConsoleListener(Listener):
     def looking(self, done: int, total: int) -> None:
         self._show("looking at photos", done, total)
 
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        return [_Steps(self)]
+    def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+        return [_Steps(self, what)]
 
     def epoch(self, row: dict[str, Any], best: float) -> None:
         self.console.print(
@@ -55,14 +55,11 @@ class ConsoleListener(Listener):
 
 
 class _Steps(keras.callbacks.Callback):
-    """Moves the bar of an epoch."""
+    """Moves the bar of what is done now."""
 
-    def __init__(self, listener: ConsoleListener) -> None:
+    def __init__(self, listener: ConsoleListener, what: str) -> None:
         super().__init__()
-        self.listener = listener
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.description = f"epoch {epoch + 1}"
+        self.listener, self.what = listener, what
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.listener._show(self.description, batch + 1, self.params["steps"])
+        self.listener._show(self.what, batch + 1, self.params["steps"])

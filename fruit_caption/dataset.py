@@ -19,7 +19,7 @@ from fruit_caption.photos import Photo, Split, read_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.pictures import letterbox_offset
 from fruit_caption.vocabulary import Vocabulary
-from fruit_caption.writer.qa import CAPTION, QA, QUIZ, Item, read_qa
+from fruit_caption.writer.qa import CAPTION, GRAMMAR, QA, QUIZ, Item, read_qa
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class DataSet:
         items = [item for example in self.splits["train"] for item in example.items]
         texts = [text for item in items for text in (item.question, item.answer)]
         return Vocabulary.of([*texts, QUIZ] if quiz else texts)
+
+    @property
+    def is_varied(self) -> bool:
+        """Whether a language model has written what is trained on, at least in part."""
+        return any(item.by != GRAMMAR for example in self.splits["train"] for item in example.items)
 
 
 def read_data(folder: Path) -> DataSet:
@@ -119,6 +124,30 @@ def _bell(start: float, length: float, whole: float, cells: int) -> np.ndarray:
     width = max(0.5, length / whole * cells / 4)
     bell = np.exp(-0.5 * ((np.arange(cells) - centre) / width) ** 2)
     return bell / bell.sum()
+
+
+def sequences(
+    vocabulary: Vocabulary, texts: Sequence[tuple[str, str]], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the decoder learns from some questions and their answers.
+
+    Args:
+        vocabulary: of the model.
+        texts: questions with their answers, at most as many as fit.
+        shape: (questions, steps).
+
+    Returns:
+        words, the words that follow them, and weights: 1 where the next word is the answer's; all
+        of the given shape, padded with zeros.
+    """
+    words, following = np.zeros(shape, "int32"), np.zeros(shape, "int32")
+    weights = np.zeros(shape, "float32")
+    for row, (question, answer) in enumerate(texts):
+        sequence = vocabulary.sequence(question, answer)
+        length, prompt = len(sequence) - 1, len(vocabulary.prompt(question))
+        words[row, :length], following[row, :length] = sequence[:-1], sequence[1:]
+        weights[row, prompt - 1 : length] = 1.0
+    return words, following, weights
 
 
 class Batches(keras.utils.PyDataset):
@@ -198,19 +227,11 @@ class Batches(keras.utils.PyDataset):
         self, example: Example, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Words, next words and weights of a choice of an example's items, padded with zeros."""
-        shape = (self.config.questions, self.steps)
-        words, following = np.zeros(shape, "int32"), np.zeros(shape, "int32")
-        weights = np.zeros(shape, "float32")
         made_up = self._quiz(example.items)
         items = [*example.items, *([made_up[rng.integers(len(made_up))]] if made_up else [])]
-        drawn = rng.permutation(len(items))[: self.config.questions]
-        for row, number in enumerate(drawn):
-            item = items[number]
-            sequence = self.vocabulary.sequence(item.question, item.answer)
-            length, prompt = len(sequence) - 1, len(self.vocabulary.prompt(item.question))
-            words[row, :length], following[row, :length] = sequence[:-1], sequence[1:]
-            weights[row, prompt - 1 : length] = 1.0
-        return words, following, weights
+        drawn = [items[number] for number in rng.permutation(len(items))[: self.config.questions]]
+        texts = [(item.question, item.answer) for item in drawn]
+        return sequences(self.vocabulary, texts, (self.config.questions, self.steps))
 
     def _quiz(self, items: Sequence[Item]) -> list[Item]:
         """Questions as answers, one of which each epoch teaches to make up questions."""

@@ -1,4 +1,4 @@
-"""An optimizer that fine-tunes: pretrained weights go slower than new ones."""
+"""The optimizer: its rate falls to nothing, and pretrained weights go slower than new ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ import keras
 
 SLOW = 0.1
 """The share of the learning rate that pretrained weights get."""
+
+
+def falling_adamw(
+    learning_rate: float, steps: int, slow: Iterable[keras.Variable] = ()
+) -> TwoSpeedAdamW:
+    """An optimizer whose rate falls along a cosine and is zero after so many steps."""
+    return TwoSpeedAdamW(
+        slow,
+        learning_rate=keras.optimizers.schedules.CosineDecay(learning_rate, steps),
+        weight_decay=1e-4,
+        clipnorm=1.0,
+    )
 
 
 class TwoSpeedAdamW(keras.optimizers.AdamW):

@@ -44,8 +44,8 @@ class TensorBoardListener(Listener):
     def looking(self, done: int, total: int) -> None:
         self.listener.looking(done, total)
 
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        return self.listener.callbacks()
+    def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+        return self.listener.callbacks(what)
 
     def epoch(self, row: dict[str, Any], best: float) -> None:
         with self.writer.as_default(step=row["epoch"]):

@@ -1,8 +1,9 @@
 """Trains a model on a data set and files it as a run.
 
 A frozen encoder looks at every photo once; then only the head is trained, on cached features.
-An encoder that learns is trained with the rest, on pixels. In the end the model learns from the
-validation questions how sure it may be.
+An encoder that learns is trained with the rest, on pixels. Before the photos come lessons in
+reading (see `reading`); in the end the model learns from the validation questions how sure it may
+be.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import look, look_at_features, speak
 from fruit_caption.models.growing import grow
-from fruit_caption.optimizing import TwoSpeedAdamW
+from fruit_caption.optimizing import falling_adamw
 from fruit_caption.photos import Split
+from fruit_caption.reading import learn_to_read, words_to_read
 from fruit_caption.rehearsal import rehearse
 
 FEATURES = "features"
@@ -42,8 +44,8 @@ class Listener:
     def looking(self, done: int, total: int) -> None:
         """So many of the photos that were not in the cache have been looked at."""
 
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Keras callbacks for the progress within an epoch."""
+    def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+        """Keras callbacks for the progress of what is done now, such as an epoch."""
         return []
 
     def epoch(self, row: dict[str, Any], best: float) -> None:
@@ -105,9 +107,16 @@ def train(
 def _start(config: RunConfig, data: DataSet) -> Captioner:
     """A new model, or that of another run, which may have words and fruits to learn."""
     words = data.vocabulary(config.training.quiz).words
-    if config.start is None:
-        return Captioner(config.model, words, data.fruits)
-    return grow(runs.load_run(Path(config.start)), words, data.fruits, config.model.unfreeze)
+    if config.start:
+        return grow(runs.load_run(Path(config.start)), words, data.fruits, config.model.unfreeze)
+    if _reads(config, data):
+        words = tuple(dict.fromkeys([*words, *words_to_read(data.fruits, data.is_varied)]))
+    return Captioner(config.model, words, data.fruits)
+
+
+def _reads(config: RunConfig, data: DataSet) -> bool:
+    """Whether there are lessons before the photos; they are about fruit."""
+    return not config.start and bool(config.training.reading and data.fruits)
 
 
 def answer_examples(
@@ -177,6 +186,9 @@ class _Trainer:
         self._compile()
         if resume and (self.folder / runs.STATE).is_file():
             self._restore()
+        elif _reads(self.config, self.data):
+            callbacks = self.listener.callbacks("learning to read")
+            learn_to_read(self.model, self.data.is_varied, training, callbacks)
         while len(self.history) < training.epochs and not self._is_stale():
             epoch = len(self.history)
             began = time.monotonic()
@@ -187,7 +199,7 @@ class _Trainer:
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 verbose=0,
-                callbacks=self.listener.callbacks(),
+                callbacks=self.listener.callbacks(f"epoch {epoch + 1}"),
             ).history
             scores = score(self.validate())
             row = {"epoch": epoch + 1, "loss": fitted["loss"][-1]}
@@ -224,15 +236,10 @@ class _Trainer:
     def _compile(self) -> None:
         training = self.config.training
         steps = len(self._epoch(0)) * training.epochs
-        schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps)
+        # What ImageNet taught the encoder is adjusted, not overwritten.
+        learns_gently = self.model.encoder.trainable_variables if self.config.model.unfreeze else ()
         self.trained.compile(
-            optimizer=TwoSpeedAdamW(
-                # What ImageNet taught the encoder is adjusted, not overwritten.
-                self.model.encoder.trainable_variables if self.config.model.unfreeze else (),
-                learning_rate=schedule,
-                weight_decay=1e-4,
-                clipnorm=1.0,
-            ),
+            optimizer=falling_adamw(training.learning_rate, steps, learns_gently),
             loss={
                 "logits": keras.losses.SparseCategoricalCrossentropy(
                     from_logits=True, reduction="mean_with_sample_weight"

@@ -59,7 +59,7 @@ def tiny(data):
         model=ModelConfig(
             encoder="scratch", encoder_weights="none", image_size=48, channels=8, units=16
         ),
-        training=TrainingConfig(epochs=2, batch_size=8, questions=4),
+        training=TrainingConfig(epochs=2, batch_size=8, questions=4, reading=2),
     )
 
 
@@ -74,7 +74,9 @@ def learnt(data, tmp_path_factory):
             encoder="scratch", encoder_weights="none", image_size=48, channels=16, units=32,
             dropout=0.0,
         ),
-        training=TrainingConfig(epochs=30, batch_size=4, learning_rate=5e-3, quiz=True),
+        training=TrainingConfig(
+            epochs=20, batch_size=4, learning_rate=5e-3, quiz=True, reading=200
+        ),
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("runs") / "learnt"
     scores = train(config, folder)
@@ -89,7 +91,7 @@ def compared(data, tmp_path_factory):
     config = RunConfig(
         data=str(data),
         model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
-        training=TrainingConfig(epochs=1, batch_size=8, questions=4),
+        training=TrainingConfig(epochs=1, batch_size=8, questions=4, reading=2),
     )
     folder = tmp_path_factory.mktemp("comparison")
     lines = []

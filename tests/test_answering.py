@@ -72,7 +72,7 @@ def test_an_answer_of_which_it_is_less_sure_than_pays_is_told_as_such(eye, pictu
 
 
 def test_runners_up_mean_something_else(eye, pictures):
-    answers = [eye.ask(picture, "how many apples?") for picture in pictures[:6]]
+    answers = [eye.ask(picture, "how many fruits are there?") for picture in pictures[:6]]
     found = [answer for answer in answers if answer.alternatives]
     assert found
     for answer in found:

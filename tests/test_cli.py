@@ -63,7 +63,7 @@ def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli") / "run"
     result = fruit(
         "train", "--scratch", "--no-attention", "--data", data, "--run", folder,
-        "--epochs", 1, "--image-size", 48, "--quiz",
+        "--epochs", 1, "--reading", 2, "--image-size", 48, "--quiz",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "of the validation questions answered rightly" in result.stdout

@@ -45,8 +45,8 @@ def test_the_layout_lists_every_module():
 
 SMALLER = {
     "generate-data": "--seed 1",
-    "train": "--encoder-weights none --image-size 48 --epochs 1",
-    "compare": "--variant scratch --image-size 48 --epochs 1 --seeds 1",
+    "train": "--encoder-weights none --image-size 48 --epochs 1 --reading 2",
+    "compare": "--variant scratch --image-size 48 --epochs 1 --reading 2 --seeds 1",
 }
 """What is added to commands that would take too long; of an option given twice the last counts."""
 
