@@ -210,6 +210,7 @@ class _Trainer:
             self._save(improved=self._best() == len(self.history) - 1)
             self.listener.epoch(row, self.history[self._best()]["validation_exact"])
         self.trained.load_weights(self.folder / runs.BEST)
+        self.trained.compile(optimizer=None)  # its momenta would double the model's file
 
     def validate(self) -> list[Row]:
         """Answer the validation questions as a person would get them answered."""

@@ -54,6 +54,9 @@ def test_a_run_is_complete(learnt):
     validation = read_data(data).splits["validation"]
     assert len(rows) == sum(len(example.items) for example in validation)
     assert json.loads((folder / "config.json").read_text())["data"] == str(data)
+    # Weights are stored once, as float32, and nothing of the optimizer.
+    weights = 4 * runs.load_run(folder).count_params()
+    assert weights < (folder / "model.keras").stat().st_size < 1.5 * weights + 300_000
 
 
 def test_it_learns_how_sure_it_may_be(learnt):
