@@ -23,9 +23,7 @@ from fruit_caption import domain, runs
 from fruit_caption.domain import Value
 from fruit_caption.errors import OutOfDomain, PictureError, RunError
 from fruit_caption.models.beam import Said, beam_search
-from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import Seen, Spoken, look_at_features, speak
-from fruit_caption.models.folding import folded
+from fruit_caption.models.decoding import Runtime, Seen, Spoken, speak
 from fruit_caption.pictures import UNNAMED, Picture, letterbox, to_picture
 from fruit_caption.prefetching import ahead
 from fruit_caption.writer import grammar
@@ -140,13 +138,13 @@ class Eye:
     """A trained model, to be asked about pictures.
 
     Attributes:
-        model: the Keras model.
+        model: the Keras model, or what else runs it.
         fruits: the kinds of fruit that it knows.
     """
 
-    def __init__(self, model: Captioner) -> None:
+    def __init__(self, model: Runtime) -> None:
         self.model, self.fruits = model, model.fruits
-        self._encoder = folded(model.encoder)
+        self._look = model.looker()
 
     def ask(self, picture: Picture, question: str) -> Answer:
         """Answer a question about a picture.
@@ -230,7 +228,7 @@ class Eye:
 
     def _look_many(self, pictures: Iterable[Picture], skip: Skip | None) -> Iterator[_Looked]:
         """Read pictures and look at them, `PHOTOS` at a time."""
-        size = self.model.config.image_size
+        size = self.model.image_size
 
         def read(batch: list[Picture]) -> list[tuple[Picture, np.ndarray | PictureError]]:
             return [(picture, _pixels(picture, size)) for picture in batch]
@@ -247,8 +245,7 @@ class Eye:
                 else:
                     raise found
             if readable:
-                features = self._encoder.predict_on_batch(np.stack(pixels))
-                yield _Looked(self.model, readable, look_at_features(self.model, features))
+                yield _Looked(self.model, readable, self._look(np.stack(pixels)))
 
 
 class Sight:
@@ -304,7 +301,7 @@ class Sight:
 class _Looked:
     """Pictures, and what the decoder needs to know of them."""
 
-    model: Captioner
+    model: Runtime
     pictures: list[Picture]
     seen: Seen
 

@@ -28,8 +28,7 @@ from fruit_caption.features import load_pixels
 from fruit_caption.files import read_json, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import look_at_features, speak
-from fruit_caption.models.folding import folded
+from fruit_caption.models.decoding import speak
 from fruit_caption.photos import Split
 from fruit_caption.progress import Progress, silent
 from fruit_caption.training import FEATURES, answer_examples, look_up
@@ -143,12 +142,11 @@ def _cost(model: Captioner, folder: Path, examples: Sequence[Example]) -> dict[s
     photo that is open already, the median of some."""
     seconds = [row["seconds"] for row in runs.read_history(folder) if "seconds" in row]
     asked = [example for example in examples if example.items][:ASKED_ALONE]
-    encoder, times = folded(model.encoder), []
+    look, times = model.looker(), []
     for example in asked:
         pixels = load_pixels([example.path], model.config.image_size)
         began = time.perf_counter()
-        seen = look_at_features(model, encoder.predict_on_batch(pixels))
-        speak(model, seen, [[example.items[0].question]])
+        speak(model, look(pixels), [[example.items[0].question]])
         times.append(time.perf_counter() - began)
     return {
         "parameters": model.count_params(),

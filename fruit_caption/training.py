@@ -27,7 +27,7 @@ from fruit_caption.files import whole_file, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import look, look_at_features, speak
+from fruit_caption.models.decoding import speak
 from fruit_caption.models.growing import grow
 from fruit_caption.optimizing import falling_adamw
 from fruit_caption.photos import Split
@@ -130,14 +130,12 @@ def answer_examples(
         files: what `look_up` gives for the examples.
         batch: photos at a time.
     """
+    look = model.looker() if model.encoder_learns else model.see
     rows = []
     for start in range(0, len(examples), batch):
         some = examples[start : start + batch]
         stored = features.load(files[start : start + batch])
-        if model.encoder_learns:
-            seen = look(model, stored)
-        else:
-            seen = look_at_features(model, stored.astype("float32"))
+        seen = look(stored if model.encoder_learns else stored.astype("float32"))
         spoken = speak(model, seen, [[item.question for item in one.items] for one in some])
         rows += [
             Row(example.name, item, said.text, said.confidence)

@@ -19,11 +19,12 @@ AFTER = {
 
 
 class Chain:
-    """A decoder to which the word before says all, and that counts what it has been told."""
+    """A model to which the word before says all, and that counts what it has been told."""
 
-    input = ("words", "state_h", "state_c")
+    needs = ("state_h", "state_c")
 
-    def __init__(self, vocabulary):
+    def __init__(self):
+        self.vocabulary = vocabulary = Vocabulary(WORDS)
         self.numbers = {"<answer>": 2, "<end>": 3}
         self.numbers |= {word: vocabulary._encode(word)[0] for word in WORDS}
         self.table = np.full((len(vocabulary), len(vocabulary)), -1e9)
@@ -32,7 +33,7 @@ class Chain:
                 self.table[self.numbers[word], self.numbers[other]] = np.log(chance)
         self.sentences = set()
 
-    def predict_on_batch(self, given):
+    def step(self, given):
         words = given["words"]
         last = words.max(axis=-1) if words.shape[-1] == 1 else np.full(words.shape[:2], 2)
         # The state remembers the words of its own sentence.
@@ -46,22 +47,13 @@ class Chain:
         }
 
 
-class Model:
-    """As much of a model as decoding needs."""
-
-    def __init__(self):
-        self.vocabulary = Vocabulary(WORDS)
-        self.decoder = Chain(self.vocabulary)
-        self.config = type("Config", (), {"attention": False})
-
-
 SEEN = {
     "state_h": np.zeros((2, 1, 1)), "state_c": np.zeros((2, 1, 1)), "density": np.zeros((2, 1, 1)),
 }  # fmt: skip
 
 
 def test_the_likeliest_sentence_may_begin_with_a_less_likely_word():
-    model = Model()
+    model = Chain()
     [[greedy]] = speak(model, {n: s[:1] for n, s in SEEN.items()}, [["how many apples"]])
     assert greedy.text.startswith("one")
     [found, again], [] = beam_search(model, SEEN, [["how many apples", "apples"], []])
@@ -71,11 +63,9 @@ def test_the_likeliest_sentence_may_begin_with_a_less_likely_word():
 
 
 def test_each_beam_keeps_the_state_of_its_own_sentence():
-    model = Model()
+    model = Chain()
     beam_search(model, SEEN, [["apples"], []])
     number = {word: place for place, word in enumerate(WORDS, start=4)}
     for sentence in ("one red apple", "two apple"):
-        assert int("".join(str(number[word]) for word in sentence.split())) in (
-            model.decoder.sentences
-        )
-    assert int(f"{number['one']}{number['two']}") not in model.decoder.sentences
+        assert int("".join(str(number[word]) for word in sentence.split())) in (model.sentences)
+    assert int(f"{number['one']}{number['two']}") not in model.sentences

@@ -8,7 +8,6 @@ from PIL import Image
 from fruit_caption.answering import Eye
 from fruit_caption.config import ModelConfig
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import look
 from fruit_caption.vocabulary import Vocabulary
 from fruit_caption.writer.qa import Item
 
@@ -101,7 +100,7 @@ def test_an_answer_holds_what_the_model_saw(tmp_path):
     assert " ".join(answer.words) == answer.text.replace(",", " ,")
     assert answer.attention.shape == (len(answer.words), 3, 3)
     assert answer.fruits == FRUITS
-    density = look(model, PIXELS)["density"][1]
+    density = model.looker()(PIXELS)["density"][1]
     np.testing.assert_allclose(answer.density, density, rtol=1e-3)
 
 

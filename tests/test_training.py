@@ -15,7 +15,7 @@ from fruit_caption.dataset import read_data
 from fruit_caption.errors import OutOfDomain, RunError, WeightsError
 from fruit_caption.features import load_pixels
 from fruit_caption.metrics import score
-from fruit_caption.models.decoding import look, speak
+from fruit_caption.models.decoding import speak
 from fruit_caption.training import FEATURES, Listener, answer_examples, look_up, train
 
 
@@ -91,7 +91,7 @@ def test_asking_one_or_many_or_word_by_word_is_the_same(learnt):
     folder, _, data = learnt
     model = runs.load_run(folder)
     paths = sorted((data / "images").iterdir())[:3]
-    seen = look(model, load_pixels(paths, 48))
+    seen = model.looker()(load_pixels(paths, 48))
     questions = [["how many apples are there?", "describe the photo"], ["is there a lime?"], []]
     together = speak(model, seen, questions)
     assert [len(answers) for answers in together] == [2, 1, 0]

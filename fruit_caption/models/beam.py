@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import MOST_WORDS, Seen, padded, softmax
+from fruit_caption.models.decoding import MOST_WORDS, Runtime, Seen, padded, softmax
 
 WIDTH = 8
 LEAST = 1e-3
@@ -18,7 +17,7 @@ Said = tuple[str, float]
 
 
 def beam_search(
-    model: Captioner, seen: Seen, questions: Sequence[Sequence[str]]
+    model: Runtime, seen: Seen, questions: Sequence[Sequence[str]]
 ) -> list[list[list[Said]]]:
     """Answer questions about photos in several ways.
 
@@ -27,7 +26,7 @@ def beam_search(
 
     Args:
         model: a trained model.
-        seen: what `decoding.look` gives for the photos.
+        seen: what its eye gives for the photos.
         questions: for each photo its questions.
 
     Returns:
@@ -39,14 +38,14 @@ def beam_search(
         return [[] for _ in questions]
     photos = [photo for photo, _ in asked]
     # The decoder's questions are the beams of one question; its photos, a question each.
-    known = {name: seen[name][photos] for name in model.decoder.input if name != "words"}
+    known = {name: seen[name][photos] for name in model.needs}
     words = padded([[vocabulary.prompt(text)] * WIDTH for _, text in asked])
     said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
     likelihood = np.full(words.shape[:2], -np.inf)
     likelihood[:, 0] = 0.0  # all begin alike: one of them is enough
     ended = np.zeros(words.shape[:2], bool)
     for step in range(MOST_WORDS):
-        new = model.decoder.predict_on_batch(known | {"words": words})
+        new = model.step(known | {"words": words})
         following = softmax(new["logits"][:, :, -1])
         # Of the special words only `<end>` can be said, and nothing else after it.
         following[:, :, : vocabulary.end] = 0.0

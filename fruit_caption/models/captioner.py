@@ -10,15 +10,18 @@ attention every step also looks at the grid (see `attention.CountingAttention`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from fruit_caption.config import ModelConfig
 from fruit_caption.models.attention import CountingAttention, QuestionLSTM
+from fruit_caption.models.decoding import Looker, Seen
 from fruit_caption.models.encoders import build_encoder
+from fruit_caption.models.folding import folded
 from fruit_caption.vocabulary import Vocabulary
 
 DILATIONS = (1, 2, 3)
@@ -92,6 +95,31 @@ class Captioner(keras.Model):
     def encoder_learns(self) -> bool:
         """Whether training changes the encoder."""
         return bool(self.encoder.trainable_weights)
+
+    @property
+    def image_size(self) -> int:
+        """The side in pixels of what it looks at."""
+        return self.config.image_size
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What of that which the eye gives each step of the decoder takes."""
+        return tuple(name for name in self.decoder.input if name != "words")
+
+    def looker(self) -> Looker:
+        """A function that looks at pixels with the weights of now, faster than `encoder` does."""
+        encoder = folded(self.encoder)
+        return lambda pixels: self.see(encoder.predict_on_batch(pixels))
+
+    def see(self, features: np.ndarray) -> Seen:
+        """What the eye gives for the encoder's features (photos, rows, columns, channels)."""
+        seen: Seen = self.eye.predict_on_batch(features)
+        return seen
+
+    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+        """What the decoder gives for `words` (photos, questions, steps) and for what it needs."""
+        said: Seen = self.decoder.predict_on_batch(dict(known))
+        return said
 
     def cool(self, temperature: float) -> None:
         """Divide the logits by a temperature: what it says stays the same, how sure it is not."""

@@ -1,17 +1,52 @@
-"""Decodes: what a photo shows is worked out once, then words one by one."""
+"""Decodes: what a photo shows is worked out once, then words one by one.
+
+It needs no Keras: a trained model may also be run by another engine, see `Runtime`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from fruit_caption.models.captioner import Captioner
-from fruit_caption.vocabulary import split_words
+from fruit_caption.vocabulary import Vocabulary, split_words
 
 MOST_WORDS = 40
 Seen = dict[str, np.ndarray]
+Looker = Callable[[np.ndarray], Seen]
+"""From uint8 pixels (photos, size, size, 3) to what the eye gives, see `captioner.Captioner`."""
+
+
+class Runtime(Protocol):
+    """A trained model, whatever runs it.
+
+    Attributes:
+        vocabulary, fruits, doubt: as of `captioner.Captioner`.
+        image_size: the side in pixels of what it looks at.
+        needs: what of that which the eye gives each step of the decoder takes.
+    """
+
+    doubt: float
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def fruits(self) -> tuple[str, ...]: ...
+
+    @property
+    def image_size(self) -> int: ...
+
+    @property
+    def needs(self) -> Sequence[str]: ...
+
+    def looker(self) -> Looker:
+        """A function that looks at pixels."""
+
+    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+        """What the decoder gives for `words` (photos, questions, steps) and for what it needs."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +69,8 @@ class Spoken:
     looked: np.ndarray | None = None
 
 
-def look(model: Captioner, pixels: np.ndarray) -> Seen:
-    """What the decoder needs to know of some photos, uint8 (photos, size, size, 3)."""
-    return look_at_features(model, model.encoder.predict_on_batch(pixels))
-
-
-def look_at_features(model: Captioner, features: np.ndarray) -> Seen:
-    """The same from the encoder's features (photos, rows, columns, channels)."""
-    seen: Seen = model.eye.predict_on_batch(features)
-    return seen
-
-
 def speak(
-    model: Captioner,
+    model: Runtime,
     seen: Seen,
     questions: Sequence[Sequence[str]],
     watch: bool = False,
@@ -58,21 +82,21 @@ def speak(
 
     Args:
         model: a trained model.
-        seen: what `look` gives for the photos.
+        seen: what its eye gives for the photos.
         questions: for each photo its questions; numbers of questions may differ.
         watch: keep where the model with attention looked for each word.
         rng: draws each word by its probability, instead of the likeliest.
     """
     vocabulary = model.vocabulary
     words = padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
-    known = {name: seen[name] for name in model.decoder.input if name != "words"}
+    known = {name: seen[name] for name in model.needs}
     said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
     probabilities = np.ones(said.shape)
     grid = seen["density"].shape[1:3]
-    looked = np.zeros((*said.shape, *grid)) if watch and model.config.attention else None
+    looked = np.zeros((*said.shape, *grid)) if watch and "regions" in model.needs else None
     speaking = words[:, :, 0] != 0
     for step in range(MOST_WORDS):
-        new = model.decoder.predict_on_batch(known | {"words": words})
+        new = model.step(known | {"words": words})
         # Padding keeps the state of the last word, so the last step is right for every prompt.
         following = softmax(new["logits"][:, :, -1])
         # Of the special words only `<end>` can be said.
