@@ -224,6 +224,10 @@ def train(
         int,
         typer.Option(help="Batches of questions about made-up facts that come before the photos."),
     ] = TrainingConfig.reading,
+    views: Annotated[
+        int,
+        typer.Option(help="Of each photo: as it is, and nearer, farther, mirrored, lit otherwise."),
+    ] = TrainingConfig.views,
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
@@ -277,6 +281,7 @@ def train(
                 seed=seed,
                 quiz=quiz,
                 reading=reading,
+                views=views,
             ),
             versions=versions(),
         )
@@ -450,6 +455,10 @@ def compare(
         int,
         typer.Option(help="Batches of questions about made-up facts that come before the photos."),
     ] = TrainingConfig.reading,
+    views: Annotated[
+        int,
+        typer.Option(help="Of each photo: as it is, and nearer, farther, mirrored, lit otherwise."),
+    ] = TrainingConfig.views,
     image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
     encoder_weights: Annotated[
         str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
@@ -475,6 +484,7 @@ def compare(
             learning_rate=learning_rate,
             seed=seed,
             reading=reading,
+            views=views,
         ),
         versions=versions(),
     )

@@ -118,6 +118,7 @@ class TrainingConfig(_Settings):
         questions: questions of a photo that one step asks, drawn anew each epoch.
         learning_rate: at the start; it falls to zero along a cosine.
         density_weight: of the loss that teaches where each fruit lies.
+        views: of each photo, one of which is shown in each epoch, see `views`; the first is plain.
         patience: epochs without a better validation score before it stops.
         seed: of weights, order, mirroring and dropout.
         quiz: whether it also learns to make up questions.
@@ -130,6 +131,7 @@ class TrainingConfig(_Settings):
     questions: int = 8
     learning_rate: float = 2e-3
     density_weight: float = 0.1
+    views: int = 4
     patience: int = 20
     seed: int = 0
     quiz: bool = False
@@ -141,6 +143,7 @@ class TrainingConfig(_Settings):
         self._check("questions", 1, 256)
         self._check("learning_rate", 1e-8, 10)
         self._check("density_weight", 0, 1000)
+        self._check("views", 1, 1000)
         self._check("patience", 1, 100_000)
         self._check("seed", 0, 2**32 - 1)
         self._check("reading", 0, 1_000_000)

@@ -17,7 +17,7 @@ from fruit_caption.domain import FRUITS
 from fruit_caption.errors import DataError
 from fruit_caption.photos import Photo, Split, read_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
-from fruit_caption.pictures import letterbox_offset
+from fruit_caption.views import PLAIN, View, letterboxed, views_of
 from fruit_caption.vocabulary import Vocabulary
 from fruit_caption.writer.qa import CAPTION, GRAMMAR, QA, QUIZ, Item, read_qa
 
@@ -94,9 +94,9 @@ def _digest(folder: Path) -> str:
 
 
 def density_maps(
-    photo: Photo | None, fruits: Sequence[str], rows: int, columns: int, mirrored: bool = False
+    photo: Photo | None, fruits: Sequence[str], rows: int, columns: int, view: View = PLAIN
 ) -> np.ndarray:
-    """Where each fruit of a letterboxed photo lies: for every box a blob that sums to 1.
+    """Where each fruit lies in a view of a photo: for every box a blob that sums to 1.
 
     Returns:
         float32 (rows, columns, fruits); -1 for a kind of which the boxes don't prove the number.
@@ -107,21 +107,21 @@ def density_maps(
     for channel, fruit in enumerate(fruits):
         if photo.count(fruit) is not None:
             maps[:, :, channel] = 0.0
-    # In units of the letterboxed square's side.
-    longest = max(photo.width, photo.height)
-    margins = letterbox_offset(photo.width, photo.height, longest)
-    for box in photo.boxes:
+    for box, (left, top, width, height) in zip(photo.boxes, letterboxed(photo), strict=True):
         if photo.count(box.fruit) is not None:
-            across = _bell(box.left + margins[0], box.width, longest, columns)
-            down = _bell(box.top + margins[1], box.height, longest, rows)
+            across = _bell(left - view.left, width, columns / view.side, columns)
+            down = _bell(top - view.top, height, rows / view.side, rows)
             maps[:, :, fruits.index(box.fruit)] += np.outer(down, across)
-    return maps[:, ::-1] if mirrored else maps
+    return maps[:, ::-1] if view.mirrored else maps
 
 
-def _bell(start: float, length: float, whole: float, cells: int) -> np.ndarray:
-    """A Gaussian over the cells of one side, about as wide as half the box, that sums to 1."""
-    centre = (start + length / 2) / whole * cells - 0.5
-    width = max(0.5, length / whole * cells / 4)
+def _bell(start: float, length: float, scale: float, cells: int) -> np.ndarray:
+    """A Gaussian over the cells of one side, about as wide as half the box, that sums to 1.
+
+    `start` and `length` are the box's, in units of which one is `scale` cells.
+    """
+    centre = (start + length / 2) * scale - 0.5
+    width = max(0.5, length * scale / 4)
     bell = np.exp(-0.5 * ((np.arange(cells) - centre) / width) ** 2)
     return bell / bell.sum()
 
@@ -150,6 +150,13 @@ def sequences(
     return words, following, weights
 
 
+def _entering(seen: np.ndarray) -> dict[str, np.ndarray]:
+    """By the name of the model's input: pixels, or what a frozen encoder saw in them."""
+    if seen.dtype == np.uint8:
+        return {"pixels": seen}
+    return {"features": seen.astype("float32")}
+
+
 class Batches(keras.utils.PyDataset):
     """One epoch of training: photos in a new order, each with a new choice of its questions.
 
@@ -164,8 +171,8 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         examples: what to train on.
-        files: of each example, what `features.load` reads.
-        mirrored: the same for the mirror images; without it pixels are mirrored here.
+        files: for each of the views that an example has, what `features.load` reads; each epoch
+            shows one of them, drawn anew.
         vocabulary, fruits: of the model.
         grid: rows and columns of the model's density maps.
         config: seed, sizes of batches.
@@ -175,8 +182,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(
         self,
         examples: Sequence[Example],
-        files: Sequence[Path],
-        mirrored: Sequence[Path] | None,
+        files: Sequence[Sequence[Path]],
         vocabulary: Vocabulary,
         fruits: Sequence[str],
         grid: tuple[int, int],
@@ -184,7 +190,7 @@ class Batches(keras.utils.PyDataset):
         epoch: int,
     ) -> None:
         super().__init__(workers=1, max_queue_size=4)
-        self.examples, self.files, self.mirrored = examples, files, mirrored
+        self.examples, self.files = examples, files
         self.vocabulary, self.fruits, self.grid = vocabulary, fruits, grid
         self.config, self.epoch = config, epoch
         self.order = np.random.default_rng([config.seed, epoch]).permutation(len(examples))
@@ -201,27 +207,23 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.config.seed, self.epoch, index])
         size = self.config.batch_size
         chosen = self.order[index * size : (index + 1) * size]
-        flips = rng.random(len(chosen)) < 0.5
+        views = [int(rng.integers(len(self.files[number]))) for number in chosen]
         sequences = [self._sequences(self.examples[number], rng) for number in chosen]
         words, following, weights = (np.stack(arrays) for arrays in zip(*sequences, strict=True))
         density = [
-            density_maps(self.examples[number].photo, self.fruits, *self.grid, mirrored=flip)
-            for number, flip in zip(chosen, flips, strict=True)
+            self._density(self.examples[number], view)
+            for number, view in zip(chosen, views, strict=True)
         ]
+        seen = features.load([self.files[n][view] for n, view in zip(chosen, views, strict=True)])
         return (
-            self._look(chosen, flips) | {"words": words},
+            {"words": words, **_entering(seen)},
             {"logits": following, "density": np.stack(density)},
             {"logits": weights, "density": np.ones(len(chosen), "float32")},
         )
 
-    def _look(self, chosen: np.ndarray, flips: np.ndarray) -> dict[str, np.ndarray]:
-        if self.mirrored is not None:
-            both = (self.files, self.mirrored)
-            rows = [both[int(flip)][n] for n, flip in zip(chosen, flips, strict=True)]
-            return {"features": features.load(rows).astype("float32")}
-        pixels = features.load([self.files[number] for number in chosen])
-        pixels[flips] = pixels[flips, :, ::-1]
-        return {"pixels": pixels}
+    def _density(self, example: Example, view: int) -> np.ndarray:
+        seen = views_of(example.name, example.photo, view + 1)[view]
+        return density_maps(example.photo, self.fruits, *self.grid, seen)
 
     def _sequences(
         self, example: Example, rng: np.random.Generator

@@ -1,9 +1,9 @@
 """Looks once: what a frozen encoder sees in each photo, kept on disk.
 
-A photo's features are one small file, keyed by the encoder's weights, the shape of what it gives
-(which depends on its taps), the size it is looked at and the photo's own bytes. Adding photos
-looks at those alone, an interrupted pass goes on where it was, and runs that share an encoder
-share its features.
+The features of a photo, or of another view of it, are one small file, keyed by the encoder's
+weights, the shape of what it gives (which depends on its taps), the size it is looked at, the
+photo's own bytes and the view. Adding photos looks at those alone, an interrupted pass goes on
+where it was, and runs that share an encoder share its features.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from fruit_caption.files import whole_file
 from fruit_caption.models.folding import folded
 from fruit_caption.pictures import letterbox, open_picture
 from fruit_caption.prefetching import ahead
+from fruit_caption.views import PLAIN, View, show
 
 BATCH = 16
+Shown = tuple[Path, View]
+"""A picture file and how it is shown."""
 Progress = Callable[[int, int], None]
 
 
 def extract_features(
     encoder: keras.Model,
-    photos: Sequence[Path],
+    photos: Sequence[Shown],
     size: int,
     cache: Path,
-    mirrored: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> list[Path]:
     """Look at every photo that is not in the cache yet.
 
     Args:
         encoder: frozen, from uint8 (batch, size, size, 3) to (batch, rows, columns, channels).
-        photos: picture files.
+        photos: picture files and views of them.
         size: side in pixels to which the photos are letterboxed.
         cache: the folder of the cache.
-        mirrored: look at the photos' mirror images instead.
         progress: told how many of the photos to look at are done.
 
     Returns:
@@ -49,22 +50,22 @@ def extract_features(
     plain = folded(encoder)
 
     def look(pixels: np.ndarray) -> np.ndarray:
-        features = plain.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
+        features = plain.predict_on_batch(pixels)
         # VGG16's activations go into the thousands; float16 ends at 65504.
         return np.clip(features, -65504, 65504).astype("float16")
 
     grid = "x".join(map(str, encoder.output_shape[1:]))
     folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
-    return _keep(look, photos, size, folder, "-mirrored.npy" if mirrored else ".npy", progress)
+    return _keep(look, photos, size, folder, progress)
 
 
-def extract_pixels(photos: Sequence[Path], size: int, cache: Path) -> list[Path]:
+def extract_pixels(photos: Sequence[Shown], size: int, cache: Path) -> list[Path]:
     """Decode and letterbox every photo that is not in the cache yet, for an encoder that learns.
 
     Returns:
         for each photo a `.npy` file of uint8 pixels (size, size, 3).
     """
-    return _keep(lambda pixels: pixels, photos, size, cache / f"pixels-{size}", ".npy")
+    return _keep(lambda pixels: pixels, photos, size, cache / f"pixels-{size}")
 
 
 def load(files: Sequence[Path]) -> np.ndarray:
@@ -79,13 +80,12 @@ def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
 
 def _keep(
     look: Callable[[np.ndarray], np.ndarray],
-    photos: Sequence[Path],
+    photos: Sequence[Shown],
     size: int,
     folder: Path,
-    ending: str,
     progress: Progress = lambda done, total: None,
 ) -> list[Path]:
-    files = [folder / (_digest(photo.read_bytes()) + ending) for photo in photos]
+    files = [folder / f"{_digest(photo.read_bytes())}{_ending(view)}.npy" for photo, view in photos]
     missing = {file: photo for file, photo in zip(files, photos, strict=True) if not file.exists()}
     done = 0
     for some, pixels in _batches(list(missing.items()), size):
@@ -97,14 +97,22 @@ def _keep(
     return files
 
 
-Item = tuple[Path, Path]
+Item = tuple[Path, Shown]
 
 
 def _batches(items: list[Item], size: int) -> Iterator[tuple[list[Item], np.ndarray]]:
     """Batches with their pixels; the next is decoded while the encoder works on the last."""
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
-    pixels = ahead(lambda batch: load_pixels([photo for _, photo in batch], size), batches)
+    pixels = ahead(lambda batch: _shown([photo for _, photo in batch], size), batches)
     return zip(batches, pixels, strict=True)
+
+
+def _shown(photos: Sequence[Shown], size: int) -> np.ndarray:
+    return np.stack([show(open_picture(photo), view, size) for photo, view in photos])
+
+
+def _ending(view: View) -> str:
+    return "" if view == PLAIN else f"-{_digest(repr(view).encode())[:12]}"
 
 
 def _weights_digest(encoder: keras.Model) -> str:

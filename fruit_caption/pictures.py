@@ -90,14 +90,18 @@ def letterbox(picture: Image.Image, size: int) -> np.ndarray:
     Returns:
         uint8 pixels of shape (size, size, 3), the picture in the middle.
     """
+    square = Image.new("RGB", (size, size), PADDING)
+    square.paste(fit(picture, size), letterbox_offset(picture.width, picture.height, size))
+    return np.asarray(square)
+
+
+def fit(picture: Image.Image, size: int) -> Image.Image:
+    """Scale a picture so that its longer side has `size` pixels."""
     scale = size / max(picture.size)
-    fitted = picture.resize(
+    return picture.resize(
         (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))),
         Image.Resampling.BILINEAR,
     )
-    square = Image.new("RGB", (size, size), PADDING)
-    square.paste(fitted, letterbox_offset(picture.width, picture.height, size))
-    return np.asarray(square)
 
 
 def letterbox_offset(width: int, height: int, size: int) -> tuple[int, int]:

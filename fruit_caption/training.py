@@ -33,6 +33,7 @@ from fruit_caption.optimizing import falling_adamw
 from fruit_caption.photos import Split
 from fruit_caption.reading import learn_to_read, words_to_read
 from fruit_caption.rehearsal import rehearse
+from fruit_caption.views import views_of
 
 FEATURES = "features"
 """The folder of the feature cache, in the data set's."""
@@ -120,21 +121,21 @@ def _reads(config: RunConfig, data: DataSet) -> bool:
 
 
 def answer_examples(
-    model: Captioner, examples: Sequence[Example], files: Sequence[Path], batch: int = 32
+    model: Captioner, examples: Sequence[Example], files: Sequence[Sequence[Path]], batch: int = 32
 ) -> list[Row]:
     """Answer every question about some photos.
 
     Args:
         model: a trained model.
         examples: photos and questions.
-        files: what `look_up` gives for the examples.
+        files: what `look_up` gives for the examples; the plain view is answered about.
         batch: photos at a time.
     """
     look = model.looker() if model.encoder_learns else model.see
     rows = []
     for start in range(0, len(examples), batch):
         some = examples[start : start + batch]
-        stored = features.load(files[start : start + batch])
+        stored = features.load([views[0] for views in files[start : start + batch]])
         seen = look(stored if model.encoder_learns else stored.astype("float32"))
         spoken = speak(model, seen, [[item.question for item in one.items] for one in some])
         rows += [
@@ -149,15 +150,22 @@ def look_up(
     model: Captioner,
     examples: Sequence[Example],
     cache: Path,
-    mirrored: bool = False,
+    views: int = 1,
     progress: features.Progress = lambda done, total: None,
-) -> list[Path]:
-    """The cached features of some photos, or their pixels if the model's encoder learns."""
-    paths = [example.path for example in examples]
+) -> list[list[Path]]:
+    """For each photo the cached features of some views of it, or the pixels if the model's encoder
+    learns."""
+    shown = [
+        (example.path, view)
+        for example in examples
+        for view in views_of(example.name, example.photo, views)
+    ]
     size = model.config.image_size
     if model.encoder_learns:
-        return features.extract_pixels(paths, size, cache)
-    return features.extract_features(model.encoder, paths, size, cache, mirrored, progress)
+        files = features.extract_pixels(shown, size, cache)
+    else:
+        files = features.extract_features(model.encoder, shown, size, cache, progress)
+    return [files[start : start + views] for start in range(0, len(files), views)]
 
 
 @dataclass
@@ -173,8 +181,7 @@ class _Trainer:
         # Cached features enter behind the encoder.
         self.trained = self.model if learns else self.model.head
         self.cache = self.data.folder / FEATURES
-        self.files = self._look("train")
-        self.mirrored = None if learns else self._look("train", mirrored=True)
+        self.files = self._look("train", self.config.training.views)
         self.validation_files = self._look("validation")
         self.history: list[dict[str, Any]] = []
 
@@ -216,9 +223,7 @@ class _Trainer:
 
     def calibrate(self) -> None:
         """Make the model as sure of the right answers to the validation questions as it may be."""
-        files = self.validation_files
-        # Whether a photo is mirrored makes no difference here: its file is the same.
-        batches = self._batches("validation", files, files if self.mirrored else None, quiz=False)
+        batches = self._batches("validation", self.validation_files, quiz=False)
         logits, words = [], []
         for number in range(len(batches)):
             inputs, following, weights = batches[number]
@@ -227,9 +232,9 @@ class _Trainer:
             words.append(following["logits"][answers])
         self.model.cool(fit_temperature(np.concatenate(logits), np.concatenate(words)))
 
-    def _look(self, split: Split, mirrored: bool = False) -> list[Path]:
+    def _look(self, split: Split, views: int = 1) -> list[list[Path]]:
         return look_up(
-            self.model, self.data.splits[split], self.cache, mirrored, self.listener.looking
+            self.model, self.data.splits[split], self.cache, views, self.listener.looking
         )
 
     def _compile(self) -> None:
@@ -250,13 +255,12 @@ class _Trainer:
 
     def _epoch(self, number: int) -> Batches:
         quiz = self.config.training.quiz
-        return self._batches("train", self.files, self.mirrored, quiz, number)
+        return self._batches("train", self.files, quiz, number)
 
     def _batches(
         self,
         split: Split,
-        files: Sequence[Path],
-        mirrored: Sequence[Path] | None,
+        files: Sequence[Sequence[Path]],
         quiz: bool,
         epoch: int = 0,
     ) -> Batches:
@@ -264,7 +268,6 @@ class _Trainer:
         return Batches(
             self.data.splits[split],
             files,
-            mirrored,
             self.model.vocabulary,
             self.model.fruits,
             grid,

@@ -12,6 +12,7 @@ from fruit_caption.config import TrainingConfig
 from fruit_caption.dataset import Batches, density_maps, read_data
 from fruit_caption.errors import DataError
 from fruit_caption.photos import FruitBox, Photo
+from fruit_caption.views import PLAIN, View
 
 FRUITS = ("apple", "pear")
 PHOTO = Photo(
@@ -24,8 +25,13 @@ def test_a_density_map_sums_to_the_count_and_peaks_where_the_box_is():
     np.testing.assert_allclose(maps.sum(axis=(0, 1)), [1.0, 0.0], atol=1e-6)
     # The photo fills rows 1 and 2 of the letterboxed square; the box lies at its upper left.
     assert np.unravel_index(maps[:, :, 0].argmax(), (4, 4)) == (1, 0)
-    mirrored = density_maps(PHOTO, FRUITS, 4, 4, mirrored=True)
+    mirrored = density_maps(PHOTO, FRUITS, 4, 4, View(mirrored=True))
     np.testing.assert_array_equal(mirrored, maps[:, ::-1])
+    # Twice as near, from the upper left: the box covers the left half of the lower half.
+    nearer = density_maps(PHOTO, FRUITS, 4, 4, View(0, 0, 0.5))
+    np.testing.assert_allclose(nearer.sum(axis=(0, 1)), [1.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(nearer[2, :, 0], nearer[3, :, 0], rtol=1e-5)
+    np.testing.assert_allclose(nearer[:, 0, 0], nearer[:, 1, 0], rtol=1e-5)
 
 
 def test_what_the_boxes_do_not_prove_is_marked_unknown():
@@ -41,12 +47,14 @@ def test_what_the_boxes_do_not_prove_is_marked_unknown():
 def batches(data, tmp_path_factory):
     found = read_data(data)
     train = found.splits["train"]
-    files = features.extract_pixels([e.path for e in train], 48, tmp_path_factory.mktemp("cache"))
+    shown = [(example.path, PLAIN) for example in train]
+    files = features.extract_pixels(shown, 48, tmp_path_factory.mktemp("cache"))
 
     def make(epoch, seed=0):
         config = TrainingConfig(batch_size=8, questions=4, seed=seed)
         vocabulary = found.vocabulary()
-        return Batches(train, files, None, vocabulary, found.fruits, (3, 3), config, epoch)
+        views = [[file] for file in files]
+        return Batches(train, views, vocabulary, found.fruits, (3, 3), config, epoch)
 
     return make
 
