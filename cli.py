@@ -428,6 +428,25 @@ def evaluate(
 
 
 @app.command()
+def export(
+    run: Annotated[str, typer.Option(help="Name of the run, a folder in artifacts/.")],
+    form: Annotated[
+        Literal["onnx", "litert"], typer.Option("--format", help="For ONNX Runtime, or LiteRT.")
+    ] = "onnx",
+) -> None:
+    """Export a run's model; it is then asked without TensorFlow, and starts at once."""
+    start_keras()
+    from fruit_caption import runs
+    from fruit_caption.exporting import export
+
+    folder = runs.run_folder(run)
+    with notes.status(f"exporting {folder}"):
+        out = export(folder, form)
+    megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
+    output.print(f"{out}: {megabytes:.1f} MB")
+
+
+@app.command()
 def compare(
     data: Annotated[Path, typer.Option(help="A folder that generate-data made.")] = Path(
         "data/fruit"
@@ -515,7 +534,6 @@ def _refuse_model_options(context: typer.Context) -> None:
 
 
 def _eye(run: str | None) -> Eye:
-    start_keras()
     from fruit_caption.answering import load
 
     return load(run)

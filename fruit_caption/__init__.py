@@ -30,12 +30,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs TensorFlow, which takes seconds to import, is imported when it is first used."""
+    """What takes time to import is imported when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fruit_caption.quiet import start_keras
-
-    start_keras()
     from fruit_caption import answering
 
     return getattr(answering, name)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fruit_caption import domain, runs
+from fruit_caption import domain, exported, runs
 from fruit_caption.domain import Value
 from fruit_caption.errors import OutOfDomain, PictureError, RunError
 from fruit_caption.models.beam import Said, beam_search
@@ -351,7 +351,7 @@ class _Looked:
 
 
 def load(run: str | Path | None = None) -> Eye:
-    """Load a trained model.
+    """Load a trained model: its export if it has one, which starts at once, or else the model.
 
     Args:
         run: the name of a run in `artifacts/`, or the path of its folder; without it the run
@@ -361,7 +361,7 @@ def load(run: str | Path | None = None) -> Eye:
         RunError: there is no such run, or its model can't be read.
     """
     folder = runs.newest_run() if run is None else runs.run_folder(str(run))
-    return Eye(runs.load_run(folder))
+    return Eye(exported.current(folder) or runs.load_run(folder))
 
 
 def _runners_up(asked: _Asked, text: str, others: list[Said]) -> tuple[Alternative, ...]:

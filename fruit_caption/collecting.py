@@ -6,7 +6,6 @@ The folder it makes holds `instances.json` (boxes), `images/` and `qa.json` (tex
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import re
 import shutil
 from collections import Counter
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
 from fruit_caption.errors import DataError
-from fruit_caption.files import remove_drafts, whole_file
+from fruit_caption.files import digest, remove_drafts, whole_file
 from fruit_caption.photos import PhotoSet, split_of, write_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.photos.composing import compose
@@ -172,11 +171,11 @@ class _Copier:
         """
         photos, skipped = [], []
         for photo in counted(found.photos, f"copying {folder}", self.progress):
-            digest = hashlib.sha256(photo.path.read_bytes()).hexdigest()
-            if digest in self.first:
-                skipped.append(f"{photo.path}: the same photo as {self.first[digest]}")
+            content = digest(photo.path)
+            if content in self.first:
+                skipped.append(f"{photo.path}: the same photo as {self.first[content]}")
                 continue
-            self.first[digest] = photo.path
+            self.first[content] = photo.path
             copy = self._place(photo.path, folder)
             if not (copy.exists() and filecmp.cmp(photo.path, copy)):
                 with whole_file(copy) as draft:

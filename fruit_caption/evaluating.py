@@ -9,7 +9,6 @@ Answers are kept beside the run and taken again as long as neither the model nor
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from fruit_caption.colour_counter import answer_by_colour
 from fruit_caption.dataset import DataSet, Example
 from fruit_caption.errors import DataError
 from fruit_caption.features import load_pixels
-from fruit_caption.files import read_json, write_json
+from fruit_caption.files import digest, read_json, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import speak
@@ -157,7 +156,7 @@ def _cost(model: Captioner, folder: Path, examples: Sequence[Example]) -> dict[s
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return digest(path) if path.is_file() else ""
 
 
 def _draw(out: Path, rows: Sequence[Row], examples: Sequence[Example]) -> None:

@@ -5,6 +5,7 @@
     history.csv     one row an epoch
     metrics.json    scores on the validation split
     answers.jsonl   every validation question with truth and answer
+    onnx/, litert/  the model exported, see `exported`
 
 While a run is being trained it also holds `state.weights.h5` and `best.weights.h5`.
 """
@@ -22,6 +23,7 @@ from fruit_caption.config import RunConfig
 from fruit_caption.errors import DataError, RunError
 from fruit_caption.files import read_json, whole_file, write_text
 from fruit_caption.metrics import Row
+from fruit_caption.quiet import start_keras
 
 if TYPE_CHECKING:
     from fruit_caption.dataset import Example
@@ -78,6 +80,7 @@ def load_run(folder: Path) -> Captioner:
             if unfinished
             else f"{folder} is no run: it holds no {MODEL}. `fruit train --run NAME` makes one."
         )
+    start_keras()
     import keras
 
     import fruit_caption.models.captioner  # noqa: F401  (registers the layers)

@@ -30,7 +30,8 @@ def folded(network: keras.Model) -> keras.Model:
     pairs = {convolution.name: (convolution, norm) for convolution, norm in _pairs(network)}
     gone = {norm.name for _, norm in pairs.values()}
 
-    functional = keras.Model(network.inputs, network.outputs, name=network.name)
+    outputs = network.outputs if len(network.outputs) > 1 else network.outputs[0]
+    functional = keras.Model(network.inputs, outputs, name=network.name)
 
     def copy(layer: keras.Layer) -> keras.Layer:
         if isinstance(layer, keras.Model):

@@ -6,7 +6,6 @@ Beside COCO's own fields an image may have `exhaustive`, `count_ok`, `group` and
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
-from fruit_caption.files import read_json, write_json
+from fruit_caption.files import digest, read_json, write_json
 from fruit_caption.photos.reading import (
     ClassNames,
     Unusable,
@@ -106,7 +105,7 @@ def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) ->
                 "height": photo.height,
                 "license": licenses[photo.license],
                 "source": photo.source,
-                "sha256": hashlib.sha256(photo.path.read_bytes()).hexdigest(),
+                "sha256": digest(photo.path),
                 "group": photo.group,
                 "exhaustive": photo.exhaustive,
                 "listed": sorted(photo.listed),

@@ -1,0 +1,121 @@
+"""`fruit export`: a trained model in a form that is asked without TensorFlow, see `exported`.
+
+The model is cut where answering cuts it: what a photo shows is worked out once, by the encoder and
+the eye; then the decoder takes a step for each word. ONNX takes any number of photos, questions
+and words at a time. LiteRT keeps to its built-in operators only where nothing loops and all shapes
+are known: it takes one of each.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fruit_caption import runs
+from fruit_caption.errors import RunError
+from fruit_caption.exported import ENDINGS, LOOK, NEXT, REST, SPEAK, Format
+from fruit_caption.files import digest, whole_file, write_json
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.folding import folded
+
+
+def export(folder: Path, form: Format) -> Path:
+    """Export the model of a run.
+
+    Args:
+        folder: of the run.
+        form: "onnx" or "litert".
+
+    Returns:
+        the folder in the run's that holds the export.
+
+    Raises:
+        RunError: there is no such run, or what converts models is not installed.
+        FruitError: the folder can't be written to.
+    """
+    model = runs.load_run(folder)
+    out = folder / form
+    single = form == "litert"
+    # What it says is true only once both parts are there.
+    (out / REST).unlink(missing_ok=True)
+    for part, network in ((LOOK, looking(model, single)), (SPEAK, speaking(model, single))):
+        with whole_file(out / f"{part}.{ENDINGS[form]}") as draft:
+            _convert(network, form, draft)
+    write_json(
+        out / REST,
+        {
+            "model": digest(folder / runs.MODEL),
+            "image_size": model.image_size,
+            "doubt": model.doubt,
+            "needs": list(model.needs),
+            "fruits": list(model.fruits),
+            "words": list(model.vocabulary.words),
+        },
+    )
+    return out
+
+
+def looking(model: Captioner, single: bool = False) -> keras.Model:
+    """Encoder and eye in one, as they are once training is over.
+
+    Args:
+        model: whose they are.
+        single: whether it takes one photo at a time.
+    """
+    pixels = _input(model.encoder.input, "pixels", single)
+    features = folded(model.encoder)(pixels, training=False)
+    return keras.Model(pixels, model.eye(features, training=False), name=LOOK)
+
+
+def speaking(model: Captioner, single: bool = False) -> keras.Model:
+    """The decoder, with other names for the states that it gives than for those it takes.
+
+    Args:
+        model: whose decoder it is; its LSTM takes words one at a time from now on, if `single`.
+        single: whether it takes one word of one question about one photo at a time.
+    """
+    inputs = {name: _input(given, name, single) for name, given in model.decoder.input.items()}
+    model.decoder.get_layer("speak").lstm.unroll = single
+    # The decoder's own layers, called anew: as a model in a model it would keep its free shapes.
+    said = keras.models.clone_model(
+        model.decoder, input_tensors=inputs, clone_function=lambda layer: layer
+    ).output
+    outputs = {f"{NEXT}{name}" if name in inputs else name: one for name, one in said.items()}
+    return keras.Model(inputs, outputs, name=SPEAK)
+
+
+def _input(like: keras.KerasTensor, name: str, single: bool) -> keras.KerasTensor:
+    shape = [length or 1 for length in like.shape] if single else like.shape
+    return keras.Input(batch_shape=shape, dtype=like.dtype, name=name)
+
+
+def _convert(network: keras.Model, form: Format, path: Path) -> None:
+    if form == "onnx":
+        try:
+            import tf2onnx  # noqa: F401  (what Keras exports with)
+        except ImportError:
+            raise RunError(
+                "Exporting to ONNX needs tf2onnx: pip install 'fruit-caption[export]'."
+            ) from None
+    # Keras exports only what was called.
+    network(keras.tree.map_structure(_blank, network.input))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about NumPy's and protobuf's older names
+        network.export(
+            path,
+            format=form,
+            verbose=False,
+            input_signature=[keras.tree.map_structure(_spec, network.input)],
+        )
+
+
+def _blank(given: keras.KerasTensor) -> Any:
+    """Zeros in the place of an input, one where any number may be."""
+    return keras.ops.zeros([length or 1 for length in given.shape], given.dtype)
+
+
+def _spec(given: keras.KerasTensor) -> keras.InputSpec:
+    return keras.InputSpec(shape=given.shape, dtype=given.dtype, name=given.name)

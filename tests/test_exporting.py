@@ -1,0 +1,112 @@
+"""An exported model says what the model says, without TensorFlow, and is asked in its place."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fruit_caption as fc
+from fruit_caption import exported, exporting, runs
+from fruit_caption.config import ModelConfig
+from fruit_caption.dataset import read_data
+from fruit_caption.errors import RunError
+from fruit_caption.exported import FORMATS, LOOK, MODELS, REST
+from fruit_caption.features import load_pixels
+from fruit_caption.models.beam import beam_search
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import speak
+
+
+@pytest.fixture(scope="module")
+def run(learnt, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    shutil.copytree(learnt[0], folder)
+    for form in FORMATS:
+        exporting.export(folder, form)
+    return folder
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_it_says_the_same_as_sure(run, learnt, form):
+    examples = read_data(learnt[2]).splits["validation"]
+    pixels = load_pixels([example.path for example in examples], 48)
+    questions = [[item.question for item in example.items] for example in examples]
+    models = (runs.load_run(run), MODELS[form](run / form))
+    keras, other = (
+        [answer for photo in speak(model, model.looker()(pixels), questions, watch=True)
+         for answer in photo]
+        for model in models
+    )  # fmt: skip
+    assert len(keras) > 10
+    for ours, theirs in zip(keras, other, strict=True):
+        assert ours.text == theirs.text
+        assert ours.confidence == pytest.approx(theirs.confidence, abs=1e-3)
+        np.testing.assert_allclose(ours.looked, theirs.looked, atol=1e-3)
+    found, again = (
+        beam_search(model, model.looker()(pixels[:2]), [questions[0][:2], []]) for model in models
+    )
+    assert [text for text, _ in found[0][0]] == [text for text, _ in again[0][0]]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_attention_too(tmp_path, form):
+    config = ModelConfig("scratch", "none", attention=False, image_size=48, channels=8, units=8)
+    Captioner(config, ("two", "apples"), ("apple",), doubt=0.25).save(tmp_path / runs.MODEL)
+    model = MODELS[form](exporting.export(tmp_path, form))
+    assert (model.doubt, model.fruits, model.vocabulary.words) == (
+        0.25,
+        ("apple",),
+        ("two", "apples"),
+    )
+    photos = np.zeros((2, 48, 48, 3), "uint8")
+    spoken = speak(model, model.looker()(photos), [["two", "apples two"], []])
+    assert [len(answers) for answers in spoken] == [2, 0]
+
+
+def test_it_is_asked_in_the_models_place_and_tensorflow_is_not_started(run, learnt):
+    picture = sorted((learnt[2] / "images").iterdir())[0]
+    code = (
+        "import sys, fruit_caption as fc\n"
+        f"print(fc.load({str(run)!r}).ask({str(picture)!r}, 'how many apples?').text)\n"
+        "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules"
+    )
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == fc.load(learnt[0]).ask(picture, "how many apples?").text
+
+
+def test_an_export_of_another_model_is_not_asked(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    assert isinstance(exported.current(copy), exported.OnnxModel)
+    with (copy / runs.MODEL).open("ab") as file:
+        file.write(b"more")
+    assert exported.current(copy) is None
+    (copy / runs.MODEL).unlink()
+    assert isinstance(exported.current(copy), exported.OnnxModel)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_broken_export_is_told(run, tmp_path, form):
+    copy = tmp_path / form
+    shutil.copytree(run / form, copy)
+    [look] = copy.glob(f"{LOOK}.*")
+    look.write_bytes(look.read_bytes()[:1000])
+    with pytest.raises(RunError, match="`fruit export`"):
+        MODELS[form](copy)
+    look.unlink()
+    with pytest.raises(RunError, match="`fruit export`"):
+        MODELS[form](copy)
+    (copy / REST).write_text("{}")
+    with pytest.raises(RunError, match="`fruit export`"):
+        MODELS[form](copy)
+
+
+def test_what_is_not_installed_is_named(run, monkeypatch):
+    for module in ("tf2onnx", "ai_edge_litert.interpreter"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(RunError, match=r"fruit-caption\[export\]"):
+        exporting.export(run, "onnx")
+    with pytest.raises(RunError, match=r"fruit-caption\[litert\]"):
+        MODELS["litert"](run / "litert")
