@@ -53,7 +53,7 @@ class Eye:
 
     name: str
     model: ModelConfig
-    training: TrainingConfig = TrainingConfig(epochs=16, reading=0)  # noqa: RUF009  (frozen)
+    training: TrainingConfig = TrainingConfig(epochs=16, reading=0, views=2)  # noqa: RUF009  (frozen)
     start: Eye | None = None
     taps: tuple[str, ...] = ("block4_pool",)
 
@@ -84,7 +84,7 @@ def eyes(vgg16: str, lite0: str) -> list[Eye]:
     vgg = ModelConfig("vgg16", vgg16)
     lite = ModelConfig("efficientnet-lite0", lite0, image_size=320)
     frozen = Eye("Lite0", lite)
-    gently = TrainingConfig(epochs=5, learning_rate=1e-3)
+    gently = TrainingConfig(epochs=5, learning_rate=1e-3, views=2)
     return [
         Eye("scratch", ModelConfig("scratch", "none")),
         Eye("VGG16", vgg),

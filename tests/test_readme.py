@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 from itertools import takewhile
@@ -29,6 +30,12 @@ def test_the_tables_of_results_are_those_that_compare_wrote():
     assert len(comparison["results"]) == 2
     for split in comparison["results"]:
         assert score_section(comparison, split) in README
+
+
+def test_the_table_of_eyes_is_the_benchmarks():
+    table = runpy.run_path(str(ROOT / "benchmarks" / "encoders.py"))["table"]
+    found = json.loads((ROOT / "benchmarks" / "encoders.json").read_text(encoding="utf-8"))
+    assert table(found["results"]) in README
 
 
 @pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
