@@ -131,7 +131,7 @@ class TrainingConfig(_Settings):
     questions: int = 8
     learning_rate: float = 2e-3
     density_weight: float = 0.1
-    views: int = 4
+    views: int = 2
     patience: int = 20
     seed: int = 0
     quiz: bool = False

@@ -26,8 +26,8 @@ def test_what_it_knew_is_as_likely_as_before_among_what_it_knew():
     model = build()
     grown = grow(model, ["kiwi"], ["kiwi"], unfreeze=0)
     # A new kind that is never seen changes nothing else.
-    density = grown.eye.get_layer("density")
-    density.bias.assign(np.add(density.bias, [0, 0, 0, -100]))
+    kind = grown.eye.get_layer("kind")
+    kind.bias.assign(np.add(kind.bias, [0, 0, 0, -100]))
     inputs = {"pixels": PIXELS, "words": SEQUENCES}
     old, new = (one.predict_on_batch(inputs) for one in (model, grown))
     known = old["logits"].shape[-1]

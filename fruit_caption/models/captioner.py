@@ -151,14 +151,18 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
     for dilation in DILATIONS:
         x = _widen(x, dilation, f"neck_{dilation}")
     x = _norm_relu(x, "neck_end")
-    density = layers.Conv2D(
-        kinds,
+    # How much of a fruit a cell holds, and of which kind: so all kinds together teach counting, of
+    # which no kind alone has many photos to learn from.
+    fruit = layers.Conv2D(
+        1,
         1,
         activation="softplus",
-        # At first about a tenth of a fruit of each kind in the whole photo.
-        bias_initializer=keras.initializers.Constant(-7.0),
-        name="density",
+        # At first about one fruit in the whole photo.
+        bias_initializer=keras.initializers.Constant(-6.0),
+        name="fruit",
     )(x)
+    kind = layers.Conv2D(kinds, 1, activation="softmax", name="kind")(x)
+    density = layers.Multiply(name="density")([fruit, kind])
     regions = layers.Reshape((grid[0] * grid[1], config.channels), name="regions")(x)
     mean = layers.GlobalAveragePooling1D(name="mean")(regions)
     counts = ops.sum(density, axis=(1, 2))
