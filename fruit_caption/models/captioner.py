@@ -161,7 +161,9 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
         bias_initializer=keras.initializers.Constant(-6.0),
         name="fruit",
     )(x)
-    kind = layers.Conv2D(kinds, 1, activation="softmax", name="kind")(x)
+    # A softmax over one kind would not learn.
+    share = "softmax" if kinds > 1 else "sigmoid"
+    kind = layers.Conv2D(kinds, 1, activation=share, name="kind")(x)
     density = layers.Multiply(name="density")([fruit, kind])
     regions = layers.Reshape((grid[0] * grid[1], config.channels), name="regions")(x)
     mean = layers.GlobalAveragePooling1D(name="mean")(regions)
