@@ -131,13 +131,15 @@ def answer_examples(
         files: what `look_up` gives for the examples; the plain view is answered about.
         batch: photos at a time.
     """
-    look = model.looker() if model.encoder_learns else model.see
     rows = []
     for start in range(0, len(examples), batch):
         some = examples[start : start + batch]
-        stored = features.load([views[0] for views in files[start : start + batch]])
-        seen = look(stored if model.encoder_learns else stored.astype("float32"))
-        spoken = speak(model, seen, [[item.question for item in one.items] for one in some])
+        seen = features.load([views[0] for views in files[start : start + batch]])
+        # Folding an encoder that learns, anew after each epoch, would take longer than it saves.
+        learns = model.encoder_learns
+        seen = model.encoder.predict_on_batch(seen) if learns else seen.astype("float32")
+        questions = [[item.question for item in one.items] for one in some]
+        spoken = speak(model, model.see(seen), questions)
         rows += [
             Row(example.name, item, said.text, said.confidence)
             for example, answers in zip(some, spoken, strict=True)
