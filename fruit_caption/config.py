@@ -120,7 +120,7 @@ class TrainingConfig(_Settings):
         density_weight: of the loss that teaches where each fruit lies.
         views: of each photo, one of which is shown in each epoch, see `views`; the first is plain.
         patience: epochs without a better validation score before it stops.
-        seed: of weights, order, mirroring and dropout.
+        seed: of weights, order, views and dropout.
         quiz: whether it also learns to make up questions.
         reading: batches of questions about made-up facts that come before the photos, see
             `reading`.

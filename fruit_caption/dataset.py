@@ -17,7 +17,7 @@ from fruit_caption.domain import FRUITS
 from fruit_caption.errors import DataError
 from fruit_caption.photos import Photo, Split, read_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
-from fruit_caption.views import PLAIN, View, letterboxed, views_of
+from fruit_caption.views import PLAIN, View, letterboxed, view_of
 from fruit_caption.vocabulary import Vocabulary
 from fruit_caption.writer.qa import CAPTION, GRAMMAR, QA, QUIZ, Item, read_qa
 
@@ -222,7 +222,7 @@ class Batches(keras.utils.PyDataset):
         )
 
     def _density(self, example: Example, view: int) -> np.ndarray:
-        seen = views_of(example.name, example.photo, view + 1)[view]
+        seen = view_of(example.name, example.photo, view)
         return density_maps(example.photo, self.fruits, *self.grid, seen)
 
     def _sequences(

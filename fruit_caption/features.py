@@ -15,13 +15,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fruit_caption.files import whole_file
+from fruit_caption.files import digest, whole_file
 from fruit_caption.models.folding import folded
-from fruit_caption.pictures import letterbox, open_picture
+from fruit_caption.pictures import open_picture
 from fruit_caption.prefetching import ahead
 from fruit_caption.views import PLAIN, View, show
 
 BATCH = 16
+DIGITS = 32
+"""Of a digest in the name of a file or folder."""
 Shown = tuple[Path, View]
 """A picture file and how it is shown."""
 Progress = Callable[[int, int], None]
@@ -75,7 +77,7 @@ def load(files: Sequence[Path]) -> np.ndarray:
 
 def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
     """The letterboxed pixels of some photos, uint8 (photos, size, size, 3)."""
-    return np.stack([letterbox(open_picture(photo), size) for photo in photos])
+    return _shown([(photo, PLAIN) for photo in photos], size)
 
 
 def _keep(
@@ -85,7 +87,8 @@ def _keep(
     folder: Path,
     progress: Progress = lambda done, total: None,
 ) -> list[Path]:
-    files = [folder / f"{_digest(photo.read_bytes())}{_ending(view)}.npy" for photo, view in photos]
+    contents = {photo: digest(photo)[:DIGITS] for photo in dict.fromkeys(p for p, _ in photos)}
+    files = [folder / f"{contents[photo]}{_ending(view)}.npy" for photo, view in photos]
     missing = {file: photo for file, photo in zip(files, photos, strict=True) if not file.exists()}
     done = 0
     for some, pixels in _batches(list(missing.items()), size):
@@ -120,4 +123,4 @@ def _weights_digest(encoder: keras.Model) -> str:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
+    return hashlib.sha256(content).hexdigest()[:DIGITS]

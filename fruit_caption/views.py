@@ -55,7 +55,12 @@ def views_of(name: str, photo: Photo | None, number: int) -> list[View]:
             is shown whole.
         number: how many, at least 1.
     """
-    return [PLAIN, *(_draw(random.Random(f"{name} {i}"), photo) for i in range(1, number))]
+    return [view_of(name, photo, place) for place in range(number)]
+
+
+def view_of(name: str, photo: Photo | None, place: int) -> View:
+    """One of `views_of`, by its place; 0 is the plain one."""
+    return _draw(random.Random(f"{name} {place}"), photo) if place else PLAIN
 
 
 def show(picture: Image.Image, view: View, size: int) -> np.ndarray:

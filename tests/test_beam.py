@@ -67,5 +67,5 @@ def test_each_beam_keeps_the_state_of_its_own_sentence():
     beam_search(model, SEEN, [["apples"], []])
     number = {word: place for place, word in enumerate(WORDS, start=4)}
     for sentence in ("one red apple", "two apple"):
-        assert int("".join(str(number[word]) for word in sentence.split())) in (model.sentences)
+        assert int("".join(str(number[word]) for word in sentence.split())) in model.sentences
     assert int(f"{number['one']}{number['two']}") not in model.sentences
