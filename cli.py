@@ -181,6 +181,21 @@ def train_writer(
     output.print(f"captions worded as none that it learnt: {100 * scores['new']:.0f} %")
 
 
+Epochs = Annotated[int, typer.Option(help="At most so many passes over the photos.")]
+BatchSize = Annotated[int, typer.Option(help="Photos a step.")]
+LearningRate = Annotated[float, typer.Option(help="At the start.")]
+Reading = Annotated[
+    int, typer.Option(help="Batches of questions about made-up facts that come before the photos.")
+]
+Views = Annotated[
+    int, typer.Option(help="Of each photo: as it is, and nearer, farther, mirrored, lit otherwise.")
+]
+ImageSize = Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")]
+EncoderWeights = Annotated[
+    str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
+]
+
+
 @app.command()
 def train(
     context: typer.Context,
@@ -213,25 +228,13 @@ def train(
     run: Annotated[
         str | None, typer.Option(help="Name of the run, a folder in artifacts/.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = (
-        TrainingConfig.epochs
-    ),
-    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = TrainingConfig.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="At the start.")] = (
-        TrainingConfig.learning_rate
-    ),
-    reading: Annotated[
-        int,
-        typer.Option(help="Batches of questions about made-up facts that come before the photos."),
-    ] = TrainingConfig.reading,
-    views: Annotated[
-        int,
-        typer.Option(help="Of each photo: as it is, and nearer, farther, mirrored, lit otherwise."),
-    ] = TrainingConfig.views,
-    image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
-    encoder_weights: Annotated[
-        str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
-    ] = "imagenet",
+    epochs: Epochs = TrainingConfig.epochs,
+    batch_size: BatchSize = TrainingConfig.batch_size,
+    learning_rate: LearningRate = TrainingConfig.learning_rate,
+    reading: Reading = TrainingConfig.reading,
+    views: Views = TrainingConfig.views,
+    image_size: ImageSize = 224,
+    encoder_weights: EncoderWeights = "imagenet",
     quiz: Annotated[
         bool, typer.Option("--quiz", help="Learn to make up questions, too, for `fruit quiz`.")
     ] = False,
@@ -463,25 +466,13 @@ def compare(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many times each is trained.", min=1)] = 1,
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the photos.")] = (
-        TrainingConfig.epochs
-    ),
-    batch_size: Annotated[int, typer.Option(help="Photos a step.")] = TrainingConfig.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="At the start.")] = (
-        TrainingConfig.learning_rate
-    ),
-    reading: Annotated[
-        int,
-        typer.Option(help="Batches of questions about made-up facts that come before the photos."),
-    ] = TrainingConfig.reading,
-    views: Annotated[
-        int,
-        typer.Option(help="Of each photo: as it is, and nearer, farther, mirrored, lit otherwise."),
-    ] = TrainingConfig.views,
-    image_size: Annotated[int, typer.Option(help="Side of the letterboxed photos, pixels.")] = 224,
-    encoder_weights: Annotated[
-        str, typer.Option(help='The pretrained eye\'s: "imagenet", "none", or a weights file.')
-    ] = "imagenet",
+    epochs: Epochs = TrainingConfig.epochs,
+    batch_size: BatchSize = TrainingConfig.batch_size,
+    learning_rate: LearningRate = TrainingConfig.learning_rate,
+    reading: Reading = TrainingConfig.reading,
+    views: Views = TrainingConfig.views,
+    image_size: ImageSize = 224,
+    encoder_weights: EncoderWeights = "imagenet",
     seed: Annotated[int, typer.Option(help="The first, of weights, order and dropout.")] = 0,
 ) -> None:
     """Train or reuse the variants, score them beside the baselines, and write a report."""

@@ -14,7 +14,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from fruit_caption.quiet import errors_held_back
 from fruit_caption.vocabulary import Vocabulary
 
 Format = Literal["onnx", "litert"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 ENDINGS: dict[Format, str] = {"onnx": "onnx", "litert": "tflite"}
 LOOK, SPEAK, REST = "look", "speak", "model.json"
 STATES = ("state_h", "state_c")

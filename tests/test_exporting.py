@@ -12,7 +12,7 @@ from fruit_caption import exported, exporting, runs
 from fruit_caption.config import ModelConfig
 from fruit_caption.dataset import read_data
 from fruit_caption.errors import RunError
-from fruit_caption.exported import FORMATS, LOOK, MODELS, REST
+from fruit_caption.exported import LOOK, MODELS, REST
 from fruit_caption.features import load_pixels
 from fruit_caption.models.beam import beam_search
 from fruit_caption.models.captioner import Captioner
@@ -23,12 +23,12 @@ from fruit_caption.models.decoding import speak
 def run(learnt, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "run"
     shutil.copytree(learnt[0], folder)
-    for form in FORMATS:
+    for form in MODELS:
         exporting.export(folder, form)
     return folder
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", MODELS)
 def test_it_says_the_same_as_sure(run, learnt, form):
     examples = read_data(learnt[2]).splits["validation"]
     pixels = load_pixels([example.path for example in examples], 48)
@@ -50,7 +50,7 @@ def test_it_says_the_same_as_sure(run, learnt, form):
     assert [text for text, _ in found[0][0]] == [text for text, _ in again[0][0]]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", MODELS)
 def test_without_attention_too(tmp_path, form):
     config = ModelConfig("scratch", "none", attention=False, image_size=48, channels=8, units=8)
     Captioner(config, ("two", "apples"), ("apple",), doubt=0.25).save(tmp_path / runs.MODEL)
@@ -87,7 +87,7 @@ def test_an_export_of_another_model_is_not_asked(run, tmp_path):
     assert isinstance(exported.current(copy), exported.OnnxModel)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", MODELS)
 def test_a_broken_export_is_told(run, tmp_path, form):
     copy = tmp_path / form
     shutil.copytree(run / form, copy)
