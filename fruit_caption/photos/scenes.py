@@ -7,6 +7,7 @@ What is drawn first is what lies where; only then is it lit and photographed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fruit_caption.files import whole_file
+from fruit_caption.parallel import on_all_cores
 from fruit_caption.photos.arranging import Layout, spread_number
 from fruit_caption.photos.backdrops import draw_setting, draw_studio
 from fruit_caption.photos.camera import illuminate, paint, photograph
@@ -21,7 +23,7 @@ from fruit_caption.photos.marks import is_marked, mark_of
 from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
 from fruit_caption.photos.shapes import KINDS
 from fruit_caption.photos.staging import BUNCHED, MOST, Stage, fill, furnish, set_stage
-from fruit_caption.progress import Progress, counted, silent
+from fruit_caption.progress import Progress, silent
 
 SCENE_FRUITS: tuple[str, ...] = tuple(KINDS)
 """The kinds that can be drawn, in alphabetical order."""
@@ -120,19 +122,22 @@ def write_scenes(
     Raises:
         FruitError: the folder can't be written to.
     """
-    photos = []
-    for index in counted(range(number), "rendering scenes", progress):
-        path = folder / f"scene_{seed}_{index:05d}.jpg"
-        plan = lay_out(seed, index, size)
-        boxes = plan.layout.boxes()
-        mark = mark_of(seed, index, size, boxes, sorted(plan.listed))
-        if not is_marked(path, (size, size), mark):
-            scene = develop(plan)
-            with whole_file(path) as draft:
-                picture = Image.fromarray(scene.pixels)
-                picture.save(draft, quality=scene.quality, comment=mark)
-        photos.append(_photo(path, size, boxes, plan.listed))
+    write = partial(_write_scene, folder, seed, size)
+    photos = on_all_cores(write, range(number), "rendering scenes", progress)
     return PhotoSet(tuple(photos), frozenset(SCENE_FRUITS), "rendered scenes")
+
+
+def _write_scene(folder: Path, seed: int, size: int, index: int) -> Photo:
+    path = folder / f"scene_{seed}_{index:05d}.jpg"
+    plan = lay_out(seed, index, size)
+    boxes = plan.layout.boxes()
+    mark = mark_of(seed, index, size, boxes, sorted(plan.listed))
+    if not is_marked(path, (size, size), mark):
+        scene = develop(plan)
+        with whole_file(path) as draft:
+            picture = Image.fromarray(scene.pixels)
+            picture.save(draft, quality=scene.quality, comment=mark)
+    return _photo(path, size, boxes, plan.listed)
 
 
 def _photo(path: Path, size: int, boxes: tuple[FruitBox, ...], listed: frozenset[str]) -> Photo:
