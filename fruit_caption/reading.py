@@ -61,7 +61,7 @@ def learn_to_read(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
     )
-    regions = model.eye.output["regions"].shape[1:]
+    regions = model.eye.get_layer("regions").output.shape[1:]
     lessons = Lessons(model.vocabulary, model.fruits, regions, varied, config)
     reader.fit(lessons, shuffle=False, verbose=0, callbacks=list(callbacks))
 
@@ -83,7 +83,7 @@ class Lessons(keras.utils.PyDataset):
 
     Args:
         vocabulary, fruits: of the model.
-        regions: the shape of what the eye gives for a photo, (regions, channels).
+        regions: the shape of what the eye sees in a photo, (regions, channels).
         varied: see `learn_to_read`.
         config: seed, number and sizes of batches.
     """
@@ -131,17 +131,14 @@ class Lessons(keras.utils.PyDataset):
 
 
 def _reader(model: Captioner) -> keras.Model:
-    """From counts and regions, as an eye would give them, and words to the next words."""
+    """From counts and regions, as an eye would see them, and words to the next words."""
     eye, decoder = model.eye, model.decoder
-    given = [eye.output["regions"], eye.output["counts"]]
-    start = keras.Model(given, [eye.output["state_h"], eye.output["state_c"]])
-    inputs = {
-        "regions": keras.Input(given[0].shape[1:], name="regions"),
-        "counts": keras.Input(given[1].shape[1:], name="counts"),
-        "words": keras.Input((None, None), dtype="int32", name="words"),
-    }
-    state_h, state_c = start([inputs["regions"], inputs["counts"]])
-    known = inputs | {"state_h": state_h, "state_c": state_c}
+    seen = {"regions": eye.get_layer("regions").output, "counts": eye.output["counts"]}
+    given = {name: eye.output[name] for name in model.needs if name not in seen}
+    inputs = {name: keras.Input(one.shape[1:], name=name) for name, one in seen.items()}
+    started = keras.Model(list(seen.values()), given)(list(inputs.values()))
+    inputs["words"] = keras.Input((None, None), dtype="int32", name="words")
+    known = inputs | started
     return keras.Model(inputs, decoder({name: known[name] for name in decoder.input})["logits"])
 
 

@@ -17,40 +17,38 @@ def floats(*shape):
 def test_counting_attention_stands_the_checks(tmp_path):
     inputs = {
         "queries": floats(2, 3, 4, 5),
-        "regions": floats(2, 6, 7),
+        "keys": floats(2, 6, 16),
+        "values": floats(2, 6, 16),
         "counts": floats(2, 2),
     }
-    check_layer(CountingAttention(8), inputs, tmp_path)
+    check_layer(CountingAttention(), inputs, tmp_path)
 
 
 def test_the_average_cannot_tell_one_from_two_and_the_sum_can():
-    layer = CountingAttention(4)
-    query, apple, nothing = floats(1, 1, 1, 5), floats(1, 1, 7), np.zeros((1, 1, 7), "float32")
+    layer = CountingAttention()
+    query, apple, nothing = floats(1, 1, 1, 5), floats(1, 1, 8), np.zeros((1, 1, 8), "float32")
     one = np.concatenate([apple, nothing, nothing, nothing], axis=1)
     two = np.concatenate([apple, apple, nothing, nothing], axis=1)
     counts = np.ones((1, 1), "float32")
     # Let the query look at apples alone.
-    layer(query, one, counts)
-    layer.key.kernel.assign(100 * layer.key.kernel)
-    aligned = np.concatenate([apple[0] @ layer.key.kernel.numpy()], axis=1)
+    layer(query, one, one, counts)
     layer.query.kernel.assign(np.zeros_like(layer.query.kernel.numpy()))
-    layer.query.bias.assign(aligned[0])
-    layer.value.bias.assign(np.zeros(8, "float32"))
+    layer.query.bias.assign(100 * apple[0, 0])
     layer.gate_bias.assign(-20.0)
-    seen_one, looked = layer(query, one, counts)
-    seen_two, _ = layer(query, two, counts)
+    seen_one, looked = layer(query, one, one, counts)
+    seen_two, _ = layer(query, two, two, counts)
     np.testing.assert_allclose(looked[0, 0, 0], [1, 0, 0, 0], atol=1e-5)
     np.testing.assert_allclose(seen_two[..., :4], seen_one[..., :4], atol=1e-5)
     np.testing.assert_allclose(seen_two[..., 4:8], 2 * seen_one[..., 4:8], rtol=1e-4)
 
 
 def test_scores_and_sums_against_plain_numpy():
-    layer = CountingAttention(3)
-    queries, regions, counts = floats(2, 2, 3, 4), floats(2, 5, 6), floats(2, 2)
-    seen, looked = layer(queries, regions, counts)
+    layer = CountingAttention()
+    queries, counts = floats(2, 2, 3, 4), floats(2, 2)
+    keys, values = floats(2, 5, 6), floats(2, 5, 6)
+    seen, looked = layer(queries, keys, values, counts)
     query = queries[1, 0, 2] @ layer.query.kernel.numpy() + layer.query.bias.numpy()
-    key = regions[1] @ layer.key.kernel.numpy()
-    value = regions[1] @ layer.value.kernel.numpy() + layer.value.bias.numpy()
+    key, value = keys[1], values[1]
     scores = np.exp(key[:, :3] @ query[:3] / 3**0.5)
     weights = scores / scores.sum()
     logits = key[:, 3:] @ query[3:] / 3**0.5 + float(layer.gate_bias.numpy())
@@ -64,7 +62,8 @@ def test_scores_and_sums_against_plain_numpy():
 def test_attention_passes_the_mask_of_its_queries_on():
     words = keras.Input((None, None), dtype="int32")
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(words)
-    seen, _ = CountingAttention(2)(embedded, keras.Input((5, 3)), keras.Input((1,)))
+    keys, values = keras.Input((5, 4)), keras.Input((5, 4))
+    seen, _ = CountingAttention()(embedded, keys, values, keras.Input((1,)))
     assert seen._keras_mask is not None
 
 

@@ -78,7 +78,7 @@ def test_without_fruits_it_still_builds():
 
 def test_attention_is_what_the_variants_differ_in():
     names = [{layer.name for layer in build(attention=a).decoder.layers} for a in (True, False)]
-    assert names[0] - names[1] == {"attend", "spoken_and_seen", "regions", "counts"}
+    assert names[0] - names[1] == {"attend", "spoken_and_seen", "keys", "values", "counts"}
 
 
 def likely_to_end(likely):

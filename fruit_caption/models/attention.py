@@ -23,13 +23,13 @@ class CountingAttention(layers.Layer):
     Where each kind has been counted already, as density maps do, a third look lets those counts
     through that the question is about. Scores are scaled dot products (Vaswani et al. 2017), which
     on a CPU cost a fraction of the additive scores of Show, Attend and Tell (Xu et al. 2015).
-
-    Args:
-        channels: of keys and values.
+    Keys and values are the photo's, not a step's: they are worked out before, once.
 
     Call arguments:
         queries: the decoder's states, (batch, questions, steps, units).
-        regions: what the photo holds, (batch, regions, features).
+        keys: what each region is found by, (batch, regions, 2 * channels): one half of the
+            channels for the average, the other for the sum.
+        values: what each region holds, likewise.
         counts: of each kind in the whole photo, (batch, kinds).
 
     Returns:
@@ -38,19 +38,16 @@ class CountingAttention(layers.Layer):
         where it looked, (batch, questions, steps, regions): the softmax weights.
     """
 
-    def __init__(self, channels: int, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.channels = channels
 
-    def build(self, queries_shape: Shape, regions_shape: Shape, counts_shape: Shape) -> None:
-        units, features, regions = queries_shape[-1], regions_shape[-1], regions_shape[1] or 100
-        self.query = layers.Dense(2 * self.channels, name="query")
+    def build(
+        self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
+    ) -> None:
+        units, regions = queries_shape[-1], keys_shape[1] or 100
+        self.query = layers.Dense(keys_shape[-1], name="query")
         self.query.build((None, units))
-        self.key = layers.Dense(2 * self.channels, use_bias=False, name="key")
-        self.key.build((None, features))
-        self.value = layers.Dense(2 * self.channels, name="value")
-        self.value.build((None, features))
         self.kind = layers.Dense(counts_shape[-1], activation="sigmoid", name="kind")
         self.kind.build((None, units))
         # Gates start nearly shut, so that a sum over all regions starts about as large as one.
@@ -60,15 +57,17 @@ class CountingAttention(layers.Layer):
             name="gate_bias",
         )
 
-    def call(self, queries: Tensor, regions: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def call(
+        self, queries: Tensor, keys: Tensor, values: Tensor, counts: Tensor
+    ) -> tuple[Tensor, Tensor]:
         batch, questions, steps, units = ops.shape(queries)
         flat = ops.reshape(queries, (batch, questions * steps, units))
         average_query, sum_query = ops.split(self.query(flat), 2, axis=-1)
-        average_key, sum_key = ops.split(self.key(regions), 2, axis=-1)
-        average_value, sum_value = ops.split(self.value(regions), 2, axis=-1)
+        average_key, sum_key = ops.split(keys, 2, axis=-1)
+        average_value, sum_value = ops.split(values, 2, axis=-1)
 
-        weights = ops.softmax(self._scores(average_query, average_key))
-        gates = ops.sigmoid(self._scores(sum_query, sum_key) + self.gate_bias)
+        weights = ops.softmax(_scores(average_query, average_key))
+        gates = ops.sigmoid(_scores(sum_query, sum_key) + self.gate_bias)
         seen = ops.concatenate(
             [
                 ops.matmul(weights, average_value),
@@ -79,24 +78,22 @@ class CountingAttention(layers.Layer):
         )
         return (
             ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
-            ops.reshape(weights, (batch, questions, steps, ops.shape(regions)[1])),
+            ops.reshape(weights, (batch, questions, steps, ops.shape(keys)[1])),
         )
 
     def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None]:
         return (mask[0] if isinstance(mask, list | tuple) else mask), None
 
     def compute_output_shape(
-        self, queries_shape: Shape, regions_shape: Shape, counts_shape: Shape
+        self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
         steps = queries_shape[:-1]
-        kinds = counts_shape[-1] or 0
-        return (*steps, 2 * self.channels + kinds), (*steps, regions_shape[1])
+        seen = (values_shape[-1] or 0) + (counts_shape[-1] or 0)
+        return (*steps, seen), (*steps, keys_shape[1])
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"channels": self.channels}
 
-    def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        return ops.matmul(queries, ops.transpose(keys, (0, 2, 1))) / self.channels**0.5
+def _scores(queries: Tensor, keys: Tensor) -> Tensor:
+    return ops.matmul(queries, ops.transpose(keys, (0, 2, 1))) / keys.shape[-1] ** 0.5
 
 
 @keras.saving.register_keras_serializable("fruit_caption")

@@ -1,7 +1,7 @@
 """The unified model: one functional Keras model from pixels and words to words.
 
-    pixels -> encoder -> eye -> regions, density maps, the LSTM's first state
-    words, regions, state -> decoder -> the next words
+    pixels -> encoder -> eye -> density maps, the LSTM's first state, what attention looks at
+    words, what the eye gave, state -> decoder -> the next words
 
 The decoder reads `question <answer> answer <end>` as one sequence; a caption is the answer to one
 more question. Its first state is the photo's mean (Show and Tell, Vinyals et al. 2015); with
@@ -42,11 +42,11 @@ class Captioner(keras.Model):
 
     Attributes:
         encoder: pixels -> features (batch, rows, columns, channels).
-        eye: features -> `regions` (batch, regions, channels), `density`, its sums `counts`
-            (batch, fruits), and the states `state_h` and `state_c` (batch, 1, units) from which
-            the LSTM starts.
-        decoder: `words`, `state_h`, `state_c`, and with attention `regions` and `counts` ->
-            `logits`, the new states, and with attention `looked` (batch, questions, steps,
+        eye: features -> `density`, its sums `counts` (batch, fruits), the states `state_h` and
+            `state_c` (batch, 1, units) from which the LSTM starts, and with attention `keys` and
+            `values` (batch, regions, 2 * channels).
+        decoder: `words`, `state_h`, `state_c`, and with attention `keys`, `values` and `counts`
+            -> `logits`, the new states, and with attention `looked` (batch, questions, steps,
             regions).
         head: features and words -> what the whole model gives; all but the encoder.
         encoder_learns: whether training changes the encoder; else it may look once for all.
@@ -176,7 +176,12 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
         )
         for name in ("state_h", "state_c")
     }
-    outputs = {"regions": regions, "density": density, "counts": counts, **states}
+    outputs = {"density": density, "counts": counts, **states}
+    if config.attention:
+        # Here and not in the decoder, which would work them out anew for every word.
+        wide = 2 * config.channels
+        outputs["keys"] = layers.Dense(wide, use_bias=False, name="keys")(regions)
+        outputs["values"] = layers.Dense(wide, name="values")(regions)
     return keras.Model(features, outputs, name="eye")
 
 
@@ -210,11 +215,12 @@ def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.M
     )
     outputs = {"state_h": new_h, "state_c": new_c}
     if config.attention:
-        for name in ("regions", "counts"):
-            inputs[name] = keras.Input(eye.output[name].shape[1:], name=name)
-        seen, outputs["looked"] = CountingAttention(config.channels, name="attend")(
-            spoken, inputs["regions"], inputs["counts"]
-        )
+        given = {
+            name: keras.Input(eye.output[name].shape[1:], name=name)
+            for name in ("keys", "values", "counts")
+        }
+        seen, outputs["looked"] = CountingAttention(name="attend")(spoken, *given.values())
+        inputs |= given
         spoken = layers.Concatenate(name="spoken_and_seen")([spoken, seen])
     spoken = layers.Dropout(config.dropout, name="word_dropout")(spoken)
     spoken = layers.Dense(config.units, activation="relu", name="blend")(spoken)

@@ -93,7 +93,7 @@ def speak(
     said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
     probabilities = np.ones(said.shape)
     grid = seen["density"].shape[1:3]
-    looked = np.zeros((*said.shape, *grid)) if watch and "regions" in model.needs else None
+    looked = np.zeros((*said.shape, *grid)) if watch and "keys" in model.needs else None
     speaking = words[:, :, 0] != 0
     for step in range(MOST_WORDS):
         new = model.step(known | {"words": words})
