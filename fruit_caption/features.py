@@ -48,7 +48,13 @@ def extract_features(
     Returns:
         for each photo a `.npy` file of float16 features (rows, columns, channels).
     """
+    grid = "x".join(map(str, encoder.output_shape[1:]))
+    folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
+    return _keep(looker(encoder), photos, size, folder, progress)
 
+
+def looker(encoder: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from pixels to the features that are kept, float16, with the weights of now."""
     plain = folded(encoder)
 
     def look(pixels: np.ndarray) -> np.ndarray:
@@ -56,9 +62,7 @@ def extract_features(
         # VGG16's activations go into the thousands; float16 ends at 65504.
         return np.clip(features, -65504, 65504).astype("float16")
 
-    grid = "x".join(map(str, encoder.output_shape[1:]))
-    folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
-    return _keep(look, photos, size, folder, progress)
+    return look
 
 
 def extract_pixels(photos: Sequence[Shown], size: int, cache: Path) -> list[Path]:

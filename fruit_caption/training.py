@@ -20,7 +20,7 @@ import numpy as np
 
 from fruit_caption import features, runs
 from fruit_caption.calibration import doubtful_below, fit_temperature
-from fruit_caption.config import RunConfig
+from fruit_caption.config import RunConfig, TrainingConfig
 from fruit_caption.dataset import Batches, DataSet, Example, read_data
 from fruit_caption.errors import RunError
 from fruit_caption.files import whole_file, write_json
@@ -170,6 +170,29 @@ def look_up(
     return [files[start : start + views] for start in range(0, len(files), views)]
 
 
+def prepare(
+    trained: keras.Model, training: TrainingConfig, steps: int, gently: Sequence[Any] = ()
+) -> None:
+    """Compile a captioner, or its head, for training.
+
+    Args:
+        trained: the model.
+        training: how it learns.
+        steps: of an epoch.
+        gently: variables that learn slower than the others.
+    """
+    trained.compile(
+        optimizer=falling_adamw(training.learning_rate, steps * training.epochs, gently),
+        loss={
+            "logits": keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight"
+            ),
+            "density": DensityLoss(),
+        },
+        loss_weights={"logits": 1.0, "density": training.density_weight},
+    )
+
+
 @dataclass
 class _Trainer:
     model: Captioner
@@ -190,7 +213,9 @@ class _Trainer:
     def run(self, resume: bool) -> None:
         """Train to the end and leave the model with its best weights."""
         training = self.config.training
-        self._compile()
+        # What ImageNet taught the encoder is adjusted, not overwritten.
+        gently = self.model.encoder.trainable_variables if self.config.model.unfreeze else ()
+        prepare(self.trained, training, len(self._epoch(0)), gently)
         if resume and (self.folder / runs.STATE).is_file():
             self._restore()
         elif _reads(self.config, self.data):
@@ -237,22 +262,6 @@ class _Trainer:
     def _look(self, split: Split, views: int = 1) -> list[list[Path]]:
         return look_up(
             self.model, self.data.splits[split], self.cache, views, self.listener.looking
-        )
-
-    def _compile(self) -> None:
-        training = self.config.training
-        steps = len(self._epoch(0)) * training.epochs
-        # What ImageNet taught the encoder is adjusted, not overwritten.
-        learns_gently = self.model.encoder.trainable_variables if self.config.model.unfreeze else ()
-        self.trained.compile(
-            optimizer=falling_adamw(training.learning_rate, steps, learns_gently),
-            loss={
-                "logits": keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="mean_with_sample_weight"
-                ),
-                "density": DensityLoss(),
-            },
-            loss_weights={"logits": 1.0, "density": training.density_weight},
         )
 
     def _epoch(self, number: int) -> Batches:

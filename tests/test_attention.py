@@ -17,8 +17,8 @@ def floats(*shape):
 def test_counting_attention_stands_the_checks(tmp_path):
     inputs = {
         "queries": floats(2, 3, 4, 5),
-        "keys": floats(2, 6, 16),
-        "values": floats(2, 6, 16),
+        "keys": floats(2, 2, 8, 6),
+        "values": floats(2, 2, 6, 8),
         "counts": floats(2, 2),
     }
     check_layer(CountingAttention(), inputs, tmp_path)
@@ -26,17 +26,21 @@ def test_counting_attention_stands_the_checks(tmp_path):
 
 def test_the_average_cannot_tell_one_from_two_and_the_sum_can():
     layer = CountingAttention()
-    query, apple, nothing = floats(1, 1, 1, 5), floats(1, 1, 8), np.zeros((1, 1, 8), "float32")
-    one = np.concatenate([apple, nothing, nothing, nothing], axis=1)
-    two = np.concatenate([apple, apple, nothing, nothing], axis=1)
+    query, apple, nothing = (
+        floats(1, 1, 1, 5),
+        floats(1, 2, 1, 4),
+        np.zeros((1, 2, 1, 4), "float32"),
+    )
+    one = np.concatenate([apple, nothing, nothing, nothing], axis=2)
+    two = np.concatenate([apple, apple, nothing, nothing], axis=2)
     counts = np.ones((1, 1), "float32")
     # Let the query look at apples alone.
-    layer(query, one, one, counts)
+    layer(query, one.swapaxes(2, 3), one, counts)
     layer.query.kernel.assign(np.zeros_like(layer.query.kernel.numpy()))
-    layer.query.bias.assign(100 * apple[0, 0])
+    layer.query.bias.assign(100 * apple.ravel())
     layer.gate_bias.assign(-20.0)
-    seen_one, looked = layer(query, one, one, counts)
-    seen_two, _ = layer(query, two, two, counts)
+    seen_one, looked = layer(query, one.swapaxes(2, 3), one, counts)
+    seen_two, _ = layer(query, two.swapaxes(2, 3), two, counts)
     np.testing.assert_allclose(looked[0, 0, 0], [1, 0, 0, 0], atol=1e-5)
     np.testing.assert_allclose(seen_two[..., :4], seen_one[..., :4], atol=1e-5)
     np.testing.assert_allclose(seen_two[..., 4:8], 2 * seen_one[..., 4:8], rtol=1e-4)
@@ -45,16 +49,15 @@ def test_the_average_cannot_tell_one_from_two_and_the_sum_can():
 def test_scores_and_sums_against_plain_numpy():
     layer = CountingAttention()
     queries, counts = floats(2, 2, 3, 4), floats(2, 2)
-    keys, values = floats(2, 5, 6), floats(2, 5, 6)
+    keys, values = floats(2, 2, 3, 5), floats(2, 2, 5, 3)
     seen, looked = layer(queries, keys, values, counts)
     query = queries[1, 0, 2] @ layer.query.kernel.numpy() + layer.query.bias.numpy()
-    key, value = keys[1], values[1]
-    scores = np.exp(key[:, :3] @ query[:3] / 3**0.5)
+    scores = np.exp(query[:3] @ keys[1, 0] / 3**0.5)
     weights = scores / scores.sum()
-    logits = key[:, 3:] @ query[3:] / 3**0.5 + float(layer.gate_bias.numpy())
+    logits = query[3:] @ keys[1, 1] / 3**0.5 + float(layer.gate_bias.numpy())
     gates = 1 / (1 + np.exp(-logits))
     kinds = 1 / (1 + np.exp(-queries[1, 0, 2] @ layer.kind.kernel.numpy()))
-    expected = [weights @ value[:, :3], gates @ value[:, 3:], kinds * counts[1]]
+    expected = [weights @ values[1, 0], gates @ values[1, 1], kinds * counts[1]]
     np.testing.assert_allclose(looked[1, 0, 2], weights, rtol=1e-4)
     np.testing.assert_allclose(seen[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
 
@@ -62,7 +65,7 @@ def test_scores_and_sums_against_plain_numpy():
 def test_attention_passes_the_mask_of_its_queries_on():
     words = keras.Input((None, None), dtype="int32")
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(words)
-    keys, values = keras.Input((5, 4)), keras.Input((5, 4))
+    keys, values = keras.Input((2, 4, 5)), keras.Input((2, 5, 4))
     seen, _ = CountingAttention()(embedded, keys, values, keras.Input((1,)))
     assert seen._keras_mask is not None
 

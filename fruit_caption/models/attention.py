@@ -27,9 +27,9 @@ class CountingAttention(layers.Layer):
 
     Call arguments:
         queries: the decoder's states, (batch, questions, steps, units).
-        keys: what each region is found by, (batch, regions, 2 * channels): one half of the
-            channels for the average, the other for the sum.
-        values: what each region holds, likewise.
+        keys: what each region is found by, (batch, 2, channels, regions): once for the average
+            and once for the sum.
+        values: what each region holds, (batch, 2, regions, channels), likewise.
         counts: of each kind in the whole photo, (batch, kinds).
 
     Returns:
@@ -45,8 +45,8 @@ class CountingAttention(layers.Layer):
     def build(
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> None:
-        units, regions = queries_shape[-1], keys_shape[1] or 100
-        self.query = layers.Dense(keys_shape[-1], name="query")
+        units, channels, regions = queries_shape[-1], keys_shape[2] or 0, keys_shape[3] or 100
+        self.query = layers.Dense(2 * channels, name="query")
         self.query.build((None, units))
         self.kind = layers.Dense(counts_shape[-1], activation="sigmoid", name="kind")
         self.kind.build((None, units))
@@ -62,23 +62,18 @@ class CountingAttention(layers.Layer):
     ) -> tuple[Tensor, Tensor]:
         batch, questions, steps, units = ops.shape(queries)
         flat = ops.reshape(queries, (batch, questions * steps, units))
-        average_query, sum_query = ops.split(self.query(flat), 2, axis=-1)
-        average_key, sum_key = ops.split(keys, 2, axis=-1)
-        average_value, sum_value = ops.split(values, 2, axis=-1)
-
-        weights = ops.softmax(_scores(average_query, average_key))
-        gates = ops.sigmoid(_scores(sum_query, sum_key) + self.gate_bias)
-        seen = ops.concatenate(
-            [
-                ops.matmul(weights, average_value),
-                ops.matmul(gates, sum_value),
-                ops.expand_dims(counts, 1) * self.kind(flat),
-            ],
-            axis=-1,
-        )
+        _, looks, channels, regions = ops.shape(keys)
+        wanted = ops.reshape(self.query(flat), (batch, questions * steps, looks, channels))
+        # Both looks in one product each: keys and values, large as they are, are never copied.
+        scores = ops.matmul(ops.swapaxes(wanted, 1, 2), keys) / keys.shape[2] ** 0.5
+        average, total = ops.unstack(scores, axis=1)
+        weights, gates = ops.softmax(average), ops.sigmoid(total + self.gate_bias)
+        found = ops.matmul(ops.stack([weights, gates], axis=1), values)
+        found = ops.reshape(ops.swapaxes(found, 1, 2), (batch, questions * steps, looks * channels))
+        seen = ops.concatenate([found, ops.expand_dims(counts, 1) * self.kind(flat)], axis=-1)
         return (
             ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
-            ops.reshape(weights, (batch, questions, steps, ops.shape(keys)[1])),
+            ops.reshape(weights, (batch, questions, steps, regions)),
         )
 
     def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None]:
@@ -88,12 +83,8 @@ class CountingAttention(layers.Layer):
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
         steps = queries_shape[:-1]
-        seen = (values_shape[-1] or 0) + (counts_shape[-1] or 0)
-        return (*steps, seen), (*steps, keys_shape[1])
-
-
-def _scores(queries: Tensor, keys: Tensor) -> Tensor:
-    return ops.matmul(queries, ops.transpose(keys, (0, 2, 1))) / keys.shape[-1] ** 0.5
+        seen = 2 * (values_shape[-1] or 0) + (counts_shape[-1] or 0)
+        return (*steps, seen), (*steps, keys_shape[-1])
 
 
 @keras.saving.register_keras_serializable("fruit_caption")

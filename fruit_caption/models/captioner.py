@@ -43,8 +43,8 @@ class Captioner(keras.Model):
     Attributes:
         encoder: pixels -> features (batch, rows, columns, channels).
         eye: features -> `density`, its sums `counts` (batch, fruits), the states `state_h` and
-            `state_c` (batch, 1, units) from which the LSTM starts, and with attention `keys` and
-            `values` (batch, regions, 2 * channels).
+            `state_c` (batch, 1, units) from which the LSTM starts, and with attention `keys`
+            (batch, 2, channels, regions) and `values` (batch, 2, regions, channels).
         decoder: `words`, `state_h`, `state_c`, and with attention `keys`, `values` and `counts`
             -> `logits`, the new states, and with attention `looked` (batch, questions, steps,
             regions).
@@ -179,9 +179,10 @@ def _eye(config: ModelConfig, grid: tuple[int, int, int], kinds: int) -> keras.M
     outputs = {"density": density, "counts": counts, **states}
     if config.attention:
         # Here and not in the decoder, which would work them out anew for every word.
-        wide = 2 * config.channels
-        outputs["keys"] = layers.Dense(wide, use_bias=False, name="keys")(regions)
-        outputs["values"] = layers.Dense(wide, name="values")(regions)
+        for name, order in (("keys", (2, 3, 1)), ("values", (2, 1, 3))):
+            both = layers.Dense(2 * config.channels, name=f"{name}_project")(regions)
+            both = layers.Reshape((-1, 2, config.channels), name=f"{name}_apart")(both)
+            outputs[name] = layers.Permute(order, name=name)(both)
     return keras.Model(features, outputs, name="eye")
 
 
