@@ -36,7 +36,7 @@ from fruit_caption.domain import FRUITS  # noqa: E402
 from fruit_caption.files import write_text  # noqa: E402
 from fruit_caption.models.captioner import Captioner  # noqa: E402
 from fruit_caption.models.decoding import MOST_WORDS, Seen, padded, speak  # noqa: E402
-from fruit_caption.models.encoders import build_encoder  # noqa: E402
+from fruit_caption.models.encoders import encoder_parts, joined  # noqa: E402
 from fruit_caption.photos.scenes import write_scenes  # noqa: E402
 from fruit_caption.training import prepare  # noqa: E402
 from fruit_caption.writer.grammar import ask  # noqa: E402
@@ -137,7 +137,7 @@ def second_question(run: Path, photo: Path) -> Row:
 
 def looking(vgg16: str, photos: Sequence[Path], folder: Path) -> Iterator[Row]:
     """VGG16 through the feature cache's way of looking, and from files, against `predict`."""
-    encoder = build_encoder("vgg16", 224, vgg16, 0)
+    encoder = joined(encoder_parts("vgg16", 224, vgg16, 0))
     pixels = features.load_pixels(photos, 224)
     look = features.looker(encoder)
     caches = iter(range(100))

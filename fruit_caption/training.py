@@ -1,9 +1,8 @@
 """Trains a model on a data set and files it as a run.
 
-A frozen encoder looks at every photo once; then only the head is trained, on cached features.
-An encoder that learns is trained with the rest, on pixels. Before the photos come lessons in
-reading (see `reading`); in the end the model learns from the validation questions how sure it may
-be.
+What is frozen of the encoder looks at every photo once; the rest is trained on what that saw, or
+on pixels where nothing is frozen. Before the photos come lessons in reading (see `reading`); in
+the end the model learns from the validation questions how sure it may be.
 """
 
 from __future__ import annotations
@@ -135,9 +134,8 @@ def answer_examples(
     for start in range(0, len(examples), batch):
         some = examples[start : start + batch]
         seen = features.load([views[0] for views in files[start : start + batch]])
-        # Folding an encoder that learns, anew after each epoch, would take longer than it saves.
-        learns = model.encoder_learns
-        seen = model.encoder.predict_on_batch(seen) if learns else seen.astype("float32")
+        # Folding what learns, anew after each epoch, would take longer than it saves.
+        seen = model.learning.predict_on_batch(seen) if model.learning else seen.astype("float32")
         questions = [[item.question for item in one.items] for one in some]
         spoken = speak(model, model.see(seen), questions)
         rows += [
@@ -155,18 +153,18 @@ def look_up(
     views: int = 1,
     progress: features.Progress = lambda done, total: None,
 ) -> list[list[Path]]:
-    """For each photo the cached features of some views of it, or the pixels if the model's encoder
-    learns."""
+    """For each photo what the frozen part of the model's encoder sees in some views of it, in the
+    cache; or the pixels if there is none."""
     shown = [
         (example.path, view)
         for example in examples
         for view in views_of(example.name, example.photo, views)
     ]
     size = model.config.image_size
-    if model.encoder_learns:
-        files = features.extract_pixels(shown, size, cache)
+    if model.frozen:
+        files = features.extract_features(model.frozen, shown, size, cache, progress)
     else:
-        files = features.extract_features(model.encoder, shown, size, cache, progress)
+        files = features.extract_pixels(shown, size, cache)
     return [files[start : start + views] for start in range(0, len(files), views)]
 
 
@@ -202,9 +200,7 @@ class _Trainer:
     listener: Listener
 
     def __post_init__(self) -> None:
-        learns = self.model.encoder_learns
-        # Cached features enter behind the encoder.
-        self.trained = self.model if learns else self.model.head
+        self.head = self.model.head
         self.cache = self.data.folder / FEATURES
         self.files = self._look("train", self.config.training.views)
         self.validation_files = self._look("validation")
@@ -214,8 +210,9 @@ class _Trainer:
         """Train to the end and leave the model with its best weights."""
         training = self.config.training
         # What ImageNet taught the encoder is adjusted, not overwritten.
-        gently = self.model.encoder.trainable_variables if self.config.model.unfreeze else ()
-        prepare(self.trained, training, len(self._epoch(0)), gently)
+        taught = self.model.learning if self.config.model.unfreeze else None
+        gently = taught.trainable_variables if taught else ()
+        prepare(self.head, training, len(self._epoch(0)), gently)
         if resume and (self.folder / runs.STATE).is_file():
             self._restore()
         elif _reads(self.config, self.data):
@@ -225,7 +222,7 @@ class _Trainer:
             epoch = len(self.history)
             began = time.monotonic()
             self._seed(epoch)
-            fitted = self.trained.fit(
+            fitted = self.head.fit(
                 self._epoch(epoch),
                 shuffle=False,  # `Batches` has its own order
                 initial_epoch=epoch,
@@ -241,8 +238,8 @@ class _Trainer:
             self.history.append(row)
             self._save(improved=self._best() == len(self.history) - 1)
             self.listener.epoch(row, self.history[self._best()]["validation_exact"])
-        self.trained.load_weights(self.folder / runs.BEST)
-        self.trained.compile(optimizer=None)  # its momenta would double the model's file
+        self.head.load_weights(self.folder / runs.BEST)
+        self.head.compile(optimizer=None)  # its momenta would double the model's file
 
     def validate(self) -> list[Row]:
         """Answer the validation questions as a person would get them answered."""
@@ -255,7 +252,7 @@ class _Trainer:
         for number in range(len(batches)):
             inputs, following, weights = batches[number]
             answers = weights["logits"] > 0
-            logits.append(self.trained.predict_on_batch(inputs)["logits"][answers])
+            logits.append(self.head.predict_on_batch(inputs)["logits"][answers])
             words.append(following["logits"][answers])
         self.model.cool(fit_temperature(np.concatenate(logits), np.concatenate(words)))
 
@@ -288,7 +285,7 @@ class _Trainer:
 
     def _seed(self, epoch: int) -> None:
         """Let dropout depend on seed and epoch alone: Keras does not save its random state."""
-        states = [one for one in self.trained.variables if one.name == "seed_generator_state"]
+        states = [one for one in self.head.variables if one.name == "seed_generator_state"]
         for number, state in enumerate(states):
             state.assign([self.config.training.seed + number, epoch * 2**20])
 
@@ -304,16 +301,16 @@ class _Trainer:
         """Keep what resuming needs. The state comes last: it says how many epochs are done."""
         if improved:
             with whole_file(self.folder / runs.BEST) as draft:
-                self.trained.save_weights(draft)
+                self.head.save_weights(draft)
         runs.write_history(self.folder, self.history)
         with whole_file(self.folder / runs.STATE) as draft:
-            self.trained.save_weights(draft)
+            self.head.save_weights(draft)
 
     def _restore(self) -> None:
         # The optimizer's momenta are restored too, once there are variables to hold them.
-        self.trained.optimizer.build(self.trained.trainable_variables)
-        self.trained.load_weights(self.folder / runs.STATE)
-        steps = int(self.trained.optimizer.iterations)
+        self.head.optimizer.build(self.head.trainable_variables)
+        self.head.load_weights(self.folder / runs.STATE)
+        steps = int(self.head.optimizer.iterations)
         self.history = runs.read_history(self.folder)[: steps // len(self._epoch(0))]
 
 

@@ -63,12 +63,25 @@ def test_the_photo_changes_the_answer_unless_the_model_is_blind(encoder, attenti
     assert np.array_equal(first, second) is same
 
 
-def test_the_head_continues_the_encoder():
-    model = build()
-    features = model.encoder.predict_on_batch(PIXELS)
-    head = model.head.predict_on_batch({"features": features, "words": SEQUENCES})
+@pytest.mark.parametrize(
+    ("encoder", "unfreeze", "frozen", "learns"),
+    [
+        ("scratch", 0, False, True),
+        ("efficientnet-lite0", 0, True, False),
+        ("efficientnet-lite0", 1, True, True),
+    ],
+)
+def test_the_head_is_all_that_learns(encoder, unfreeze, frozen, learns):
+    model = build(encoder=encoder, unfreeze=unfreeze)
+    assert (model.frozen is not None, model.learning is not None) == (frozen, learns)
+    seen = {"features": model.frozen.predict_on_batch(PIXELS)} if frozen else {"pixels": PIXELS}
+    head = model.head.predict_on_batch(seen | {"words": SEQUENCES})
     whole = model.predict_on_batch({"pixels": PIXELS, "words": SEQUENCES})
     np.testing.assert_allclose(head["logits"], whole["logits"], atol=1e-5)
+    assert len(model.head.trainable_weights) == len(model.trainable_weights)
+    features = model.encoder.predict_on_batch(PIXELS)
+    density = model.eye.predict_on_batch(features)["density"]
+    np.testing.assert_allclose(density, whole["density"], atol=1e-5)
 
 
 def test_without_fruits_it_still_builds():

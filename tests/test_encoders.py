@@ -10,7 +10,7 @@ import pytest
 from fruit_caption.errors import WeightsError
 from fruit_caption.models import pretrained
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0, preprocess_input
-from fruit_caption.models.encoders import build_encoder
+from fruit_caption.models.encoders import encoder_parts, joined
 from fruit_caption.models.pretrained import Preprocessing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), "uint8")
@@ -25,7 +25,7 @@ THEIRS = ("MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0", "ResNet50")
 
 @pytest.mark.parametrize("name", ["scratch", "blind", "vgg16", "efficientnet-lite0", *THEIRS])
 def test_every_encoder_sees(name):
-    encoder = build_encoder(name, 64, "saved")
+    encoder = joined(encoder_parts(name, 64, "saved"))
     features = encoder.predict_on_batch(PIXELS)
     assert features.shape[1:] == encoder.output_shape[1:]
     assert np.isfinite(features).all()
@@ -34,13 +34,13 @@ def test_every_encoder_sees(name):
 
 @pytest.mark.parametrize("name", ["vgg16", "efficientnet-lite0", "MobileNetV2"])
 def test_without_weights_a_network_learns_all(name):
-    encoder = build_encoder(name, 64, "none")
+    encoder = joined(encoder_parts(name, 64, "none"))
     moving = [weight for weight in encoder.weights if "moving" in weight.path]
     assert len(encoder.trainable_weights) + len(moving) == len(encoder.weights)
 
 
 def test_vgg16_is_cut_at_block4_pool():
-    encoder = build_encoder("vgg16", 64)
+    encoder = joined(encoder_parts("vgg16", 64))
     assert encoder.output_shape == (None, 4, 4, 512)
     assert encoder.count_params() == 7_635_264
 
@@ -49,7 +49,7 @@ def test_vgg16_is_cut_at_block4_pool():
     ("name", "fine", "coarse"), [("efficientnet-lite0", 112, 320), ("MobileNetV2", 576, 1280)]
 )
 def test_two_scales_lie_side_by_side_on_the_finer_grid(name, fine, coarse):
-    encoder = build_encoder(name, 96)
+    encoder = joined(encoder_parts(name, 96))
     assert encoder.output_shape == (None, 6, 6, fine + coarse)
     scales = encoder.get_layer(f"{encoder.name}_cut").output
     assert [scale.shape[1:] for scale in scales] == [(6, 6, fine), (3, 3, coarse)]
@@ -79,7 +79,7 @@ def test_preprocessing_is_saved_and_passes_gradients(tmp_path):
 
 
 def test_the_blind_encoder_sees_nothing():
-    assert not build_encoder("blind", 64).predict_on_batch(PIXELS).any()
+    assert not joined(encoder_parts("blind", 64)).predict_on_batch(PIXELS).any()
 
 
 @pytest.mark.parametrize("cut", [True, False])
@@ -89,7 +89,7 @@ def test_weights_of_the_cut_or_of_the_whole_network_are_loaded(tmp_path, cut):
     if cut:
         model = keras.Model(source.input, source.get_layer("block4_pool").output)
     model.save_weights(tmp_path / "vgg.weights.h5")
-    encoder = build_encoder("vgg16", 64, str(tmp_path / "vgg.weights.h5"))
+    encoder = joined(encoder_parts("vgg16", 64, str(tmp_path / "vgg.weights.h5")))
     np.testing.assert_array_equal(
         encoder.get_layer("vgg16_cut").get_layer("block4_conv3").kernel,
         source.get_layer("block4_conv3").kernel,
@@ -109,7 +109,7 @@ def test_arrays_fill_efficientnet_lite0_by_their_names(tmp_path):
     keras.utils.set_random_seed(1)
     source = efficientnet_lite0((64, 64, 3))
     np.savez(tmp_path / "lite0.npz", **arrays_of(source))
-    encoder = build_encoder("efficientnet-lite0", 64, str(tmp_path / "lite0.npz"))
+    encoder = joined(encoder_parts("efficientnet-lite0", 64, str(tmp_path / "lite0.npz")))
     taps = [source.get_layer(name).output for name in ("block10", "block15")]
     expected = keras.Model(source.input, taps).predict_on_batch(
         preprocess_input(PIXELS.astype("float32"))
@@ -127,34 +127,34 @@ def test_a_missing_or_misshapen_array_is_named(tmp_path):
     for name, has in (("lacking", "it is missing"), ("misshapen", r"it is \(1, 24, 144\)")):
         expected = rf"block3_expand/kernel must be \(1, 1, 24, 144\), {has}"
         with pytest.raises(WeightsError, match=expected):
-            build_encoder("efficientnet-lite0", 64, str(tmp_path / f"{name}.npz"))
+            joined(encoder_parts("efficientnet-lite0", 64, str(tmp_path / f"{name}.npz")))
     (tmp_path / "text.npz").write_text("no arrays")
     with pytest.raises(WeightsError, match="is no file of arrays"):
-        build_encoder("efficientnet-lite0", 64, str(tmp_path / "text.npz"))
+        joined(encoder_parts("efficientnet-lite0", 64, str(tmp_path / "text.npz")))
 
 
 def test_missing_or_other_weights_are_refused_in_one_line(tmp_path):
     with pytest.raises(WeightsError, match="no such weights file"):
-        build_encoder("vgg16", 64, str(tmp_path / "none.weights.h5"))
+        joined(encoder_parts("vgg16", 64, str(tmp_path / "none.weights.h5")))
     (tmp_path / "text.weights.h5").write_text("no weights")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]).save_weights(
         tmp_path / "other.weights.h5"
     )
     for name in ("text.weights.h5", "other.weights.h5"):
         with pytest.raises(WeightsError, match="does not hold vgg16's weights") as refusal:
-            build_encoder("vgg16", 64, str(tmp_path / name))
+            joined(encoder_parts("vgg16", 64, str(tmp_path / name)))
         assert "block4_pool" in str(refusal.value)
         assert "\n" not in str(refusal.value)
 
 
 def test_an_unknown_encoder_is_told_what_there_is():
     with pytest.raises(WeightsError, match=r"no encoder 'resnet9'.*scratch.*vgg16.*ResNet50"):
-        build_encoder("resnet9", 64)
+        joined(encoder_parts("resnet9", 64))
 
 
 def test_a_size_that_a_network_cannot_take_is_refused_in_one_line():
     with pytest.raises(WeightsError, match="Xception can't be built for 64 pixels") as refusal:
-        build_encoder("Xception", 64)
+        joined(encoder_parts("Xception", 64))
     assert "\n" not in str(refusal.value)
 
 
@@ -165,9 +165,9 @@ def test_without_internet_it_says_what_to_pass(monkeypatch):
     refuse.__module__ = "keras.src.applications.vgg16"
     monkeypatch.setattr(pretrained.keras.applications, "VGG16", refuse)
     with pytest.raises(WeightsError, match="--encoder-weights PATH"):
-        build_encoder("vgg16", 64, "imagenet")
+        joined(encoder_parts("vgg16", 64, "imagenet"))
     with pytest.raises(WeightsError, match="pass a file with --encoder-weights"):
-        build_encoder("efficientnet-lite0", 64, "imagenet")
+        joined(encoder_parts("efficientnet-lite0", 64, "imagenet"))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_without_internet_it_says_what_to_pass(monkeypatch):
     ],
 )
 def test_unfreezing_lets_the_last_stages_learn_but_no_batch_normalisation(name, stages, first):
-    encoder = build_encoder(name, 64, "saved", stages)
+    encoder = joined(encoder_parts(name, 64, "saved", stages))
     learning = [weight.path for weight in encoder.trainable_weights]
     assert learning[0].endswith(f"{first}/kernel")
     assert not any("bn" in path for path in learning)
@@ -205,7 +205,7 @@ def test_published_weights_give_the_reference_activations():
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs VGG16's ImageNet weights")
 def test_imagenet_weights_give_the_features_of_the_bare_network():
-    encoder = build_encoder("vgg16", 64, str(WEIGHTS))
+    encoder = joined(encoder_parts("vgg16", 64, str(WEIGHTS)))
     network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
     cut = keras.Model(network.input, network.get_layer("block4_pool").output)
     cut.load_weights(WEIGHTS)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fruit_caption import features
-from fruit_caption.models.encoders import build_encoder
+from fruit_caption.models.encoders import encoder_parts, joined
 from fruit_caption.models.folding import folded
 from fruit_caption.photos import read_coco
 from fruit_caption.views import PLAIN, View
@@ -15,7 +15,7 @@ SIZE = 32
 
 @pytest.fixture(scope="module")
 def encoder():
-    return build_encoder("vgg16", SIZE)
+    return joined(encoder_parts("vgg16", SIZE))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_pixels_are_kept_too(shown, tmp_path):
 
 def test_other_weights_are_another_cache(shown, tmp_path):
     folders = {
-        features.extract_features(build_encoder("vgg16", SIZE), shown[:1], SIZE, tmp_path)[0].parent
-        for _ in range(2)
+        features.extract_features(encoder, shown[:1], SIZE, tmp_path)[0].parent
+        for encoder in (joined(encoder_parts("vgg16", SIZE)) for _ in range(2))
     }
     assert len(folders) == 2

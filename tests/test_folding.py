@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fruit_caption.models.encoders import build_encoder
+from fruit_caption.models.encoders import encoder_parts, joined
 from fruit_caption.models.folding import folded
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype="uint8")
@@ -25,7 +25,7 @@ def _as_if_trained(network: keras.Model) -> keras.Model:
 
 @pytest.mark.parametrize("name", ["scratch", "efficientnet-lite0", "MobileNet", "blind"])
 def test_a_folded_encoder_sees_the_same_without_normalising(name):
-    encoder = _as_if_trained(build_encoder(name, 64))
+    encoder = _as_if_trained(joined(encoder_parts(name, 64)))
     plain = folded(encoder)
     wanted = encoder.predict_on_batch(PIXELS)
     np.testing.assert_allclose(

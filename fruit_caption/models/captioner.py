@@ -20,7 +20,7 @@ from keras import layers, ops
 from fruit_caption.config import ModelConfig
 from fruit_caption.models.attention import CountingAttention, QuestionLSTM
 from fruit_caption.models.decoding import Looker, Seen
-from fruit_caption.models.encoders import build_encoder
+from fruit_caption.models.encoders import encoder_parts, joined
 from fruit_caption.models.folding import folded
 from fruit_caption.vocabulary import Vocabulary
 
@@ -42,14 +42,16 @@ class Captioner(keras.Model):
 
     Attributes:
         encoder: pixels -> features (batch, rows, columns, channels).
+        frozen: what of the encoder is frozen, from pixels; what it sees may be kept. Or `None`.
+        learning: what of it learns, from what `frozen` gives, or from pixels. Or `None`.
         eye: features -> `density`, its sums `counts` (batch, fruits), the states `state_h` and
             `state_c` (batch, 1, units) from which the LSTM starts, and with attention `keys`
             (batch, 2, channels, regions) and `values` (batch, 2, regions, channels).
         decoder: `words`, `state_h`, `state_c`, and with attention `keys`, `values` and `counts`
             -> `logits`, the new states, and with attention `looked` (batch, questions, steps,
             regions).
-        head: features and words -> what the whole model gives; all but the encoder.
-        encoder_learns: whether training changes the encoder; else it may look once for all.
+        head: all that learns: `words`, and `features` that `frozen` gives or `pixels`, -> what the
+            whole model gives.
         vocabulary: the words it knows.
         fruits: the kinds it knows, in the order of the density maps.
         doubt: answers of which it is less sure than this are more likely wrong than right.
@@ -72,29 +74,27 @@ class Captioner(keras.Model):
         if isinstance(config, dict):
             config = ModelConfig.from_json(config)
         vocabulary = Vocabulary(words)
-        encoder = build_encoder(
+        parts = encoder_parts(
             config.encoder, config.image_size, config.encoder_weights, config.unfreeze
         )
+        encoder, (frozen, learning) = joined(parts), parts
         # Data without boxes leaves one density map, which nothing teaches.
         eye = _eye(config, encoder.output_shape[1:], max(1, len(fruits)))
         decoder = _decoder(config, len(vocabulary), eye)
-        head = _head(encoder.output_shape[1:], eye, decoder)
+        head = _head(learning, eye, decoder)
 
         pixels = keras.Input(
             (config.image_size, config.image_size, 3), dtype="uint8", name="pixels"
         )
         sequence = keras.Input((None, None), dtype="int32", name="words")
-        outputs = head({"features": encoder(pixels), "words": sequence})
+        seen = {"features": frozen(pixels)} if frozen else {"pixels": pixels}
+        outputs = head(seen | {"words": sequence})
         super().__init__({"pixels": pixels, "words": sequence}, outputs, **kwargs)
 
-        self.encoder, self.eye, self.decoder, self.head = encoder, eye, decoder, head
+        self.encoder, self.frozen, self.learning = encoder, frozen, learning
+        self.eye, self.decoder, self.head = eye, decoder, head
         self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
         self.doubt = doubt
-
-    @property
-    def encoder_learns(self) -> bool:
-        """Whether training changes the encoder."""
-        return bool(self.encoder.trainable_weights)
 
     @property
     def image_size(self) -> int:
@@ -229,14 +229,15 @@ def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.M
     return keras.Model(inputs, outputs, name="decoder")
 
 
-def _head(grid: tuple[int, int, int], eye: keras.Model, decoder: keras.Model) -> keras.Model:
-    """Eye and decoder as one model, from features and words to logits and density maps."""
-    features = keras.Input(grid, name="features")
+def _head(learning: keras.Model | None, eye: keras.Model, decoder: keras.Model) -> keras.Model:
+    """All that learns as one model, from pixels or features, and words, to logits and maps."""
+    [first] = (learning or eye).inputs
+    seen = keras.Input(first.shape[1:], dtype=first.dtype, name=first.name)
     words = keras.Input((None, None), dtype="int32", name="words")
-    known = eye(features) | {"words": words}
+    known = eye(learning(seen) if learning else seen) | {"words": words}
     spoken = decoder({name: known[name] for name in decoder.input})
     return keras.Model(
-        {"features": features, "words": words},
+        {seen.name: seen, "words": words},
         {"logits": spoken["logits"], "density": known["density"]},
         name="head",
     )

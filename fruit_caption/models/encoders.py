@@ -12,6 +12,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from fruit_caption.models.dividing import Parts
 from fruit_caption.models.pretrained import pretrained
 
 
@@ -47,7 +48,7 @@ def blind(size: int) -> keras.Model:
 OWN: dict[str, Callable[[int], keras.Model]] = {"scratch": scratch, "blind": blind}
 
 
-def build_encoder(name: str, size: int, weights: str = "none", unfreeze: int = 0) -> keras.Model:
+def encoder_parts(name: str, size: int, weights: str = "none", unfreeze: int = 0) -> Parts:
     """Build an encoder: of `OWN`, or a pretrained one, of which only the last stages learn.
 
     Args:
@@ -55,12 +56,21 @@ def build_encoder(name: str, size: int, weights: str = "none", unfreeze: int = 0
         size, weights, unfreeze: see `pretrained`; the last two don't concern our own.
 
     Returns:
-        a model from uint8 pixels (batch, size, size, 3) to features (batch, rows, columns,
-        channels).
+        what is frozen, from uint8 pixels (batch, size, size, 3), and what learns from what that
+        gives, or from pixels; `None` for one that there is not. In the end there are features
+        (batch, rows, columns, channels).
 
     Raises:
         WeightsError: there is no such encoder, or its weights can't be loaded.
     """
     if name in OWN:
-        return OWN[name](size)
+        return None, OWN[name](size)
     return pretrained(name, size, weights, unfreeze)
+
+
+def joined(parts: Parts) -> keras.Model:
+    """An encoder's parts as one model, from pixels to features."""
+    frozen, learning = parts
+    if frozen and learning:
+        return keras.Model(frozen.input, learning(frozen.output), name=frozen.name)
+    return frozen or learning

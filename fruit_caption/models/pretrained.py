@@ -21,6 +21,7 @@ import numpy as np
 from keras import layers, ops
 
 from fruit_caption.errors import WeightsError
+from fruit_caption.models.dividing import Parts, divided
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0
 
 
@@ -84,8 +85,8 @@ class Preprocessing(layers.Layer):
         return super().get_config() | {"matrix": self.matrix, "offset": self.offset}
 
 
-def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> keras.Model:
-    """A network up to its taps.
+def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> Parts:
+    """A network up to its taps, in two parts.
 
     Args:
         name: one of `network_names`, in capitals or not.
@@ -98,8 +99,9 @@ def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> keras.M
             normalisation does not: batches are small, and its figures are ImageNet's.
 
     Returns:
-        a model from uint8 pixels (batch, size, size, 3) to features (batch, rows, columns,
-        channels): the taps side by side, on the grid of the finest.
+        what is frozen, from uint8 pixels (batch, size, size, 3), and what learns from what that
+        gives, or from pixels; `None` for one that there is not. In the end there are features
+        (batch, rows, columns, channels): the taps side by side, on the grid of the finest.
 
     Raises:
         WeightsError: the name is not known, or its weights can't be downloaded, found or loaded.
@@ -111,9 +113,19 @@ def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> keras.M
         _load_weights(cut, network, Path(weights), name)
     if weights != "none":
         _freeze(cut, unfreeze)
+    frozen, learning = divided(cut)
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
-    scales = cut(Preprocessing.measured(preprocess)(pixels))
-    return keras.Model(pixels, _side_by_side(scales), name=network.name)
+    seen = Preprocessing.measured(preprocess)(pixels)
+    if learning is None:
+        return keras.Model(pixels, _side_by_side(cut(seen)), name=network.name), None
+    if frozen is None:
+        return None, keras.Model(pixels, _side_by_side(learning(seen)), name=network.name)
+    seen = frozen(seen)
+    given = keras.Input(seen.shape[1:], name="features")
+    return (
+        keras.Model(pixels, seen, name=network.name),
+        keras.Model(given, _side_by_side(learning(given)), name=f"{network.name}_learning"),
+    )
 
 
 def _row(name: str) -> Network:
