@@ -436,6 +436,9 @@ def export(
     form: Annotated[
         Literal["onnx", "litert"], typer.Option("--format", help="For ONNX Runtime, or LiteRT.")
     ] = "onnx",
+    bits: Annotated[
+        int, typer.Option(help="Of each weight: 32, or 16 or 8 for a smaller file.")
+    ] = 32,
 ) -> None:
     """Export a run's model; it is then asked without TensorFlow, and starts at once."""
     start_keras()
@@ -444,7 +447,7 @@ def export(
 
     folder = runs.run_folder(run)
     with notes.status(f"exporting {folder}"):
-        out = export(folder, form)
+        out = export(folder, form, bits)
     megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
     output.print(f"{out}: {megabytes:.1f} MB")
 

@@ -15,27 +15,31 @@ from typing import Any
 import keras
 
 from fruit_caption import runs
-from fruit_caption.errors import RunError
+from fruit_caption.errors import FruitError, RunError
 from fruit_caption.exported import ENDINGS, LOOK, NEXT, REST, SPEAK, Format
 from fruit_caption.files import digest, whole_file, write_json
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.folding import folded
 
 
-def export(folder: Path, form: Format) -> Path:
+def export(folder: Path, form: Format, bits: int = 32) -> Path:
     """Export the model of a run.
 
     Args:
         folder: of the run.
         form: "onnx" or "litert".
+        bits: of each weight in the files, 32, 16 or 8.
 
     Returns:
         the folder in the run's that holds the export.
 
     Raises:
         RunError: there is no such run, or what converts models is not installed.
+        FruitError: weights can't have so many bits.
         FruitError: the folder can't be written to.
     """
+    if bits not in (32, 16, 8):
+        raise FruitError(f"Weights can have 32, 16 or 8 bits, not {bits}.")
     model = runs.load_run(folder)
     out = folder / form
     single = form == "litert"
@@ -43,7 +47,7 @@ def export(folder: Path, form: Format) -> Path:
     (out / REST).unlink(missing_ok=True)
     for part, network in ((LOOK, looking(model, single)), (SPEAK, speaking(model, single))):
         with whole_file(out / f"{part}.{ENDINGS[form]}") as draft:
-            _convert(network, form, draft)
+            _convert(network, form, bits, draft)
     write_json(
         out / REST,
         {
@@ -92,7 +96,7 @@ def _input(like: keras.KerasTensor, name: str, single: bool) -> keras.KerasTenso
     return keras.Input(batch_shape=shape, dtype=like.dtype, name=name)
 
 
-def _convert(network: keras.Model, form: Format, path: Path) -> None:
+def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
     if form == "onnx":
         try:
             import tf2onnx  # noqa: F401  (what Keras exports with)
@@ -109,7 +113,22 @@ def _convert(network: keras.Model, form: Format, path: Path) -> None:
             format=form,
             verbose=False,
             input_signature=[keras.tree.map_structure(_spec, network.input)],
+            **(_converter(bits) if form == "litert" else {}),
         )
+    if form == "onnx" and bits < 32:
+        from fruit_caption.shrinking import shrink
+
+        shrink(path, bits)
+
+
+def _converter(bits: int) -> dict[str, Any]:
+    """Settings of TensorFlow's converter to LiteRT."""
+    if bits == 32:
+        return {}
+    import tensorflow as tf
+
+    spec = {"target_spec": {"supported_types": [tf.float16]}} if bits == 16 else {}
+    return {"optimizations": [tf.lite.Optimize.DEFAULT], **spec}
 
 
 def _blank(given: keras.KerasTensor) -> Any:

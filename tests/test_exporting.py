@@ -5,18 +5,21 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 import fruit_caption as fc
 from fruit_caption import exported, exporting, runs
 from fruit_caption.config import ModelConfig
 from fruit_caption.dataset import read_data
-from fruit_caption.errors import RunError
-from fruit_caption.exported import LOOK, MODELS, REST
+from fruit_caption.errors import FruitError, RunError
+from fruit_caption.exported import ENDINGS, LOOK, MODELS, REST
 from fruit_caption.features import load_pixels
 from fruit_caption.models.beam import beam_search
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import speak
+from fruit_caption.shrinking import shrink
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,53 @@ def test_it_says_the_same_as_sure(run, learnt, form):
         beam_search(model, model.looker()(pixels[:2]), [questions[0][:2], []]) for model in models
     )
     assert [text for text, _ in found[0][0]] == [text for text, _ in again[0][0]]
+
+
+@pytest.mark.parametrize("form", MODELS)
+@pytest.mark.parametrize(("bits", "size", "apart"), [(16, 0.7, 0.01), (8, 0.5, 0.1)])
+def test_fewer_bits_are_smaller_files_that_see_about_the_same(
+    run, learnt, tmp_path, form, bits, size, apart
+):
+    copy = tmp_path / "run"
+    shutil.copytree(learnt[0], copy)
+    small = exporting.export(copy, form, bits)
+    before, after = (
+        sum(file.stat().st_size for file in folder.glob(f"*.{ENDINGS[form]}"))
+        for folder in (run / form, small)
+    )
+    assert after < size * before
+    [example] = read_data(learnt[2]).splits["validation"][:1]
+    pixels = load_pixels([example.path], 48)
+    wanted, seen = (MODELS[form](folder).looker()(pixels) for folder in (run / form, small))
+    for name, array in wanted.items():
+        np.testing.assert_allclose(seen[name], array, atol=apart * np.abs(array).max())
+
+
+def test_weights_in_eight_bits_by_hand(tmp_path):
+    path = tmp_path / "model.onnx"
+    weights = np.zeros((2, 600), "float32")
+    weights[:, 0], weights[:, 1] = (1.27, -0.634), (0.0, 2.54)
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 2))
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 600))
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "graph", [given], [result],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )  # fmt: skip
+    version = onnx.helper.make_opsetid("", 15)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[version], ir_version=8), path)
+    shrink(path, 8)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    [[first], [second]] = (
+        session.run(["y"], {"x": np.array([x], "float32")})[0] for x in ([1, 0], [0, 1])
+    )
+    # The scales are 0.01 and 0.02: -0.634 becomes -63 hundredths; all else is exact.
+    np.testing.assert_allclose(first[:3], [1.27, 0.0, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(second[:3], [-0.63, 2.54, 0.0], rtol=1e-6)
+
+
+def test_no_other_number_of_bits(run):
+    with pytest.raises(FruitError, match=r"32, 16 or 8 bits, not 4"):
+        exporting.export(run, "onnx", 4)
 
 
 @pytest.mark.parametrize("form", MODELS)
