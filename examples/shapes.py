@@ -3,8 +3,8 @@
 Turns easy-VQA (Zhou 2019, "Easy Visual Question Answering"; `pip install easy-vqa`) into a folder
 that `fruit train`, `fruit evaluate` and `fruit compare` take as it is: 5,000 pictures of one
 coloured shape each, and questions such as "is there not a blue shape?". Its test split stays the
-test split; every tenth of the other pictures is kept for validation. Of pictures as regular as these
-one view is enough:
+test split; every tenth of the other pictures is kept for validation. Of pictures as regular as
+these one view is enough:
 
     fruit compare --data data/shapes --name shapes --image-size 64 --views 1 --epochs 30 \\
         --variant "scratch + attention"

@@ -129,6 +129,8 @@ def _draw_fruits(axes: Axes, photo: Image.Image, answer: Answer) -> None:
     axes.imshow(photo)
     axes.set_anchor("NW")
     axes.set_axis_off()
+    if not answer.fruits:
+        return
     density = answer.density[:, :, : len(answer.fruits)]
     found = peaks(density)
     kinds = sorted({peak.fruit for peak in found})

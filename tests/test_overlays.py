@@ -1,6 +1,7 @@
 """Places on a grid and on the photo, the peaks of density maps, and what is drawn."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,12 @@ def test_without_attention_it_says_so(tmp_path, figures):
     assert len(figures[0].axes) == 1
     assert figures[0].get_supxlabel() == NO_ATTENTION
     assert figures[0].axes[0].get_legend().get_title().get_text() == "nothing in its density maps"
+
+
+def test_nothing_is_said_of_fruit_where_none_is_known(tmp_path, figures):
+    answer = replace(watch(photo_with(tmp_path, (80, 60)), "circle"), fruits=())
+    draw_overlay(tmp_path / "seen.png", answer)
+    assert figures[0].axes[0].get_legend() is None
 
 
 def test_large_photos_are_drawn_smaller(tmp_path, figures):
