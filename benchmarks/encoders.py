@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -96,13 +96,7 @@ def eyes(vgg16: str, lite0: str) -> list[Eye]:
 
 def result(eye: Eye, seed: int, data: DataSet, out: Path) -> dict[str, float | None]:
     """Train with an eye, or take the run that is there, and score it."""
-    pretrained.NETWORKS["vgg16"] = Network(taps=eye.taps)
-    folder = eye.folder(out, seed)
-    if not (folder / runs.MODEL).is_file():
-        start = str(eye.start.folder(out, seed)) if eye.start else None
-        training = replace(eye.training, seed=seed)
-        config = RunConfig(str(data.folder), eye.model, training, versions(), start)
-        train(config, folder, resume=(folder / runs.CONFIG).is_file())
+    folder = trained(eye, seed, data.folder, out)
     splits = [split for split in SPLITS if data.splits[split]]
     found = {split: measure(folder, data, split) for split in splits}
     test, unseen = found["test"].scores, found["unseen"].scores if "unseen" in found else None
@@ -121,19 +115,35 @@ def result(eye: Eye, seed: int, data: DataSet, out: Path) -> dict[str, float | N
     }
 
 
-def table(results: dict[str, list[dict[str, float | None]]]) -> str:
+def trained(eye: Eye, seed: int, data: Path, out: Path) -> Path:
+    """The run of an eye and a seed: trained, continued, or as it is there."""
+    pretrained.NETWORKS["vgg16"] = Network(taps=eye.taps)
+    folder = eye.folder(out, seed)
+    if not (folder / runs.MODEL).is_file():
+        start = str(eye.start.folder(out, seed)) if eye.start else None
+        training = replace(eye.training, seed=seed)
+        config = RunConfig(str(data), eye.model, training, versions(), start)
+        train(config, folder, resume=(folder / runs.CONFIG).is_file())
+    return folder
+
+
+def table(
+    results: dict[str, list[dict[str, float | None]]],
+    columns: Mapping[str, str] = COLUMNS,
+    first: str = "eye",
+) -> str:
     """The results as a Markdown table: shares in %, mean and spread over the seeds."""
-    lines = [f"| eye | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
+    lines = [f"| {first} | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns)]
     for name, rows in results.items():
-        cells = [_cell(column, [row[column] for row in rows]) for column in COLUMNS]
+        cells = [_cell(column, [row[column] for row in rows]) for column in columns]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _cell(column: str, values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
-    is_share = column not in ("rmse", "look_ms", "minutes", "megabytes")
-    return cell(known, digits=2 if column == "rmse" else 1, scale=100 if is_share else 1)
+    is_share = not column.endswith(("rmse", "look_ms", "minutes", "megabytes"))
+    return cell(known, digits=2 if column.endswith("rmse") else 1, scale=100 if is_share else 1)
 
 
 def _look_ms(model: Captioner) -> float:

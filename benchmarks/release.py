@@ -1,0 +1,99 @@
+"""What each step to the release bought: `python benchmarks/release.py REAL ALL OUT --lite0 FILE`.
+
+REAL is a data set of real photos, ALL of the same and of photos that were made or say only which
+fruit they show. Every row is trained, or taken as it is there, and answers the validation and test
+questions of REAL and those about the unseen source. Steps are chosen by validation. Writes
+OUT/release.json and OUT/release.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from encoders import Eye, table, trained
+
+from fruit_caption.config import ModelConfig, TrainingConfig
+from fruit_caption.dataset import DataSet, read_data
+from fruit_caption.evaluating import measure
+from fruit_caption.files import write_json, write_text
+from fruit_caption.photos import Split
+from fruit_caption.training import versions
+
+Figures = dict[str, float | None]
+
+SPLITS: tuple[Split, ...] = ("validation", "test", "unseen")
+SHOWN = {
+    "present": "count, fruit is there",
+    "several": "2 and more",
+    "within_one": "within 1",
+    "rmse": "RMSE",
+    "presence": "is there one",
+    "identify": "which fruits",
+    "f1": "F1",
+    "calibration": "calibration error",
+}
+COLUMNS = (
+    {"validation_exact": "validation", "validation_several": "validation: 2 and more"}
+    | {f"test_{name}": title for name, title in SHOWN.items()}
+    | {f"unseen_{name}": f"unseen: {SHOWN[name]}" for name in ("present", "several")}
+    | {"minutes": "minutes"}
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("real", "all", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--lite0", required=True)
+    given = parser.parse_args()
+    real = read_data(given.real)
+    results: dict[str, list[Figures]] = {}
+    for row, data, seeds in steps(given.lite0, given.real, given.all):
+        for seed in range(seeds):
+            folder = trained(row, seed, data, given.out)
+            results.setdefault(row.name, []).append(figures(folder, real))
+            print(f"{row.name}, seed {seed}: {results[row.name][-1]}", flush=True)
+            write_json(given.out / "release.json", {"versions": versions(), "results": results})
+            write_text(given.out / "release.md", table(results, COLUMNS, "step"))
+
+
+def steps(lite0: str, real: Path, everything: Path) -> list[tuple[Eye, Path, int]]:
+    """The rows, each with what it learns from and how many times it is trained."""
+    frozen = ModelConfig("efficientnet-lite0", lite0, image_size=320)
+    learns = replace(frozen, unfreeze=1)
+    long = TrainingConfig(epochs=10, quiz=True)
+    return [
+        (Eye("release", learns, long), everything, 3),
+        (Eye("without attention", replace(learns, attention=False), long), everything, 3),
+        (Eye("frozen eye", frozen, long), everything, 1),
+        (Eye("frozen eye, real photos alone", frozen, replace(long, epochs=14)), real, 1),
+        (Eye("blind", ModelConfig("blind", "none", attention=False), long), everything, 1),
+    ]
+
+
+def figures(folder: Path, real: DataSet) -> Figures:
+    """Every score of a run, by split and name."""
+    found: Figures = {}
+    for split in SPLITS:
+        evaluation = measure(folder, real, split)
+        scores, kinds = evaluation.scores, evaluation.scores["kinds"]
+        figures = {
+            "exact": scores["exact"],
+            "present": scores["present"]["exact"],
+            "several": scores["several"]["exact"],
+            "within_one": kinds["count"]["within_one"],
+            "rmse": kinds["count"]["rmse"],
+            "presence": kinds["presence"]["balanced"],
+            "identify": kinds["identify"]["exact"],
+            "f1": kinds["identify"]["f1"],
+            "calibration": scores["calibration_error"],
+        }
+        found |= {f"{split}_{name}": value for name, value in figures.items()}
+        found["minutes"] = evaluation.cost["minutes"]
+    return found
+
+
+if __name__ == "__main__":
+    main()
