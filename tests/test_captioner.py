@@ -50,6 +50,17 @@ def test_every_variant_answers_and_reloads(tmp_path, encoder, attention):
     np.testing.assert_array_equal(new["density"], outputs["density"])
 
 
+@pytest.mark.parametrize(("weights", "unfreeze"), [("none", 0), ("saved", 1)])
+def test_what_learns_is_saved_as_it_was_divided(tmp_path, weights, unfreeze):
+    model = build(encoder="efficientnet-lite0", encoder_weights=weights, unfreeze=unfreeze)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    for new, old in zip(again.weights, model.weights, strict=True):
+        assert new.path == old.path
+        np.testing.assert_array_equal(new, old)
+    assert (again.frozen is None) == (model.frozen is None) == (weights == "none")
+
+
 @pytest.mark.parametrize(
     ("encoder", "attention", "same"),
     [("scratch", True, False), ("scratch", False, False), ("blind", False, True)],

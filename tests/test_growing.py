@@ -1,6 +1,7 @@
 """A model that learns more keeps what it knew."""
 
 import numpy as np
+import pytest
 from test_captioner import FRUITS, PIXELS, SEQUENCES, WORDS, build
 
 from fruit_caption.models.growing import grow
@@ -20,6 +21,18 @@ def test_with_nothing_new_it_answers_as_before():
     )
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.parametrize("weights", ["saved", "none"])
+@pytest.mark.parametrize("unfreeze", [0, 1, 2])
+def test_another_part_of_the_encoder_may_learn(weights, unfreeze):
+    model = build(encoder="efficientnet-lite0", encoder_weights=weights)
+    grown = grow(model, WORDS, FRUITS, unfreeze)
+    assert (grown.learning is not None) == bool(unfreeze)
+    inputs = {"pixels": PIXELS, "words": SEQUENCES}
+    expected, found = (one.predict_on_batch(inputs) for one in (model, grown))
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-5)
 
 
 def test_what_it_knew_is_as_likely_as_before_among_what_it_knew():

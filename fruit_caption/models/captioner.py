@@ -127,8 +127,11 @@ class Captioner(keras.Model):
         logits.set_weights([weight / temperature for weight in logits.get_weights()])
 
     def get_config(self) -> dict[str, Any]:
-        # Weights come from the saved file, wherever the encoder's came from at first.
-        config = self.config.to_json() | {"encoder_weights": "saved"}
+        # Weights come from the saved file, wherever the encoder's came from at first; but what of
+        # it is frozen, and so its parts, stays as it was.
+        config = self.config.to_json()
+        if self.config.encoder_weights != "none":
+            config["encoder_weights"] = "saved"
         return {
             "name": self.name,
             "config": config,
