@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,6 +37,8 @@ BLUR = 0.15
 """Of a count: about half of it per fruit, all of it where there are none."""
 LONGEST = 20
 """Words of a question and its answer; longer ones are left out."""
+ALIKE = 2
+"""Regions that stand for all of a photo's; of a softmax over a single one Keras would warn."""
 SAMPLE = 2000
 """Made-up photos whose texts show which words there are to know."""
 
@@ -61,8 +64,8 @@ def learn_to_read(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
     )
-    regions = model.eye.get_layer("regions").output.shape[1:]
-    lessons = Lessons(model.vocabulary, model.fruits, regions, varied, config)
+    channels = model.config.channels
+    lessons = Lessons(model.vocabulary, model.fruits, channels, varied, config)
     reader.fit(lessons, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
@@ -77,13 +80,13 @@ def words_to_read(fruits: Sequence[str], varied: bool) -> tuple[str, ...]:
 class Lessons(keras.utils.PyDataset):
     """Batches of made-up facts, blurred, with questions and answers; the same for the same seed.
 
-    A batch is (inputs, next words, weights): `counts` (batch, fruits), `regions` (batch, regions,
-    channels) and `words` (batch, questions, steps); (batch, questions, steps); the same, 1 where
-    the answer is.
+    A batch is (inputs, next words, weights): `regions` (batch, ALIKE, channels), which stand for
+    all of a photo, `counts` (batch, fruits) and `words` (batch, questions, steps); (batch,
+    questions, steps); the same, 1 where the answer is.
 
     Args:
         vocabulary, fruits: of the model.
-        regions: the shape of what the eye sees in a photo, (regions, channels).
+        channels: of a region that the eye sees in a photo.
         varied: see `learn_to_read`.
         config: seed, number and sizes of batches.
     """
@@ -92,12 +95,12 @@ class Lessons(keras.utils.PyDataset):
         self,
         vocabulary: Vocabulary,
         fruits: Sequence[str],
-        regions: tuple[int, int],
+        channels: int,
         varied: bool,
         config: TrainingConfig,
     ) -> None:
         super().__init__(workers=1, max_queue_size=4)
-        self.vocabulary, self.fruits, self.regions = vocabulary, fruits, regions
+        self.vocabulary, self.fruits, self.channels = vocabulary, fruits, channels
         self.varied, self.config = varied, config
 
     def __len__(self) -> int:
@@ -125,21 +128,40 @@ class Lessons(keras.utils.PyDataset):
 
     def _nothing(self, noise: np.random.Generator) -> np.ndarray:
         """Regions that look alike and say nothing."""
-        photos, (regions, channels) = self.config.batch_size, self.regions
-        seen = noise.random((photos, 1, 1)) * noise.standard_normal((photos, 1, channels))
-        return np.maximum(seen, 0).astype("float32").repeat(regions, axis=1)
+        photos = self.config.batch_size
+        seen = noise.random((photos, 1, 1)) * noise.standard_normal((photos, 1, self.channels))
+        return np.maximum(seen, 0).astype("float32").repeat(ALIKE, axis=1)
 
 
 def _reader(model: Captioner) -> keras.Model:
     """From counts and regions, as an eye would see them, and words to the next words."""
     eye, decoder = model.eye, model.decoder
-    seen = {"regions": eye.get_layer("regions").output, "counts": eye.output["counts"]}
-    given = {name: eye.output[name] for name in model.needs if name not in seen}
-    inputs = {name: keras.Input(one.shape[1:], name=name) for name, one in seen.items()}
-    started = keras.Model(list(seen.values()), given)(list(inputs.values()))
-    inputs["words"] = keras.Input((None, None), dtype="int32", name="words")
-    known = inputs | started
-    return keras.Model(inputs, decoder({name: known[name] for name in decoder.input})["logits"])
+    regions, counts = eye.get_layer("regions").output, eye.output["counts"]
+    inputs = {
+        "regions": keras.Input((ALIKE, *regions.shape[2:]), name="regions"),
+        "counts": keras.Input(counts.shape[1:], name="counts"),
+        "words": keras.Input((None, None), dtype="int32", name="words"),
+    }
+    given = {name: eye.output[name] for name in model.needs if name not in inputs}
+    # With all regions alike, a few of them are enough …
+    known = _called_anew(
+        keras.Model([regions, counts], given), [inputs["regions"], inputs["counts"]]
+    ).output
+    if "values" in known:
+        # … if they count for all where regions are added up.
+        known["values"] *= np.array([1, regions.shape[1] / ALIKE], "float32").reshape(2, 1, 1)
+    known = {name: (known | inputs)[name] for name in decoder.input}
+    shapes = {
+        name: keras.Input(one.shape[1:], dtype=one.dtype, name=name) for name, one in known.items()
+    }
+    return keras.Model(inputs, _called_anew(decoder, shapes)(known)["logits"])
+
+
+def _called_anew(network: keras.Model, inputs: Any) -> keras.Model:
+    """The same layers, for inputs of other shapes."""
+    return keras.models.clone_model(
+        network, input_tensors=inputs, clone_function=lambda layer: layer
+    )
 
 
 def _facts(fruits: Sequence[str], rng: random.Random) -> Photo:

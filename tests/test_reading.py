@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pytest
 
@@ -43,12 +44,12 @@ def test_texts_are_true_of_the_facts(varied):
 
 def test_a_batch():
     words = words_to_read(FRUITS, varied=False)
-    lessons = Lessons(reader(words).vocabulary, FRUITS, (9, 16), False, CONFIG)
+    lessons = Lessons(reader(words).vocabulary, FRUITS, 16, False, CONFIG)
     assert len(lessons) == 2
     (inputs, following, weights), again = lessons[1], lessons[1]
     assert inputs["counts"].shape == (8, 3)
     assert (inputs["counts"] >= 0).all()
-    assert inputs["regions"].shape == (8, 9, 16)
+    assert inputs["regions"].shape == (8, 2, 16)
     assert inputs["words"].shape == following.shape == weights.shape == (8, 8, reading.LONGEST)
     # No word is unknown, and what follows a word is the next one.
     assert not (inputs["words"] == 1).any()
@@ -75,12 +76,26 @@ def test_counts_are_blurred_but_stay_near():
 @pytest.mark.parametrize("attention", [False, True])
 def test_lessons_teach_the_decoder_to_read_and_leave_the_eye_alone(attention):
     model = reader(words_to_read(FRUITS, varied=False), attention)
-    unseen = Lessons(model.vocabulary, FRUITS, (9, 16), False, replace(CONFIG, seed=1))[0]
+    unseen = Lessons(model.vocabulary, FRUITS, 16, False, replace(CONFIG, seed=1))[0]
     before, eye = right_words(model, *unseen), weights_of(model.eye, "neck", "density")
     learn_to_read(model, False, replace(CONFIG, reading=200), [])
     assert right_words(model, *unseen) > max(0.7, before + 0.4)
     for old, new in zip(eye, weights_of(model.eye, "neck", "density"), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_two_regions_stand_for_all(attention):
+    model = reader(words_to_read(FRUITS, varied=False), attention)
+    inputs, _, _ = Lessons(model.vocabulary, FRUITS, 16, False, CONFIG)[0]
+    eye = model.eye
+    seen = [eye.get_layer("regions").output, eye.output["counts"]]
+    given = keras.Model(seen, {name: eye.output[name] for name in model.needs if name != "counts"})
+    regions = inputs["regions"][:, :1].repeat(9, axis=1)
+    known = given.predict_on_batch([regions, inputs["counts"]])
+    known |= {"counts": inputs["counts"], "words": inputs["words"]}
+    said = model.step({name: known[name] for name in model.decoder.input})["logits"]
+    np.testing.assert_allclose(reading._reader(model).predict_on_batch(inputs), said, atol=1e-5)
 
 
 def right_words(model, inputs, following, weights):
