@@ -135,7 +135,7 @@ class TrainingConfig(_Settings):
     patience: int = 20
     seed: int = 0
     quiz: bool = False
-    reading: int = 1000
+    reading: int = 3000
 
     def __post_init__(self) -> None:
         self._check("epochs", 1, 100_000)

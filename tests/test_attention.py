@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from layer_checks import check_layer
 
-from fruit_caption.models.attention import CountingAttention, DensityLoss, QuestionLSTM
+from fruit_caption.models.attention import (
+    MOST,
+    CountingAttention,
+    DensityLoss,
+    QuestionLSTM,
+    number_line,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -57,9 +63,19 @@ def test_scores_and_sums_against_plain_numpy():
     logits = query[3:] @ keys[1, 1] / 3**0.5 + float(layer.gate_bias.numpy())
     gates = 1 / (1 + np.exp(-logits))
     kinds = 1 / (1 + np.exp(-queries[1, 0, 2] @ layer.kind.kernel.numpy()))
-    expected = [weights @ values[1, 0], gates @ values[1, 1], kinds * counts[1]]
+    places = np.maximum(0, 1 - np.abs(kinds @ counts[1] - np.arange(MOST + 1)))
+    expected = [weights @ values[1, 0], gates @ values[1, 1], kinds * counts[1], places]
     np.testing.assert_allclose(looked[1, 0, 2], weights, rtol=1e-4)
     np.testing.assert_allclose(seen[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
+
+
+def test_a_number_lights_its_neighbours_on_the_number_line():
+    line = np.asarray(number_line(keras.ops.array([[0.0, 2.25], [3.0, MOST + 7.5]])))
+    assert line.shape == (2, 2, MOST + 1)
+    assert line[0, 0].tolist() == [1.0] + [0.0] * MOST
+    assert line[0, 1].tolist() == [0.0, 0.0, 0.75, 0.25] + [0.0] * (MOST - 3)
+    assert line[1, 0].tolist() == [0.0, 0.0, 0.0, 1.0] + [0.0] * (MOST - 3)
+    assert line[1, 1].tolist() == [0.0] * MOST + [1.0]
 
 
 def test_attention_passes_the_mask_of_its_queries_on():

@@ -8,8 +8,22 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+MOST = 20  # The last place of the number line; whatever is more counts as this many.
+
 Tensor = Any  # symbolic while a model is built, then the backend's
 Shape = tuple[int | None, ...]
+
+
+def number_line(numbers: Tensor) -> Tensor:
+    """Where numbers lie between 0 and `MOST`, (...) to (..., MOST + 1).
+
+    A decoder picks a word for a count by its place, but one large number in a vector is a slope,
+    not a place: along it, another word is right at every half. So a number lights the whole
+    numbers next to it, each by how near it is: 2.25 lights 2 with 0.75 and 3 with 0.25 (Zhang et
+    al. 2018, section 4.3).
+    """
+    places = ops.arange(MOST + 1, dtype=numbers.dtype)
+    return ops.relu(1 - ops.abs(ops.expand_dims(ops.minimum(numbers, MOST), -1) - places))
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
@@ -21,7 +35,7 @@ class CountingAttention(layers.Layer):
     Natural Images for Visual Question Answering"). So a second look opens or closes each region
     by itself, with a sigmoid, and adds up what it lets through: that grows with every apple.
     Where each kind has been counted already, as density maps do, a third look lets those counts
-    through that the question is about. Scores are scaled dot products (Vaswani et al. 2017), which
+    through that the question is about, and puts their sum on a number line. Scores are scaled dot products (Vaswani et al. 2017), which
     on a CPU cost a fraction of the additive scores of Show, Attend and Tell (Xu et al. 2015).
     Keys and values are the photo's, not a step's: they are worked out before, once.
 
@@ -33,8 +47,8 @@ class CountingAttention(layers.Layer):
         counts: of each kind in the whole photo, (batch, kinds).
 
     Returns:
-        what was seen, (batch, questions, steps, 2 * channels + kinds): the average, the sum, the
-            counts that were let through;
+        what was seen, (batch, questions, steps, 2 * channels + kinds + MOST + 1): the average, the
+            sum, the counts that were let through, the place of their sum on the number line;
         where it looked, (batch, questions, steps, regions): the softmax weights.
     """
 
@@ -70,7 +84,9 @@ class CountingAttention(layers.Layer):
         weights, gates = ops.softmax(average), ops.sigmoid(total + self.gate_bias)
         found = ops.matmul(ops.stack([weights, gates], axis=1), values)
         found = ops.reshape(ops.swapaxes(found, 1, 2), (batch, questions * steps, looks * channels))
-        seen = ops.concatenate([found, ops.expand_dims(counts, 1) * self.kind(flat)], axis=-1)
+        wanted_counts = ops.expand_dims(counts, 1) * self.kind(flat)
+        number = number_line(ops.sum(wanted_counts, axis=-1))
+        seen = ops.concatenate([found, wanted_counts, number], axis=-1)
         return (
             ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
             ops.reshape(weights, (batch, questions, steps, regions)),
@@ -83,7 +99,7 @@ class CountingAttention(layers.Layer):
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
         steps = queries_shape[:-1]
-        seen = 2 * (values_shape[-1] or 0) + (counts_shape[-1] or 0)
+        seen = 2 * (values_shape[-1] or 0) + (counts_shape[-1] or 0) + MOST + 1
         return (*steps, seen), (*steps, keys_shape[-1])
 
 
