@@ -293,9 +293,10 @@ def train(
     output.print(
         f"{folder}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
     )
+    notes.print(f'Ask it: fruit ask PHOTO "how many apples?" --run {run or started}')
 
 
-Run = Annotated[str | None, typer.Option("--run", help="Which run to ask. [default: the newest]")]
+Run = Annotated[str | None, typer.Option("--run", help="Which run to ask. [default: the one that ships]")]
 Images = Annotated[
     list[str],
     typer.Argument(

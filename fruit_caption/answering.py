@@ -354,13 +354,13 @@ def load(run: str | Path | None = None) -> Eye:
     """Load a trained model: its export if it has one, which starts at once, or else the model.
 
     Args:
-        run: the name of a run in `artifacts/`, or the path of its folder; without it the run
-            that was finished last.
+        run: the name of a run in `artifacts/`, or the path of its folder; without it the released
+            model, which ships.
 
     Raises:
         RunError: there is no such run, or its model can't be read.
     """
-    folder = runs.newest_run() if run is None else runs.run_folder(str(run))
+    folder = runs.released() if run is None else runs.run_folder(str(run))
     return Eye(exported.current(folder) or runs.load_run(folder))
 
 

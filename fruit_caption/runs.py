@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from fruit_caption.config import RunConfig
 from fruit_caption.errors import DataError, RunError
-from fruit_caption.files import read_json, whole_file, write_text
+from fruit_caption.files import read_json, shipped, whole_file, write_text
 from fruit_caption.metrics import Row
 from fruit_caption.quiet import start_keras
 
@@ -41,18 +41,9 @@ def run_folder(name: str) -> Path:
     return Path(name) if is_path else ARTIFACTS / name
 
 
-def newest_run() -> Path:
-    """The run in `artifacts/` that was finished last.
-
-    Raises:
-        RunError: there is none.
-    """
-    models = sorted(ARTIFACTS.glob(f"**/{MODEL}"), key=lambda path: path.stat().st_mtime)
-    # A blind run is a baseline, made to be compared with; nobody wants to ask it.
-    models = [path for path in models if not path.parent.name.startswith("blind")]
-    if not models:
-        raise RunError(f"There is no trained model in {ARTIFACTS}/; `fruit train` makes one.")
-    return models[-1].parent
+def released() -> Path:
+    """The run that ships: what is asked when no other is named."""
+    return shipped("release")
 
 
 def read_config(folder: Path) -> RunConfig:

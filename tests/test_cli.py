@@ -309,11 +309,11 @@ def test_what_cannot_be_drawn_is_refused_before_the_model_is_looked_for(data, tm
     assert "no name of a picture" in refusal(*asked, tmp_path / "folder.png")
 
 
-def test_ask_takes_the_newest_run(run, data, monkeypatch, tmp_path):
-    monkeypatch.setattr(runs, "ARTIFACTS", run.parent)
+def test_without_a_run_the_released_model_is_asked(run, data, monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "released", lambda: run)
     assert fruit("ask", data / "images" / "05.png", "any limes?").exit_code == 0
-    monkeypatch.setattr(runs, "ARTIFACTS", tmp_path)
-    assert "`fruit train` makes one" in refusal("ask", data / "images" / "05.png", "any limes?")
+    monkeypatch.setattr(runs, "released", lambda: tmp_path)
+    assert "holds no model.keras" in refusal("ask", data / "images" / "05.png", "any limes?")
 
 
 def test_what_cannot_be_asked_is_told_in_a_line(run, data, tmp_path):
