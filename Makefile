@@ -5,6 +5,8 @@
 #
 # PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
 # WEIGHTS  for the demo: a file with VGG16's weights, where they can't be downloaded
+#
+# make release PHOTOS="DIR DIR" LITE0=FILE   trains the model that ships once more, as RUN
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +16,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 DEMO := data/demo
 QUESTION := how many fruits are there?
 
-.PHONY: test check demo clean
+PHOTOS :=
+LITE0 :=
+RUN := my-release
+
+.PHONY: test check demo release clean
 
 test: check
 	$(BIN)/pytest
@@ -31,6 +37,16 @@ demo: $(VENV)/runnable
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
 		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention-0
+
+# What ships is in artifacts/release, with a card that says what it learnt from and how long it takes.
+release: $(VENV)/installed
+	$(if $(and $(PHOTOS),$(LITE0)),,$(error make release PHOTOS="DIR DIR" LITE0=FILE, see artifacts/release/README.md))
+	$(BIN)/fruit generate-data $(addprefix --photos ,$(PHOTOS)) --unseen FajarOC --compose 1500 --mosaic 500 \
+		--scenes 1300 --out data/release --writer grammar
+	$(BIN)/fruit train --encoder efficientnet-lite0 --encoder-weights $(LITE0) --unfreeze 1 --image-size 320 \
+		--epochs 10 --quiz --data data/release --run $(RUN)
+	$(BIN)/fruit export --run $(RUN) --bits 16
+	$(BIN)/fruit evaluate --run $(RUN) --data data/release
 
 docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
 	$(BIN)/python -m fruit_caption.photos.contact_sheet $@

@@ -296,7 +296,9 @@ def train(
     notes.print(f'Ask it: fruit ask PHOTO "how many apples?" --run {run or started}')
 
 
-Run = Annotated[str | None, typer.Option("--run", help="Which run to ask. [default: the one that ships]")]
+Run = Annotated[
+    str | None, typer.Option("--run", help="Which run to ask. [default: the one that ships]")
+]
 Images = Annotated[
     list[str],
     typer.Argument(

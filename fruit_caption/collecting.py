@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
 from fruit_caption.errors import DataError
-from fruit_caption.files import digest, remove_drafts, whole_file
+from fruit_caption.files import alone_in, digest, remove_drafts, whole_file
 from fruit_caption.photos import PhotoSet, split_of, write_coco
 from fruit_caption.photos.coco import IMAGES, INSTANCES
 from fruit_caption.photos.composing import compose
@@ -66,10 +66,16 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
         progress: told in words what is being done.
 
     Raises:
-        DataError: the photos can't be read or written, or there are none.
+        FruitError: another process is at work in the folder, or it can't be written to.
+        DataError: the photos can't be read, or there are none.
         WriterError: the language model can't be loaded. Nothing has been made then.
     """
     author = _author(config)
+    with alone_in(out):
+        return _generate(config, out, author, progress)
+
+
+def _generate(config: DataConfig, out: Path, author: Author | None, progress: Progress) -> Summary:
     remove_drafts([*out.glob(".*"), *(out / IMAGES).rglob(".*")])
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]

@@ -17,7 +17,7 @@ import keras
 from fruit_caption import runs
 from fruit_caption.errors import FruitError, RunError
 from fruit_caption.exported import ENDINGS, LOOK, NEXT, REST, SPEAK, Format
-from fruit_caption.files import digest, whole_file, write_json
+from fruit_caption.files import alone_in, digest, whole_file, write_json
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.folding import folded
 
@@ -36,12 +36,18 @@ def export(folder: Path, form: Format, bits: int = 32) -> Path:
     Raises:
         RunError: there is no such run, or what converts models is not installed.
         FruitError: weights can't have so many bits.
-        FruitError: the folder can't be written to.
+        FruitError: another process exports there, or the folder can't be written to.
     """
     if bits not in (32, 16, 8):
         raise FruitError(f"Weights can have 32, 16 or 8 bits, not {bits}.")
     model = runs.load_run(folder)
     out = folder / form
+    with alone_in(out):
+        _export(model, folder / runs.MODEL, out, form, bits)
+    return out
+
+
+def _export(model: Captioner, file: Path, out: Path, form: Format, bits: int) -> None:
     single = form == "litert"
     # What it says is true only once both parts are there.
     (out / REST).unlink(missing_ok=True)
@@ -51,7 +57,7 @@ def export(folder: Path, form: Format, bits: int = 32) -> Path:
     write_json(
         out / REST,
         {
-            "model": digest(folder / runs.MODEL),
+            "model": digest(file),
             "image_size": model.image_size,
             "doubt": model.doubt,
             "needs": list(model.needs),
@@ -59,7 +65,6 @@ def export(folder: Path, form: Format, bits: int = 32) -> Path:
             "words": list(model.vocabulary.words),
         },
     )
-    return out
 
 
 def looking(model: Captioner, single: bool = False) -> keras.Model:

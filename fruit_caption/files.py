@@ -13,6 +13,7 @@ from typing import Any
 
 from fruit_caption.errors import DataError, FruitError
 
+LOCK = ".lock"
 DRAFT = re.compile(r"\.\d+\..+")
 """The name of a file that is being written: the process and the final name."""
 
@@ -37,6 +38,37 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             draft.unlink()
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder that is written to, until the block ends.
+
+    However a process ends, the folder is free again. One that holds nothing then is removed.
+
+    Raises:
+        FruitError: another process is at work there, or the folder can't be written to.
+    """
+    from filelock import FileLock, Timeout  # takes a while, and asking needs none
+
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise FruitError(
+            f"Another process is at work in {folder}; wait for it, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise FruitError(f"{folder} can't be written: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink()
+        lock.release()
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def digest(path: Path) -> str:

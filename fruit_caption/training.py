@@ -22,7 +22,7 @@ from fruit_caption.calibration import doubtful_below, fit_temperature
 from fruit_caption.config import RunConfig, TrainingConfig
 from fruit_caption.dataset import Batches, DataSet, Example, read_data
 from fruit_caption.errors import RunError
-from fruit_caption.files import whole_file, write_json
+from fruit_caption.files import alone_in, whole_file, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
@@ -76,15 +76,23 @@ def train(
         the scores on the validation split.
 
     Raises:
+        FruitError: another process trains there.
         RunError: the folder holds another run already, or nothing to resume.
         DataError, WeightsError: the data or the encoder's weights can't be used.
     """
     listener = listener or Listener()
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)
-    _check_folder(config, folder, resume)
     if config.rehearse:
         data = rehearse(data, read_data(Path(config.rehearse)), config.training.seed)
+    with alone_in(folder):
+        _check_folder(config, folder, resume)
+        return _train(config, data, folder, resume, listener)
+
+
+def _train(
+    config: RunConfig, data: DataSet, folder: Path, resume: bool, listener: Listener
+) -> dict[str, Any]:
     keras.utils.set_random_seed(config.training.seed)
     model = _start(config, data)
     write_json(folder / runs.CONFIG, config.to_json())

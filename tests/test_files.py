@@ -1,9 +1,11 @@
 """A file is written whole or not at all."""
 
+import multiprocessing
+
 import pytest
 
 from fruit_caption.errors import FruitError
-from fruit_caption.files import read_json, whole_file, write_json
+from fruit_caption.files import LOCK, alone_in, read_json, whole_file, write_json
 
 
 def test_round_trip_leaves_nothing_else(tmp_path):
@@ -31,3 +33,48 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FruitError, match=r"a\.json can't be written"):
         write_json(tmp_path / "file" / "a.json", {})
+
+
+def try_to_work_in(folder, answers):
+    try:
+        with alone_in(folder):
+            answers.put("worked")
+    except FruitError as error:
+        answers.put(str(error))
+
+
+def test_two_processes_are_never_at_work_in_one_folder(tmp_path):
+    """Neither is refused what the other has left, even where that was killed."""
+    folder, spawn = tmp_path / "run", multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+
+    def other():
+        process = spawn.Process(target=try_to_work_in, args=(folder, answers))
+        process.start()
+        process.join()
+        return answers.get(timeout=10)
+
+    with alone_in(folder):
+        assert other() == (
+            f"Another process is at work in {folder}; wait for it, or choose another folder."
+        )
+        assert folder.is_dir()
+    assert not folder.exists()
+    (folder / LOCK).parent.mkdir()
+    (folder / LOCK).touch()  # as a killed process leaves it
+    assert other() == "worked"
+
+
+def test_a_folder_with_something_in_it_stays(tmp_path):
+    with alone_in(tmp_path / "run"):
+        (tmp_path / "run" / "a.txt").touch()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(FruitError, match=r"file/run can't be written"),
+        alone_in(tmp_path / "file" / "run"),
+    ):
+        pass

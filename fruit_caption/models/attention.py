@@ -35,8 +35,9 @@ class CountingAttention(layers.Layer):
     Natural Images for Visual Question Answering"). So a second look opens or closes each region
     by itself, with a sigmoid, and adds up what it lets through: that grows with every apple.
     Where each kind has been counted already, as density maps do, a third look lets those counts
-    through that the question is about, and puts their sum on a number line. Scores are scaled dot products (Vaswani et al. 2017), which
-    on a CPU cost a fraction of the additive scores of Show, Attend and Tell (Xu et al. 2015).
+    through that the question is about, and puts their sum on a number line. Scores are scaled dot
+    products (Vaswani et al. 2017), which on a CPU cost a fraction of the additive scores of Show,
+    Attend and Tell (Xu et al. 2015).
     Keys and values are the photo's, not a step's: they are worked out before, once.
 
     Call arguments:
