@@ -24,6 +24,7 @@ from fruit_caption.printing import (
     plain,
     print_answer,
     print_counts,
+    print_imported,
     print_summary,
     print_text,
     watched,
@@ -124,10 +125,27 @@ def generate_data(
             'model: a preset of KerasNLP such as gpt2_base_en, "hf://owner/name", or a folder.'
         ),
     ] = DataConfig.writer,
+    vqa: Annotated[
+        Path | None,
+        typer.Option(help="Take the questions about fruit from this folder of VQA v2's files."),
+    ] = None,
+    form: Annotated[
+        Literal["vqa"] | None,
+        typer.Option("--format", help="Write the questions as files of VQA v2, too."),
+    ] = None,
     show: Annotated[int, typer.Option(help="Print what is said about so many photos.")] = 0,
     seed: Annotated[int, typer.Option(help="Of scenes and texts.")] = 0,
 ) -> None:
     """Collect or render photos, and write a caption, questions and answers about each."""
+    from fruit_caption.vqa import import_vqa, write_vqa
+
+    if vqa:
+        if photos or open_images or scenes:
+            raise FruitError("--vqa brings its own photos; make a data set of others without it.")
+        with notes.status("collecting") as status:
+            imported = import_vqa(vqa, out, status.update)
+        print_imported(output, imported, out)
+        return
     from fruit_caption.collecting import generate_data
     from fruit_caption.writer.qa import GRAMMAR
 
@@ -149,6 +167,8 @@ def generate_data(
     with notes.status("collecting") as status:
         summary = generate_data(config, out, status.update)
     print_summary(output, errors, summary, out)
+    if form == "vqa":
+        output.print(f"{write_vqa(out, summary.texts)}: the questions as files of VQA v2")
     for text in summary.texts[:show]:
         print_text(output, text)
 

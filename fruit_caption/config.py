@@ -78,7 +78,7 @@ class ModelConfig(_Settings):
     """What the model is.
 
     Attributes:
-        encoder: a name that `models.encoders.build_encoder` takes.
+        encoder: a name that `models.encoders.encoder_parts` takes.
         encoder_weights: of a pretrained encoder: "imagenet", the path of a weights file, "none"
             (it learns all from nothing), or "saved" (they are in the model's own file).
         unfreeze: how many of a pretrained encoder's last stages learn.

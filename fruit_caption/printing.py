@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fruit_caption.answering import Answer
     from fruit_caption.collecting import Summary
     from fruit_caption.pictures import Picture
+    from fruit_caption.vqa import Imported
     from fruit_caption.writer.qa import PhotoText
     from fruit_caption.writer.synthesis import Report
 
@@ -94,10 +95,9 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
     """What `fruit generate-data` made."""
     for found in summary.found:
         output.print(plain(found))
-    photos = ", ".join(f"{number} {split}" for split, number in summary.photos.items())
-    texts = ", ".join(f"{number} {kind}" for kind, number in summary.questions.items())
-    output.print(f"{out}: {sum(summary.photos.values())} photos ({photos}), {summary.boxes} boxes")
-    output.print(f"texts: {texts}")
+    photos = f"{sum(summary.photos.values())} photos ({_listed(summary.photos)})"
+    output.print(f"{out}: {photos}, {summary.boxes} boxes")
+    output.print(f"texts: {_listed(summary.questions)}")
     if summary.report.written:
         output.print(_writing(summary.report))
     if summary.unknown_classes:
@@ -106,6 +106,14 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
         errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
         for reason in summary.skipped:
             errors.print(f"  {plain(reason)}", soft_wrap=True)
+
+
+def print_imported(output: Console, imported: Imported, out: Path) -> None:
+    """What `fruit generate-data --vqa` made."""
+    photos = _listed(Counter(text.split for text in imported.texts))
+    questions = Counter(item.kind for text in imported.texts for item in text.questions)
+    output.print(f"{out}: {len(imported.texts)} photos ({photos})")
+    output.print(f"texts: {_listed(questions)}; {imported.left_out} others are left out")
 
 
 def print_text(output: Console, text: PhotoText) -> None:
@@ -126,6 +134,10 @@ def _writing(report: Report) -> Table:
     speed = report.tokens / report.seconds if report.seconds else 0
     table.caption = f"{report.tokens} tokens, {speed:.0f} a second"
     return table
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in numbers.items())
 
 
 def _percent(share: float) -> str:
