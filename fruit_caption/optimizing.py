@@ -1,4 +1,5 @@
-"""The optimizer: its rate falls to nothing, and pretrained weights go slower than new ones."""
+"""The optimizer: its rate falls to nothing, and pretrained weights go slower than new ones; and
+dropout, which a training that goes on must draw as before."""
 
 from __future__ import annotations
 
@@ -21,6 +22,14 @@ def falling_adamw(
         weight_decay=1e-4,
         clipnorm=1.0,
     )
+
+
+def seed_dropout(model: keras.Model, seed: int, step: int) -> None:
+    """Let dropout depend on a seed and a step alone: Keras does not save its random state, and a
+    training that goes on must end as one that was never interrupted."""
+    states = [one for one in model.variables if one.name == "seed_generator_state"]
+    for number, state in enumerate(states):
+        state.assign([seed + number, step])
 
 
 class TwoSpeedAdamW(keras.optimizers.AdamW):

@@ -28,7 +28,7 @@ from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import speak
 from fruit_caption.models.growing import grow
-from fruit_caption.optimizing import falling_adamw
+from fruit_caption.optimizing import falling_adamw, seed_dropout
 from fruit_caption.photos import Split
 from fruit_caption.reading import learn_to_read, words_to_read
 from fruit_caption.rehearsal import rehearse
@@ -229,7 +229,7 @@ class _Trainer:
         while len(self.history) < training.epochs and not self._is_stale():
             epoch = len(self.history)
             began = time.monotonic()
-            self._seed(epoch)
+            seed_dropout(self.head, training.seed, epoch * 2**20)
             fitted = self.head.fit(
                 self._epoch(epoch),
                 shuffle=False,  # `Batches` has its own order
@@ -290,12 +290,6 @@ class _Trainer:
             replace(self.config.training, quiz=quiz),
             epoch,
         )
-
-    def _seed(self, epoch: int) -> None:
-        """Let dropout depend on seed and epoch alone: Keras does not save its random state."""
-        states = [one for one in self.head.variables if one.name == "seed_generator_state"]
-        for number, state in enumerate(states):
-            state.assign([self.config.training.seed + number, epoch * 2**20])
 
     def _best(self) -> int:
         scores = [row["validation_exact"] for row in self.history]

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from fruit_caption.errors import WriterError
@@ -33,6 +34,46 @@ def test_a_writer_is_trained_saved_and_trained_on(small, tmp_path):
     assert load_preset(str(tmp_path / "two")).backbone.num_layers == 1
     with pytest.raises(WriterError, match="is there already"):
         training.train_writer(tmp_path / "two", steps=1)
+
+
+def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "KEPT", 20)
+
+    def stop_at(step):
+        def told(line):
+            if line.startswith(f"training: step {step} "):
+                raise KeyboardInterrupt
+
+        return told
+
+    whole = training.train_writer(tmp_path / "whole", steps=60)
+    (tmp_path / "stopped").mkdir()  # a folder with nothing in it is not in the way
+    for step in (1, 41):
+        with pytest.raises(KeyboardInterrupt):
+            training.train_writer(tmp_path / "stopped", steps=60, progress=stop_at(step))
+    told = []
+    assert training.train_writer(tmp_path / "stopped", steps=60, progress=told.append) == whole
+    assert [line[:19] for line in told if line.startswith("training")] == ["training: step 41 o"]
+    weights = [load_preset(str(tmp_path / name)).get_weights() for name in ("whole", "stopped")]
+    assert all(map(np.array_equal, *weights))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stopped", "whole"]
+
+
+def test_a_training_with_other_settings_begins_anew(small, tmp_path, monkeypatch):
+    def stop(line):
+        if line.startswith("trying"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train_writer(tmp_path / "one", steps=20, progress=stop)
+    told = []
+    training.train_writer(tmp_path / "one", steps=20, progress=told.append)
+    assert not any(line.startswith("training") for line in told)  # only the trial was left to do
+    with pytest.raises(KeyboardInterrupt):
+        training.train_writer(tmp_path / "two", steps=20, progress=stop)
+    training.train_writer(tmp_path / "two", steps=40, progress=told.append)
+    assert read_json(tmp_path / "two" / "scores.json")["steps"] == 40
+    assert "training: step 1 of 40" in told[-3]
 
 
 def test_some_facts_are_never_learnt():

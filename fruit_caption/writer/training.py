@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,8 @@ import tokenizers
 
 from fruit_caption.domain import FRUITS
 from fruit_caption.errors import WriterError
-from fruit_caption.files import write_json
+from fruit_caption.files import alone_in, read_json, whole_file, write_json
+from fruit_caption.optimizing import seed_dropout
 from fruit_caption.photos.records import FruitBox, Photo
 from fruit_caption.progress import Progress, silent
 from fruit_caption.writer import phrasebook, prompts
@@ -47,6 +50,12 @@ LINES_A_ROW = 6
 TRIED_LINES, TRIED_PHOTOS = 2000, 100
 """On how many lines and photos a writer is tried that it never saw."""
 
+KEPT = 100
+"""Steps after which it is kept how far the training is."""
+
+CONFIG, STATE, PRESET = "config.json", "state.weights.h5", "preset"
+"""What lies in the folder of an unfinished training."""
+
 MOST = 12
 """The largest number of fruits of a kind in the facts."""
 
@@ -69,6 +78,9 @@ def train_writer(
 ) -> dict[str, Any]:
     """Train a writer and save it as a preset of KerasNLP.
 
+    A training that was stopped, however hard, goes on where it was when it is asked for again, and
+    ends with the same weights.
+
     Args:
         out: the folder of the preset.
         start: a preset to go on from; without one, a small GPT-2 and its byte-pair encoding are
@@ -82,23 +94,51 @@ def train_writer(
 
     Raises:
         WriterError: the folder is in the way, or the preset to start from can't be loaded.
+        FruitError: another process trains it, or the folder can't be written to.
     """
     if out.exists() and any(out.iterdir()):
         raise WriterError(f"{out} is there already; choose another folder with --out.")
+    made = {"start": start, "steps": steps, "seed": seed}
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    with alone_in(unfinished):
+        if (unfinished / CONFIG).is_file() and read_json(unfinished / CONFIG) != made:
+            _empty(unfinished)
+        write_json(unfinished / CONFIG, made)
+        result = _train(unfinished, made, progress)
+        os.replace(unfinished / PRESET, out)
+        _empty(unfinished)
+    return result
+
+
+def _train(folder: Path, made: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Train what is not trained yet, and try it."""
+    start, steps, seed = made["start"], made["steps"], made["seed"]
+    preset = folder / PRESET
     keras.utils.set_random_seed(seed)
     progress("making up lines to learn from")
     learnt = lines(steps * BATCH * LINES_A_ROW, seed)
-    model = load_preset(start) if start else _new_model([line.given + line.text for line in learnt])
-    tokenizer = model.preprocessor.tokenizer
-    rows, weights = _rows(learnt, tokenizer, seed)
-    _fit(model, rows, weights, steps, 1e-4 if start else 2e-3, progress)
-    model.save_to_preset(str(out))
-    made = {"start": start, "steps": steps, "seed": seed}
-    write_json(out / SCORES, made)  # whoever writes with it, knows by this file how it was taught
+    if (preset / SCORES).is_file():
+        model = load_preset(str(preset))
+    else:
+        texts = [line.given + line.text for line in learnt]
+        model = load_preset(start) if start else _new_model(texts)
+        rows, weights = _rows(learnt, model.preprocessor.tokenizer, seed)
+        rate = 1e-4 if start else 2e-3
+        _fit(model, rows, weights, steps, rate, seed, folder / STATE, progress)
+        model.save_to_preset(str(preset))
+        # Whoever writes with it, knows by this file how it was taught.
+        write_json(preset / SCORES, made)
     progress("trying the writer on what it never saw")
-    result = scores(out, model, learnt, seed)
-    write_json(out / SCORES, result | made)
+    result = scores(preset, model, learnt, seed)
+    write_json(preset / SCORES, result | made)
     return result
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an unfinished training has left, the settings last."""
+    shutil.rmtree(folder / PRESET, ignore_errors=True)
+    for name in (STATE, CONFIG):
+        (folder / name).unlink(missing_ok=True)
 
 
 # What is learnt ------------------------------------------------------------------------------
@@ -218,6 +258,8 @@ def _fit(
     weights: np.ndarray,
     steps: int,
     rate: float,
+    seed: int,
+    state: Path,
     progress: Progress,
 ) -> None:
     # The same weights without the preprocessor: the rows are tokens already.
@@ -231,28 +273,44 @@ def _fit(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
     )
-    told = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda step, logs: (
-            progress(f"training: step {step + 1} of {steps}, loss {logs['loss']:.3f}")
-            if step % 20 == 0
-            else None
-        )
-    )
-    student.fit(_Rows(rows, weights, steps), epochs=1, verbose=0, callbacks=[told])
+    if state.is_file():
+        student.optimizer.build(student.trainable_variables)  # to have its momenta restored, too
+        student.load_weights(state)
+    for done in range(int(student.optimizer.iterations), steps, KEPT):
+        seed_dropout(student, seed, done)
+        batches = _Rows(rows, weights, done, min(KEPT, steps - done))
+        told = _Told(done, steps, progress)
+        student.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[told])
+        with whole_file(state) as draft:
+            student.save_weights(draft)
+
+
+class _Told(keras.callbacks.Callback):
+    """Tells how far the training is."""
+
+    def __init__(self, done: int, steps: int, progress: Progress) -> None:
+        super().__init__()
+        self.done, self.steps, self.progress = done, steps, progress
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch % 20 == 0:
+            step = self.done + batch + 1
+            self.progress(f"training: step {step} of {self.steps}, loss {logs['loss']:.3f}")
 
 
 class _Rows(keras.utils.PyDataset):
-    """Batches of rows, from the start again where they end."""
+    """So many batches of rows from the `first` on, from the start again where they end."""
 
-    def __init__(self, rows: np.ndarray, weights: np.ndarray, steps: int) -> None:
+    def __init__(self, rows: np.ndarray, weights: np.ndarray, first: int, steps: int) -> None:
         super().__init__()
-        self.rows, self.weights, self.steps = rows, weights, steps
+        self.rows, self.weights, self.first, self.steps = rows, weights, first, steps
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        place = np.arange(step * BATCH, (step + 1) * BATCH) % len(self.rows)
+        first = (self.first + step) * BATCH
+        place = np.arange(first, first + BATCH) % len(self.rows)
         rows = self.rows[place]
         inputs = {"token_ids": rows[:, :-1], "padding_mask": np.ones_like(rows[:, :-1])}
         return inputs, rows[:, 1:], self.weights[place][:, 1:]
