@@ -41,10 +41,10 @@ demo: $(VENV)/runnable
 # What ships is in artifacts/release, with a card that says what it learnt from and how long it takes.
 release: $(VENV)/installed
 	$(if $(and $(PHOTOS),$(LITE0)),,$(error make release PHOTOS="DIR DIR" LITE0=FILE, see artifacts/release/README.md))
-	$(BIN)/fruit generate-data $(addprefix --photos ,$(PHOTOS)) --unseen FajarOC --compose 1500 --mosaic 500 \
+	$(BIN)/fruit generate-data $(addprefix --photos ,$(PHOTOS)) --unseen FajarOC --compose 4000 --mosaic 500 \
 		--scenes 1300 --out data/release --writer grammar
 	$(BIN)/fruit train --encoder efficientnet-lite0 --encoder-weights $(LITE0) --unfreeze 1 --image-size 320 \
-		--epochs 10 --quiz --data data/release --run $(RUN)
+		--epochs 7 --quiz --data data/release --run $(RUN)
 	$(BIN)/fruit export --run $(RUN) --bits 16
 	$(BIN)/fruit evaluate --run $(RUN) --data data/release
 

@@ -77,7 +77,7 @@ def steps(lite0: str, vgg16: str, real: Path, everything: Path) -> list[tuple[Ey
     """The rows, each with what it learns from and how many times it is trained."""
     frozen = ModelConfig("efficientnet-lite0", lite0, image_size=320)
     learns = replace(frozen, unfreeze=1)
-    long, short = TrainingConfig(epochs=10, quiz=True), TrainingConfig(epochs=12)
+    long, short = TrainingConfig(epochs=7, quiz=True), TrainingConfig(epochs=12)
     return [
         (Eye("release", learns, long), everything, 3),
         (Eye("without attention", replace(learns, attention=False), long), everything, 3),

@@ -64,7 +64,7 @@ def test_scores_and_sums_against_plain_numpy():
     gates = 1 / (1 + np.exp(-logits))
     kinds = 1 / (1 + np.exp(-queries[1, 0, 2] @ layer.kind.kernel.numpy()))
     places = np.maximum(0, 1 - np.abs(kinds @ counts[1] - np.arange(MOST + 1)))
-    expected = [weights @ values[1, 0], gates @ values[1, 1], kinds * counts[1], places]
+    expected = [weights @ values[1, 0], gates @ values[1, 1], places, kinds * counts[1]]
     np.testing.assert_allclose(looked[1, 0, 2], weights, rtol=1e-4)
     np.testing.assert_allclose(seen[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
 

@@ -48,8 +48,9 @@ class CountingAttention(layers.Layer):
         counts: of each kind in the whole photo, (batch, kinds).
 
     Returns:
-        what was seen, (batch, questions, steps, 2 * channels + kinds + MOST + 1): the average, the
-            sum, the counts that were let through, the place of their sum on the number line;
+        what was seen, (batch, questions, steps, 2 * channels + MOST + 1 + kinds): the average, the
+            sum, the place on the number line of the sum of the counts that were let through, and
+            those counts: last, so that a model that learns more kinds can be grown at the end;
         where it looked, (batch, questions, steps, regions): the softmax weights.
     """
 
@@ -87,7 +88,7 @@ class CountingAttention(layers.Layer):
         found = ops.reshape(ops.swapaxes(found, 1, 2), (batch, questions * steps, looks * channels))
         wanted_counts = ops.expand_dims(counts, 1) * self.kind(flat)
         number = number_line(ops.sum(wanted_counts, axis=-1))
-        seen = ops.concatenate([found, wanted_counts, number], axis=-1)
+        seen = ops.concatenate([found, number, wanted_counts], axis=-1)
         return (
             ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
             ops.reshape(weights, (batch, questions, steps, regions)),
@@ -100,7 +101,7 @@ class CountingAttention(layers.Layer):
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
         steps = queries_shape[:-1]
-        seen = 2 * (values_shape[-1] or 0) + (counts_shape[-1] or 0) + MOST + 1
+        seen = 2 * (values_shape[-1] or 0) + MOST + 1 + (counts_shape[-1] or 0)
         return (*steps, seen), (*steps, keys_shape[-1])
 
 

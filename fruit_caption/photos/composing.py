@@ -1,8 +1,8 @@
 """Cut and paste: fruits cut out of photos, put together anew on backgrounds without fruit.
 
-Most people's photos show one fruit or two. Composed photos show any number as often as any other
-("Cut, Paste and Learn", Dwibedi et al. 2017), and their boxes are right because they were made
-that way. As with rendered scenes, photo number i of a series depends only on the seed, on i, and
+Most people's photos show one fruit or two. Composed photos show several as often ("Cut, Paste and
+Learn", Dwibedi et al. 2017), and their boxes are right because they were made that way. Some are
+scattered, any number of them as often as any other; the rest are set up as people set them up. As with rendered scenes, photo number i of a series depends only on the seed, on i, and
 on the photos that it may use.
 """
 
@@ -19,7 +19,6 @@ from PIL import Image, ImageFilter
 from fruit_caption.errors import DataError
 from fruit_caption.files import whole_file
 from fruit_caption.photos.arranging import (
-    MOST_HIDDEN,
     Layout,
     Placed,
     hidden_shares,
@@ -41,8 +40,14 @@ from fruit_caption.progress import Progress, counted, silent
 LEAST_CUT_OUTS = 4
 """Fewer would show the same fruit over and over."""
 
-STUDIO_SHARE, STUDIO_MOST = 0.5, 6
-"""How many of the photos show fruit as it is set up for a photo, and the most that is set up."""
+STUDIO_SHARE = 0.6
+"""How many of the photos show fruit as it is set up for a photo."""
+
+STUDIO_NUMBERS = (1, 2, 2, 3, 3, 4, 4, 5, 6, 7)
+"""How many are set up: one is easy, two to four are what people set up and models mix up."""
+
+STUDIO_HIDDEN = 0.55
+"""Largest share of a fruit that may lie behind others if they are set up, in a row or two."""
 
 OWN_SHARE = 0.5
 """How many of the others have one of the user's own fruitless photos behind them, if there are."""
@@ -213,7 +218,9 @@ def plan_photo(parts: Parts, seed: int, index: int, size: int, most: int) -> Com
     rng = np.random.default_rng([seed, index])
     view = draw_view(rng, rng.uniform(50, 90))
     number = spread_number(seed, index, most)
-    studio = number <= STUDIO_MOST and rng.random() < STUDIO_SHARE
+    studio = rng.random() < STUDIO_SHARE
+    if studio:
+        number = min(most, int(rng.choice(STUDIO_NUMBERS)))
     ground = None
     if parts.grounds and not studio and rng.random() < OWN_SHARE:
         ground = parts.grounds[rng.integers(len(parts.grounds))]
@@ -248,7 +255,7 @@ def _set_up(
     `None` if one would be hidden too much.
     """
     rows = [cuts] if len(cuts) < 4 or rng.random() < 0.3 else [cuts[::2], cuts[1::2]]
-    gap, depth = rng.uniform(0.88, 1.2), rng.uniform(0.75, 1)
+    gap, depth = rng.uniform(0.66, 1.2), rng.uniform(0.5, 1)
     shapes = [
         np.array([cut.cover.shape / np.sqrt(cut.cover.sum() / np.pi) for cut in row])
         for row in rows
@@ -262,7 +269,7 @@ def _set_up(
     for number, row in enumerate(rows):
         floor = size / 2 + radius * (height - stack / 2 + depth * height * number)
         placed += _row(rng, row, radius, gap, floor, size, view)
-    fine = not placed or hidden_shares(placed, size).max() <= MOST_HIDDEN
+    fine = not placed or hidden_shares(placed, size).max() <= STUDIO_HIDDEN
     return placed if fine else None
 
 
