@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import cli
 from fruit_caption import runs
+from fruit_caption.commands import terminal
 from fruit_caption.printing import in_words
 
 ROOT = Path(__file__).parent.parent
@@ -51,9 +52,9 @@ def plain_output():
     from rich.console import Console
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "output", Console(width=200))
-        patch.setattr(cli, "errors", Console(stderr=True, width=200))
-        patch.setattr(cli, "notes", Console(stderr=True, width=200))
+        patch.setattr(terminal, "output", Console(width=200))
+        patch.setattr(terminal, "errors", Console(stderr=True, width=200))
+        patch.setattr(terminal, "notes", Console(stderr=True, width=200))
         yield
 
 

@@ -13,14 +13,13 @@ import pytest
 from PIL import Image
 
 from fruit_caption.errors import DataError
-from fruit_caption.photos.composing import (
+from fruit_caption.photos.composing import compose, gather
+from fruit_caption.photos.compositions import (
     STUDIO_HIDDEN,
     STUDIO_NUMBERS,
     STUDIO_SHARE,
     Parts,
-    compose,
     develop,
-    gather,
     plan_photo,
 )
 from fruit_caption.photos.cutouts import cut_out, cut_outs, whole_fruits
@@ -244,7 +243,6 @@ def test_what_is_set_up_stands_in_rows_on_a_plain_ground(parts: Parts) -> None:
     plans = [plan_photo(parts, 6, index, SIZE, 12) for index in range(30)]
     set_up = [plan for plan in plans if plan.studio]
     for plan in set_up:
-        placed = plan.layout.placed
         assert plan.ground is None
         empty = develop(replace(plan, layout=replace(plan.layout, placed=()))).astype(float)
         assert np.abs(np.diff(empty.mean(2), axis=1)).mean() < 6, "the ground is not plain"

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import cli
 from fruit_caption import runs
+from fruit_caption.commands import terminal
 from fruit_caption.reporting import markdown, score_section
 
 ROOT = Path(__file__).parent.parent
@@ -102,7 +103,7 @@ def test_a_line_of_the_readme_stands_for_lines_like_it():
 def test_every_command_prints_what_the_readme_promises(learnt, photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for console in ("output", "errors", "notes"):
-        monkeypatch.setattr(cli, console, Console(stderr=console != "output", width=200))
+        monkeypatch.setattr(terminal, console, Console(stderr=console != "output", width=200))
     shutil.copytree(photos, "photos")
     with Image.open(photos / "images" / "05.png") as picture:
         picture.convert("RGB").save("photo.jpg")
