@@ -13,8 +13,18 @@ from fruit_caption.commands import asking, data, learning, terminal
 from fruit_caption.errors import FruitError
 
 
+KEPT = {
+    "generate-data": "what was made so far is kept; the same command goes on with it",
+    "train": "the last whole epoch is kept; the same command with --resume goes on after it",
+    "train-writer": "the last checkpoint is kept; the same command goes on after it",
+    "compare": "what was trained so far is kept; the same command goes on with it",
+    "evaluate": "answers that were complete are kept; the same command asks the rest",
+}
+"""What is left by a command that is stopped with Ctrl-C."""
+
+
 class FruitGroup(TyperGroup):
-    """Turns what a user is told into one line and exit code 2."""
+    """Turns what a user is told into one line, and exit code 2; 130 for Ctrl-C, as shells do."""
 
     def invoke(self, context: Any) -> Any:
         try:
@@ -24,6 +34,10 @@ class FruitGroup(TyperGroup):
                 terminal.errors.print_exception()
             terminal.print_error(error)
             raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            kept = KEPT.get(context.invoked_subcommand, "nothing was changed")
+            terminal.errors.print(f"stopped: {kept}.", soft_wrap=True)
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(
@@ -32,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Answer questions about photographs of fruit.",
     epilog="Exit codes: 0 it is done; 1 a defect in fruit; 2 it can't be done, and a line on "
-    "standard error says why.",
+    "standard error says why; 130 it was stopped with Ctrl-C.",
 )
 
 

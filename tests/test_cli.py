@@ -95,6 +95,18 @@ def test_python_cli_py_is_the_same_program():
     assert done.stderr.strip() == "error: none.jpg: there is no such file."
 
 
+def test_ctrl_c_says_what_is_kept(tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fruit_caption.collecting.generate_data", stopped)
+    result = fruit("generate-data", "--scenes", 1, "--out", tmp_path, *GRAMMAR)
+    assert result.exit_code == 130
+    assert "stopped: what was made so far is kept; the same command goes on" in result.stderr
+    monkeypatch.setattr("fruit_caption.sources.find_pictures", stopped)
+    assert fruit("count", tmp_path).stderr.strip() == "stopped: nothing was changed."
+
+
 def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
     folder = tmp_path / "photos"
     shutil.copytree(photos, folder)
