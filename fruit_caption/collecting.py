@@ -76,7 +76,7 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
 
 
 def _generate(config: DataConfig, out: Path, author: Author | None, progress: Progress) -> Summary:
-    remove_drafts([*out.glob(".*"), *(out / IMAGES).rglob(".*")])
+    remove_drafts((out / IMAGES).rglob(".*"))
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
     if not photos:

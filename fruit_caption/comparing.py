@@ -19,7 +19,7 @@ from fruit_caption.config import RunConfig
 from fruit_caption.dataset import DataSet, read_data
 from fruit_caption.errors import FruitError, RunError, WeightsError
 from fruit_caption.evaluating import BASELINES, Evaluation, measure, measure_baseline
-from fruit_caption.files import write_json
+from fruit_caption.files import alone_in, write_json
 from fruit_caption.metrics import Row, counts_at_least
 from fruit_caption.models.encoders import OWN
 from fruit_caption.photos import Split
@@ -95,11 +95,43 @@ def compare(
         what `comparison.json` holds.
 
     Raises:
+        FruitError: another process compares there.
         RunError: a run in `folder` was made with other settings or other data.
         DataError, WeightsError: the data or named weights can't be used.
     """
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)
+    with alone_in(folder):
+        trained, left_out = _train_all(config, folder, variants, seeds, listener, report)
+        comparison = {
+            "data": {
+                "folder": config.data,
+                "digest": data.digest,
+                "photos": {split: len(examples) for split, examples in data.splits.items()},
+            },
+            "model": config.model.to_json()
+            | {"encoder_weights": Path(config.model.encoder_weights).name},
+            "training": config.training.to_json(),
+            "seeds": seeds,
+            "versions": config.versions,
+            "left_out": left_out,
+            **_scored(data, trained, report),
+        }
+        write_json(folder / COMPARISON, comparison)
+        runs_of = {variant.name: folders for variant, folders in trained.items()}
+        write_report(folder, comparison, data, runs_of)
+    return comparison
+
+
+def _train_all(
+    config: RunConfig,
+    folder: Path,
+    variants: Sequence[Variant],
+    seeds: int,
+    listener: Listener | None,
+    report: Progress,
+) -> tuple[dict[Variant, list[Path]], dict[str, str]]:
+    """The runs of each variant, and why some variants are left out."""
     first = config.training.seed
     trained: dict[Variant, list[Path]] = {}
     left_out: dict[str, str] = {}
@@ -115,23 +147,7 @@ def compare(
                 raise  # a file that somebody named
             left_out[variant.name] = str(error)
             report(f"{variant.name} is left out: {error}")
-    comparison = {
-        "data": {
-            "folder": config.data,
-            "digest": data.digest,
-            "photos": {split: len(examples) for split, examples in data.splits.items()},
-        },
-        "model": config.model.to_json()
-        | {"encoder_weights": Path(config.model.encoder_weights).name},
-        "training": config.training.to_json(),
-        "seeds": seeds,
-        "versions": config.versions,
-        "left_out": left_out,
-        **_scored(data, trained, report),
-    }
-    write_json(folder / COMPARISON, comparison)
-    write_report(folder, comparison, data, {v.name: folders for v, folders in trained.items()})
-    return comparison
+    return trained, left_out
 
 
 def _config_of(config: RunConfig, variant: Variant, seed: int) -> RunConfig:

@@ -44,7 +44,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder that is written to, until the block ends.
 
-    However a process ends, the folder is free again. One that holds nothing then is removed.
+    However a process ends, the folder is free again; what it was writing when it was killed is
+    removed by the next. A folder that holds nothing in the end is removed.
 
     Raises:
         FruitError: another process is at work there, or the folder can't be written to.
@@ -62,6 +63,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise FruitError(f"{folder} can't be written: {error.strerror or error}.") from error
     try:
+        remove_drafts(folder.iterdir())
         yield
     finally:
         with suppress(OSError):

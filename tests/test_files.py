@@ -78,3 +78,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         alone_in(tmp_path / "file" / "run"),
     ):
         pass
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
+    for name in (".17.state.weights.h5", ".hidden", "17.kept"):
+        (tmp_path / name).touch()
+    with alone_in(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".lock", "17.kept"]

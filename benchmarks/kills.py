@@ -1,0 +1,197 @@
+"""What is left when a command is killed at any moment: `python benchmarks/kills.py [KILLS]`.
+
+Each command runs once undisturbed. Then the same is begun in a new folder and killed (SIGKILL, with
+all its processes) after some random time, begun again, and so on, until it ends; then anew, until
+it was killed KILLS times. All results must be the same: every file, byte for byte, but for times of
+the day and durations. Writes benchmarks/kills.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fruit_caption.files import write_text
+from fruit_caption.runs import load_run
+
+FRUIT = [sys.executable, str(Path(__file__).parents[1] / "cli.py")]
+TABLE = Path(__file__).with_name("kills.md")
+SMALL = "--image-size 48 --reading 20 --batch-size 8 --epochs 6".split()
+CLOCKED = ("cost.png", "comparison.md", "report.html")
+"""Files that show how long things took."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is killed: how it is begun in a folder, how it goes on, and what it leaves there.
+
+    Attributes:
+        begin: the words of the command, in a folder.
+        result: the file or folder that it makes there.
+        go_on: what to add once there is this file in the folder.
+    """
+
+    name: str
+    begin: Callable[[Path], list[str]]
+    result: str
+    go_on: tuple[str, str] = ("", "")
+
+
+def commands(data: Path, run: Path) -> list[Command]:
+    """All that write something, at a small size."""
+    trained = ["--data", str(data), *SMALL]
+    return [
+        Command(
+            "generate-data",
+            lambda folder: ["generate-data", "--scenes", "30", "--out", str(folder / "data")],
+            "data",
+        ),
+        Command(
+            "train",
+            lambda folder: ["train", "--scratch", "--run", str(folder / "run"), *trained],
+            "run",
+            ("run/config.json", "--resume"),
+        ),
+        Command(
+            "compare",
+            lambda folder: [
+                *["compare", "--variant", "scratch", "--name", str(folder / "compared")],
+                *trained,
+            ],
+            "compared",
+        ),
+        Command(
+            "train-writer",
+            lambda folder: ["train-writer", "--steps", "60", "--out", str(folder / "writer")],
+            "writer",
+        ),
+        Command("export", lambda folder: ["export", "--run", str(_copied(run, folder))], "run"),
+    ]
+
+
+def main() -> None:
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    rows = [
+        "| command | undisturbed, s | killed | ended as undisturbed | files |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data, run = folder / "made", folder / "trained"
+        _fruit(["generate-data", "--scenes", "40", "--writer", "grammar", "--out", str(data)])
+        _fruit(["train", "--scratch", "--data", str(data), "--run", str(run), *SMALL])
+        for command in commands(data, run):
+            rows.append(measure(command, folder, kills))
+            print(rows[-1], flush=True)
+    write_text(TABLE, "\n".join(rows) + "\n")
+
+
+def measure(command: Command, folder: Path, kills: int) -> str:
+    """A row of the table.
+
+    Raises:
+        AssertionError: a killed command ends otherwise than an undisturbed one.
+    """
+    undisturbed, killed = folder / f"{command.name}-1", folder / f"{command.name}-2"
+    undisturbed.mkdir()
+    began = time.monotonic()
+    _fruit(command.begin(undisturbed))
+    seconds = time.monotonic() - began
+    expected = contents(undisturbed / command.result)
+    chance = random.Random(command.name)
+    ends, left = 0, kills
+    while left or killed.is_dir():
+        killed.mkdir(exist_ok=True)
+        words = _words(command, killed)
+        if left and _kill(words, chance.uniform(0.1, 1) * seconds):
+            left -= 1
+            continue
+        if not left:
+            _fruit(words)
+        found = contents(killed / command.result)
+        names = {*expected, *found}
+        assert found == expected, sorted(n for n in names if found.get(n) != expected.get(n))
+        shutil.rmtree(killed)
+        ends += 1
+    return f"| {command.name} | {seconds:.0f} | {kills} | {ends} | {len(expected)} |"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What every file of a folder holds, by its name there; without what a clock told."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(_timeless(path)).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in CLOCKED
+    }
+
+
+def _timeless(path: Path) -> bytes:
+    if path.suffix == ".csv":
+        rows = csv.DictReader(io.StringIO(path.read_text()))
+        return repr([{**row, "seconds": None} for row in rows]).encode()
+    if path.suffix == ".keras":  # also says when it was saved
+        with zipfile.ZipFile(path) as file:
+            config = file.read("config.json")
+        weights = load_run(path.parent).get_weights()
+        return b"".join([config, *(np.asarray(value).tobytes() for value in weights)])
+    if path.suffix == ".json":
+        return re.sub(rb'"cost": {[^}]*}', b"", path.read_bytes())
+    return path.read_bytes()
+
+
+def _words(command: Command, folder: Path) -> list[str]:
+    sign, option = command.go_on
+    return [*command.begin(folder), *([option] if sign and (folder / sign).is_file() else [])]
+
+
+def _kill(words: list[str], after: float) -> bool:
+    """Begin a command and kill it; false if it was done before."""
+    process = subprocess.Popen(
+        [*FRUIT, *words],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, told = process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return True
+    assert process.returncode == 0, told
+    return False
+
+
+def _fruit(words: list[str]) -> None:
+    done = subprocess.run([*FRUIT, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _copied(run: Path, folder: Path) -> Path:
+    """A run of its own to export in each folder."""
+    copy = folder / "run"
+    if not copy.is_dir():
+        shutil.copytree(run, folder / "copying")
+        os.replace(folder / "copying", copy)
+    return copy
+
+
+if __name__ == "__main__":
+    main()
