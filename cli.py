@@ -12,7 +12,6 @@ from fruit_caption import __version__
 from fruit_caption.commands import asking, data, learning, terminal
 from fruit_caption.errors import FruitError
 
-
 KEPT = {
     "generate-data": "what was made so far is kept; the same command goes on with it",
     "train": "the last whole epoch is kept; the same command with --resume goes on after it",
