@@ -1,5 +1,6 @@
 # make test   everything that CI runs: ruff, mypy, pytest        make check   ruff and mypy only
 # make demo   data, training, comparison and an answer           make clean   remove .venv and caches
+# make wheel  what is installed elsewhere, tried outside of the checkout
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/sample       two scenes, their boxes, and what the shipped writer says about them
 #
@@ -20,7 +21,7 @@ PHOTOS :=
 LITE0 :=
 RUN := my-release
 
-.PHONY: test check demo release clean
+.PHONY: test check demo release wheel clean
 
 test: check
 	$(BIN)/pytest
@@ -47,6 +48,13 @@ release: $(VENV)/installed
 		--epochs 7 --quiz --data data/release --run $(RUN)
 	$(BIN)/fruit export --run $(RUN) --bits 16
 	$(BIN)/fruit evaluate --run $(RUN) --data data/release
+
+# Asks the model that ships from an installed wheel, in a folder that knows nothing of the checkout.
+wheel: $(VENV)/installed
+	rm -rf dist build
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip install --quiet --no-deps --target build/installed dist/*.whl
+	cd build && PYTHONPATH=installed ../$(BIN)/python -m cli ask ../docs/sample/images/*.jpg "which fruits are there?"
 
 docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
 	$(BIN)/python -m fruit_caption.photos.contact_sheet $@
