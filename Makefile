@@ -1,11 +1,12 @@
 # make test   everything that CI runs: ruff, mypy, pytest        make check   ruff and mypy only
 # make demo   data, training, comparison and an answer           make clean   remove .venv and caches
+# make bench  how fast the model that ships is, how cost grows into benchmarks/
 # make wheel  what is installed elsewhere, tried outside of the checkout
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/sample       two scenes, their boxes, and what the shipped writer says about them
 #
 # PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
-# WEIGHTS  for the demo: a file with VGG16's weights, where they can't be downloaded
+# WEIGHTS  a file with VGG16's weights, where they can't be downloaded
 #
 # make release PHOTOS="DIR DIR" LITE0=FILE   trains the model that ships once more, as RUN
 
@@ -21,7 +22,7 @@ PHOTOS :=
 LITE0 :=
 RUN := my-release
 
-.PHONY: test check demo release wheel clean
+.PHONY: test check demo release bench wheel clean
 
 test: check
 	$(BIN)/pytest
@@ -48,6 +49,10 @@ release: $(VENV)/installed
 		--epochs 7 --quiz --data data/release --run $(RUN)
 	$(BIN)/fruit export --run $(RUN) --bits 16
 	$(BIN)/fruit evaluate --run $(RUN) --data data/release
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/speed.py ./artifacts/release $(if $(WEIGHTS),--vgg16 "$(WEIGHTS)")
+	$(BIN)/python benchmarks/growth.py
 
 # Asks the model that ships from an installed wheel, in a folder that knows nothing of the checkout.
 wheel: $(VENV)/installed
