@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 import fruit_caption as fc
-from fruit_caption.answering import Answer, Eye
+from fruit_caption.answering import Eye
+from fruit_caption.answers import Answer
 from fruit_caption.dataset import DataSet, Example, read_data
 from fruit_caption.files import write_text
 from fruit_caption.pictures import open_picture

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from fruit_caption.errors import FruitError, OutOfDomain, PictureError, RunError
 
 if TYPE_CHECKING:
-    from fruit_caption.answering import Alternative, Answer, Eye, Sight, load
+    from fruit_caption.answering import Eye, Sight, load
+    from fruit_caption.answers import Alternative, Answer
 
 __version__ = "0.1.0"
 __all__ = [

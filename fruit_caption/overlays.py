@@ -22,7 +22,7 @@ from fruit_caption.pictures import letterbox_offset, to_picture
 from fruit_caption.plot_style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, WIDTH, new_figure
 
 if TYPE_CHECKING:
-    from fruit_caption.answering import Answer
+    from fruit_caption.answers import Answer
 
 LEAST_MASS = 0.4
 """So much of a fruit makes a peak. On validation photos this found 86 % of the fruits, and 90 % of

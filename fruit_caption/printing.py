@@ -16,7 +16,7 @@ from fruit_caption.domain import plural
 from fruit_caption.files import whole_file
 
 if TYPE_CHECKING:
-    from fruit_caption.answering import Answer
+    from fruit_caption.answers import Answer
     from fruit_caption.collecting import Summary
     from fruit_caption.pictures import Picture
     from fruit_caption.vqa import Imported

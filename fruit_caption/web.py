@@ -15,7 +15,8 @@ from typing import Any
 
 from PIL import Image
 
-from fruit_caption.answering import Answer, Eye
+from fruit_caption.answering import Eye
+from fruit_caption.answers import Answer
 from fruit_caption.domain import FRUITS, LONGEST_QUESTION, listed, plural
 from fruit_caption.errors import FruitError
 from fruit_caption.photos.scenes import write_scenes

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from fruit_caption import overlays
-from fruit_caption.answering import Answer
+from fruit_caption.answers import Answer
 from fruit_caption.dataset import density_maps
 from fruit_caption.overlays import (
     BRIGHTNESS,

@@ -17,7 +17,8 @@ from fruit_caption.printing import plain, print_answer, print_counts, watched, w
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from fruit_caption.answering import Answer, Eye
+    from fruit_caption.answering import Eye
+    from fruit_caption.answers import Answer
 
 app = typer.Typer()
 

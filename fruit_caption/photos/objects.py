@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fruit_caption.photos.patterns import cloud_noise, grain_noise, streak_noise
 from fruit_caption.photos.solids import (
     BROWN,
     LEAF_GREEN,
@@ -14,12 +15,10 @@ from fruit_caption.photos.solids import (
     Part,
     Rgb,
     bent,
-    cloud_noise,
     dimpled,
     drum,
     ellipsoid,
     from_axis,
-    grain_noise,
     hollowed,
     mix,
     norm,
@@ -29,7 +28,6 @@ from fruit_caption.photos.solids import (
     rod,
     shifted,
     slab,
-    streak_noise,
     tapered,
 )
 

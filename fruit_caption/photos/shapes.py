@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from fruit_caption.photos.patterns import cloud_noise, dot_noise, grain_noise, lattice, streak_noise
 from fruit_caption.photos.solids import (
     BROWN,
     LEAF_GREEN,
@@ -19,16 +20,12 @@ from fruit_caption.photos.solids import (
     Rgb,
     bent,
     bounded,
-    cloud_noise,
     crescent,
     dimpled,
-    dot_noise,
     ellipsoid,
     from_axis,
-    grain_noise,
     grooved,
     halved,
-    lattice,
     leaves,
     longitude,
     lowered,
@@ -38,7 +35,6 @@ from fruit_caption.photos.solids import (
     pick,
     plain,
     rod,
-    streak_noise,
     tapered,
     tipped,
 )
