@@ -3,6 +3,7 @@
 # make bench  how fast the model that ships is, how cost grows into benchmarks/
 # make wheel  what is installed elsewhere, tried outside of the checkout
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
+# make docs/api.html     the page of the Python interface
 # make docs/sample       two scenes, their boxes, and what the shipped writer says about them
 #
 # PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
@@ -63,6 +64,9 @@ wheel: $(VENV)/installed
 
 docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
 	$(BIN)/python -m fruit_caption.photos.contact_sheet $@
+
+docs/api.html: docs/api.py fruit_caption/__init__.py fruit_caption/answering.py fruit_caption/answers.py | $(VENV)/installed
+	$(BIN)/python docs/api.py $@
 
 docs/sample: $(wildcard artifacts/writer/*) | $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 2 --seed 3 --out $@

@@ -1,9 +1,11 @@
 """Answer questions about photographs of fruit: a CNN sees, an LSTM speaks.
 
+```python
 import fruit_caption as fc
 
 eye = fc.load()
-print(eye.ask("bowl.jpg", "how many apples?"))
+print(eye.ask("bowl.jpg", "how many apples?").sentence)
+```
 """
 
 from __future__ import annotations
@@ -36,4 +38,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from fruit_caption import answering
 
-    return getattr(answering, name)
+    globals()[name] = found = getattr(answering, name)
+    return found

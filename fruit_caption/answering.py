@@ -1,10 +1,12 @@
 """Asks a trained model about pictures.
 
+```python
 import fruit_caption as fc
 
 eye = fc.load()
 answer = eye.ask("bowl.jpg", "how many apples?")
 answer.text, answer.value, answer.confidence
+```
 """
 
 from __future__ import annotations
