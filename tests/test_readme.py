@@ -39,6 +39,14 @@ def test_the_table_of_eyes_is_the_benchmarks():
     assert table(found["results"]) in README
 
 
+def test_the_table_of_the_release_is_the_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    release = runpy.run_path(str(ROOT / "benchmarks" / "release.py"))
+    found = json.loads((ROOT / "benchmarks" / "release.json").read_text(encoding="utf-8"))
+    table = release["table"](found["results"], release["COLUMNS"], "model")
+    assert release["with_goals"](table) in README
+
+
 @pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
 def test_pictures_are_there(picture):
     assert (ROOT / picture).is_file()
