@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -34,8 +35,11 @@ def open_picture(path: Path) -> Image.Image:
     Raises:
         PictureError: the file is missing, no picture, cut off, or too large.
     """
-    with _clear_errors(str(path)), Image.open(path) as picture:
-        return _upright_rgb(picture, str(path))
+    with _clear_errors(str(path)):
+        if not S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise PictureError(f"{path} is no file; a pipe may go on for ever.")
+        with Image.open(path) as picture:
+            return _upright_rgb(picture, str(path))
 
 
 def decode_picture(content: bytes, name: str) -> Image.Image:
@@ -153,7 +157,15 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
-    """Pillow clips deep grey to 255, which turns most photos white: scale it instead."""
+    """Pillow clips deep grey to 255, which turns most photos white: scale it instead.
+
+    16 bits end at 65535. Where a number may be anything, white is the end of the fewest bits that
+    hold the brightest.
+    """
     grey = np.nan_to_num(np.asarray(picture, dtype="float64"))
-    depth = 65535.0 if picture.mode.startswith("I") else max(1.0, float(grey.max(initial=1.0)))
+    brightest = float(grey.max(initial=1.0))
+    ends = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
+    depth = next((end for end in ends if brightest <= end), brightest)
+    if picture.mode.startswith("I;16"):
+        depth = 65535.0
     return Image.fromarray((grey.clip(0, depth) * (255.0 / depth)).astype("uint8")).convert("RGB")
