@@ -82,7 +82,7 @@ def _rows(run: Path, vgg16: str, folder: Path) -> Iterator[Row]:
     yield from cold_question(run, photos[1])
     yield second_question(run, photos[1])
     yield from looking(vgg16, photos, folder)
-    yield decoder_epoch(folder)
+    yield decoder_epoch(vgg16, folder)
     yield greedy(runs.load_run(run), photos)
     yield from scenes(folder)
     yield from memory(folder)
@@ -167,12 +167,12 @@ def looking(vgg16: str, photos: Sequence[Path], folder: Path) -> Iterator[Row]:
         )
 
 
-def decoder_epoch(folder: Path) -> Row:
+def decoder_epoch(vgg16: str, folder: Path) -> Row:
     """An epoch on cached features against one on the same batches held in memory."""
     generate_data(DataConfig(scenes=400, scene_size=64, writer="grammar"), folder / "data")
     data = read_data(folder / "data")
     keras.utils.set_random_seed(0)
-    config = RunConfig(str(data.folder), ModelConfig(encoder_weights="none"), TrainingConfig())
+    config = RunConfig(str(data.folder), ModelConfig("vgg16", vgg16), TrainingConfig())
     model = Captioner(config.model, data.vocabulary().words, data.fruits)
     examples, grid = data.splits["train"], model.eye.output["density"].shape[1:3]
     files = []
