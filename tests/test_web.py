@@ -1,6 +1,7 @@
 """The web page in a real browser, and its API."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+from strange_pictures import write_broken, write_odd, write_sound
 
 import fruit_caption as fc
 
@@ -224,3 +226,59 @@ def test_a_port_that_is_taken_is_told(address, learnt):
     assert (done.returncode, done.stdout) == (2, "")
     assert f"127.0.0.1:{port} can't be listened on" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_strange_pictures_are_answered_or_refused_in_a_line(address, tmp_path):
+    """Through the API, as `test_strange_pictures.py` sends them through the others."""
+    files = [*write_broken(tmp_path), *write_odd(tmp_path), *write_sound(tmp_path)]
+    small = [path for path in files if path.is_file() and path.stat().st_size < 19_000_000]
+    assert len(small) >= 300
+    refused = 0
+    for number, path in enumerate(small):
+        began = time.monotonic()
+        told = call(address, "count", upload(address, f"{number}.jpg", path.read_bytes()))
+        assert time.monotonic() - began < 5, path
+        if isinstance(told, str):
+            refused += 1
+            assert told.startswith(f"{number}.jpg"), told
+            assert "\n" not in told
+    assert 100 < refused < len(small) - 100
+
+
+TRAVERSALS = ("{secret}", "../../../../../../..{secret}", "..%2f..%2f..%2f..%2f..%2f..{encoded}",
+              "%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e{secret}", "file={secret}", "file://{secret}",
+              "....//....//....//..{secret}", "..\\..\\..\\..{secret}")  # fmt: skip
+
+
+def test_the_servers_files_cannot_be_read_through_any_route(address, tmp_path, pictures):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("nobody's business")
+    with urlopen(f"{address}/openapi.json", timeout=SECONDS) as answer:
+        routes = [path for path, how in json.load(answer)["paths"].items() if "get" in how]
+    routes += ["/gradio_api/file={path}", "/file={path}", "/{path}"]
+    assert len(routes) > 20
+    for route in routes:
+        for traversal in TRAVERSALS:
+            encoded = str(secret).replace("/", "%2f")
+            path = re.sub(r"{\w+}", lambda _, t=traversal, e=encoded: t.format(
+                secret=secret, encoded=e).replace("\\", "%5c"), route)  # fmt: skip
+            assert b"nobody's business" not in read(f"{address}{path}"), path
+    for name in ("ask", "count", "overlay"):
+        given = {"path": str(secret), "orig_name": "a.jpg", "meta": {"_type": "gradio.FileData"}}
+        told = call(address, name, given, *(["any limes?"] if name != "count" else []))
+        assert "nobody" not in json.dumps(told)
+        assert isinstance(told, str) or told is None
+    sent = upload(address, "after.png", pictures[3].read_bytes())
+    assert isinstance(call(address, "count", sent), list)  # it goes on
+
+
+def read(address):
+    """What is there, whatever the server thinks of being asked for it."""
+    try:
+        with urlopen(address, timeout=5) as answer:
+            return answer.read(100_000)
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.read()
+    except (URLError, ValueError, TimeoutError, ConnectionError):
+        return b""
