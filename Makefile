@@ -1,6 +1,7 @@
 # make test   everything that CI runs: ruff, mypy, pytest        make check   ruff and mypy only
 # make demo   data, training, comparison and an answer           make clean   remove .venv and caches
 # make bench  how fast the model that ships is, how cost grows into benchmarks/
+# make fuzz   thousands of broken files for every reader of files
 # make wheel  what is installed elsewhere, tried outside of the checkout
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/api.html     the page of the Python interface
@@ -23,7 +24,7 @@ PHOTOS :=
 LITE0 :=
 RUN := my-release
 
-.PHONY: test check demo release bench wheel clean
+.PHONY: test check demo release bench fuzz wheel clean
 
 test: check
 	$(BIN)/pytest
@@ -54,6 +55,9 @@ release: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/speed.py ./artifacts/release $(if $(WEIGHTS),--vgg16 "$(WEIGHTS)")
 	$(BIN)/python benchmarks/growth.py
+
+fuzz: $(VENV)/installed
+	FRUIT_FUZZ=400 $(BIN)/pytest tests/test_fuzz.py
 
 # Asks the model that ships from an installed wheel, in a folder that knows nothing of the checkout.
 wheel: $(VENV)/installed

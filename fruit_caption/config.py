@@ -21,7 +21,7 @@ class _Settings:
         """The settings that `to_json` gave; raises `FruitError` for any other content."""
         names = {setting.name for setting in fields(cls)}
         if not isinstance(content, dict) or not set(content) <= names:
-            raise FruitError(f"These are no settings of {cls.__name__}: {str(content)[:80]}.")
+            raise FruitError(f"These are no settings of {cls.__name__}: {repr(content)[:80]}.")
         try:
             return cls(
                 **{name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}

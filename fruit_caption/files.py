@@ -99,7 +99,10 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole or not at all; the same content gives the same bytes."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8") as file:
+        # Piece by piece: of a large data set, all pieces at once would be the most that is held.
+        json.dump(content, file, indent=1, ensure_ascii=False)
+        file.write("\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} can't be read: {error}.") from None
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
         raise DataError(f"{path} is not valid JSON: {error}.") from None
     if not isinstance(content, dict):
         raise DataError(f"{path} must hold a JSON object, not a {type(content).__name__}.")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fruit_caption.config import RunConfig
-from fruit_caption.errors import DataError, RunError
+from fruit_caption.errors import DataError, FruitError, RunError
 from fruit_caption.files import read_json, shipped, whole_file, write_text
 from fruit_caption.metrics import Row
 from fruit_caption.quiet import start_keras
@@ -54,7 +54,12 @@ def read_config(folder: Path) -> RunConfig:
     """
     if not (folder / CONFIG).is_file():
         raise RunError(f"{folder} is no run: it holds no {CONFIG}. `fruit train` makes one.")
-    return RunConfig.from_json(read_json(folder / CONFIG))
+    try:
+        return RunConfig.from_json(read_json(folder / CONFIG))
+    except DataError:
+        raise
+    except FruitError as error:
+        raise RunError(f"{folder / CONFIG}: {error}") from None
 
 
 def load_run(folder: Path) -> Captioner:

@@ -157,7 +157,7 @@ def import_vqa(source: Path, out: Path, progress: Progress = silent) -> Imported
             if item is None:
                 left_out += 1
                 continue
-            picture = pictures.get(row.get("image_id"))
+            picture = pictures.get(_number(row, "image_id"))
             if picture is None:
                 raise DataError(f"{source} lacks the picture of image {row.get('image_id')!r}.")
             first, items = found.setdefault(picture, (split, []))
@@ -193,7 +193,10 @@ def _pairs(source: Path) -> Iterator[tuple[Split, Path, dict[Any, str]]]:
         yield (
             splits[0],
             questions,
-            {row.get("question_id"): str(row.get("multiple_choice_answer", "")) for row in rows},
+            {
+                _number(row, "question_id"): str(row.get("multiple_choice_answer", ""))
+                for row in rows
+            },
         )
 
 
@@ -202,6 +205,12 @@ def _rows(path: Path, name: str) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f'{path} is no file of VQA v2: "{name}" must be a list of objects.')
     return rows
+
+
+def _number(row: dict[str, Any], name: str) -> int | str | None:
+    """By which a question or a picture is called; some tools write numbers as text."""
+    number = row.get(name)
+    return number if isinstance(number, (int, str)) else None
 
 
 def _pictures(source: Path, questions: Path) -> dict[Any, Path]:
@@ -215,8 +224,8 @@ def _pictures(source: Path, questions: Path) -> dict[Any, Path]:
         try:
             name = inside(row["file_name"])
             files = [path for path in (source / IMAGES / name, source / name) if path.is_file()]
-            places[row["id"]] = at_home(files[0], source)
-        except (Unusable, KeyError, TypeError, IndexError) as error:
+            places[_number(row, "id")] = at_home(files[0], source)
+        except (Unusable, KeyError, TypeError, IndexError, OSError) as error:
             raise DataError(f"{questions}: an image can't be used: {error}.") from None
     return places
 
@@ -229,7 +238,7 @@ def _item(row: dict[str, Any], answers: dict[Any, str]) -> Item | None:
         return None
     if asked.kind == "caption":
         return None
-    value = _value(asked.kind, answers.get(row.get("question_id"), ""))
+    value = _value(asked.kind, answers.get(_number(row, "question_id"), ""))
     if value is None:
         return None
     question = grammar.ask(asked.kind, asked.fruit)

@@ -6,7 +6,7 @@ Beside COCO's own fields an image may have `exhaustive`, `count_ok`, `group` and
 
 from __future__ import annotations
 
-import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +22,8 @@ from fruit_caption.photos.reading import (
     check_size,
     clipped_box,
     inside,
+    is_file,
+    left_out,
 )
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 from fruit_caption.progress import Progress, counted, silent
@@ -78,7 +80,7 @@ def read_coco(
                 check_size(photo.path, (photo.width, photo.height))
             photos.append(photo)
         except (Unusable, PictureError) as reason:
-            skipped.append(f"{image.get('file_name', number)}: {reason}")
+            skipped.append(left_out(image.get("file_name", number), reason))
     # The boxes that are left belong to no photo.
     skipped += [f"annotations of image {number}: there is no such image" for number in rows]
     if not photos:
@@ -156,7 +158,7 @@ def _photo(
     rows: list[dict[str, Any]],
     fruits: dict[int, str | None],
     listed: frozenset[str],
-    licenses: dict[Any, str],
+    licenses: dict[str, str],
 ) -> Photo:
     width, height = (_positive(image, name) for name in ("width", "height"))
     name = inside(image.get("file_name"))
@@ -172,7 +174,7 @@ def _photo(
         group=str(image.get("group") or name),
         labels=_fruit_names(image.get("labels")),
         source=str(image.get("source") or ""),
-        license=licenses.get(image.get("license"), ""),
+        license=licenses.get(str(image.get("license")), ""),
     )
 
 
@@ -205,20 +207,22 @@ def _count_ok(
 
 def _find(folder: Path, name: str) -> Path:
     for path in (folder / IMAGES / name, folder / name):
-        if path.is_file():
+        if is_file(path):
             return at_home(path, folder)
     raise Unusable(f"there is no such file in {folder / IMAGES}")
 
 
 def _fruit_names(names: Any) -> frozenset[str]:
+    if names is not None and not isinstance(names, list):
+        raise Unusable(f"{str(names)[:60]} is no list of fruits")
     named = [fruit_named(name) for name in names or () if isinstance(name, str)]
     return frozenset(fruit for fruit in named if fruit)
 
 
-def _license_names(content: dict[str, Any]) -> dict[Any, str]:
+def _license_names(content: dict[str, Any]) -> dict[str, str]:
     rows = content.get("licenses")
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return {row["id"]: str(row.get("name", "")) for row in rows if isinstance(row.get("id"), int)}
+    return {str(row.get("id")): str(row.get("name", "")) for row in rows}
 
 
 def _records(path: Path, content: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -245,4 +249,6 @@ def _positive(row: dict[str, Any], name: str) -> int:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An integer may be larger than any float.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max

@@ -14,7 +14,7 @@ from fruit_caption.domain import FRUITS, fruit_named
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import read_json
 from fruit_caption.photos.coco import INSTANCES, read_coco
-from fruit_caption.photos.reading import ClassNames, Unusable, at_home, pictures_in
+from fruit_caption.photos.reading import ClassNames, Unusable, at_home, left_out, pictures_in
 from fruit_caption.photos.records import Photo, PhotoSet
 from fruit_caption.photos.voc import read_voc
 from fruit_caption.photos.yolo import CLASSES_TXT, DATA_YAML, read_yolo
@@ -78,7 +78,7 @@ def read_class_folders(
             try:
                 width, height = upright_size(at_home(picture, folder))
             except (Unusable, PictureError) as reason:
-                skipped.append(f"{name}: {reason}")
+                skipped.append(left_out(name, reason))
                 continue
             photos.append(
                 Photo(

@@ -67,6 +67,19 @@ def at_home(path: Path, folder: Path) -> Path:
     return path
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long for one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def left_out(name: object, reason: object) -> str:
+    """A line of `PhotoSet.skipped`, whatever the name of the photo or its annotation holds."""
+    return " ".join(f"{str(name)[:200]}: {reason}".split())
+
+
 def check_size(path: Path, stated: tuple[int, int]) -> None:
     """Open a picture to see that it is whole and as large, upright, as its annotation says.
 

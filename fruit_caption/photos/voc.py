@@ -16,6 +16,7 @@ from fruit_caption.photos.reading import (
     check_size,
     clipped_box,
     inside,
+    left_out,
     pictures_in,
 )
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
@@ -51,7 +52,7 @@ def read_voc(
                 raise Unusable(f"another file is about {picture.name} too")
             found[picture] = root
         except Unusable as reason:
-            skipped.append(f"{path.relative_to(folder)}: {reason}")
+            skipped.append(left_out(path.relative_to(folder), reason))
     classes = {name for root in found.values() for name in _classes(root)}
     listed = frozenset(fruit for name in classes if (fruit := names(name)))
     photos = []
@@ -59,7 +60,7 @@ def read_voc(
         try:
             photos.append(_photo(folder, picture, root, names, listed))
         except (Unusable, PictureError) as reason:
-            skipped.append(f"{picture.relative_to(folder)}: {reason}")
+            skipped.append(left_out(picture.relative_to(folder), reason))
     lonely = sorted(set(pictures.values()) - set(found))
     skipped += [f"{picture.relative_to(folder)}: no XML file is about it" for picture in lonely]
     unknown = tuple(sorted(name for name in classes if not names(name)))

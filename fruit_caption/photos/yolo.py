@@ -10,7 +10,14 @@ import yaml
 
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
-from fruit_caption.photos.reading import ClassNames, Unusable, at_home, clipped_box, pictures_in
+from fruit_caption.photos.reading import (
+    ClassNames,
+    Unusable,
+    at_home,
+    clipped_box,
+    left_out,
+    pictures_in,
+)
 from fruit_caption.photos.records import FruitBox, Photo, PhotoSet
 from fruit_caption.pictures import upright_size
 from fruit_caption.progress import Progress, counted, silent
@@ -48,7 +55,7 @@ def read_yolo(
             boxes = tuple(_boxes(labels, fruits, size))
             photos.append(Photo(picture, *size, boxes, listed, group=name, source=folder.name))
         except (Unusable, PictureError) as reason:
-            skipped.append(f"{name}: {reason}")
+            skipped.append(left_out(name, reason))
     unknown = tuple(sorted(classes[number] for number, fruit in fruits.items() if not fruit))
     return PhotoSet(tuple(photos), listed, "YOLO", tuple(skipped), unknown)
 

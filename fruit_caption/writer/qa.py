@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from fruit_caption.errors import DataError
 from fruit_caption.files import read_json, write_json
+from fruit_caption.photos.reading import Unusable, inside
 from fruit_caption.photos.records import Split
 
 QA = "qa.json"
@@ -93,7 +94,7 @@ def _photo_text(path: Path, place: int, row: Any) -> PhotoText:
             raise ValueError(f"split {row['split']!r} is none of {', '.join(get_args(Split))}")
         caption = row.get("caption")
         return PhotoText(
-            file_name=_text(row["file_name"]),
+            file_name=inside(row["file_name"]),
             split=row["split"],
             caption=caption and Caption(_text(caption["text"]), _text(caption["by"])),
             questions=tuple(
@@ -107,7 +108,7 @@ def _photo_text(path: Path, place: int, row: Any) -> PhotoText:
                 for item in row["questions"]
             ),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (Unusable, KeyError, TypeError, ValueError, AttributeError) as error:
         name = row.get("file_name", "") if isinstance(row, dict) else ""
         raise DataError(
             f"{path}, photo {place + 1} {name!r} is not of the form needed: {error}."
