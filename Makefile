@@ -57,7 +57,7 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/growth.py
 
 fuzz: $(VENV)/installed
-	FRUIT_FUZZ=400 $(BIN)/pytest tests/test_fuzz.py
+	FRUIT_FUZZ=500 $(BIN)/pytest tests/test_fuzz.py
 
 # Asks the model that ships from an installed wheel, in a folder that knows nothing of the checkout.
 wheel: $(VENV)/installed

@@ -242,7 +242,7 @@ def _spoken_anew(model: Captioner, seen: Seen, questions: list[list[str]]) -> li
     sequences = [[vocabulary.prompt(question) for question in each] for each in questions]
     prompts = [len(sequence) for each in sequences for sequence in each]
     for _ in range(MOST_WORDS):
-        logits = model.step(known | {"words": padded(sequences)})["logits"]
+        logits = model.decoder.predict_on_batch(known | {"words": padded(sequences)})["logits"]
         for photo, each in enumerate(sequences):
             for place, sequence in enumerate(each):
                 following = logits[photo, place, len(sequence) - 1]

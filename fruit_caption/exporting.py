@@ -18,7 +18,7 @@ from fruit_caption import runs
 from fruit_caption.errors import FruitError, RunError
 from fruit_caption.exported import ENDINGS, LOOK, NEXT, REST, SPEAK, Format
 from fruit_caption.files import alone_in, digest, whole_file, write_json
-from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.captioner import Captioner, after_last_word
 from fruit_caption.models.folding import folded
 
 
@@ -89,9 +89,7 @@ def speaking(model: Captioner, single: bool = False) -> keras.Model:
     inputs = {name: _input(given, name, single) for name, given in model.decoder.input.items()}
     model.decoder.get_layer("speak").lstm.unroll = single
     # The decoder's own layers, called anew: as a model in a model it would keep its free shapes.
-    said = keras.models.clone_model(
-        model.decoder, input_tensors=inputs, clone_function=lambda layer: layer
-    ).output
+    said = after_last_word(model.decoder, inputs).output
     outputs = {f"{NEXT}{name}" if name in inputs else name: one for name, one in said.items()}
     return keras.Model(inputs, outputs, name=SPEAK)
 

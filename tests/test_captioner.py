@@ -135,3 +135,17 @@ def test_cooling_changes_how_sure_it_is_and_nothing_that_it_sees():
     after = model.predict_on_batch(inputs)
     np.testing.assert_allclose(after["logits"], before["logits"] / 2, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(after["density"], before["density"])
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_a_step_tells_what_follows_the_last_word(attention):
+    model = build(attention=attention)
+    seen = model.looker()(np.zeros((2, 48, 48, 3), "uint8"))
+    known = {name: seen[name] for name in model.needs}
+    words = np.array([[[5, 6, 7], [5, 6, 0]], [[7, 0, 0], [6, 5, 5]]], "int32")
+    said = model.step(known | {"words": words})
+    all_of_it = model.decoder.predict_on_batch(known | {"words": words})
+    assert said["logits"].shape[2] == 1
+    for name, expected in all_of_it.items():
+        expected = expected if name.startswith("state") else expected[:, :, -1:]
+        np.testing.assert_allclose(said[name], expected, atol=1e-6)

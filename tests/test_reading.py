@@ -94,7 +94,9 @@ def test_two_regions_stand_for_all(attention):
     regions = inputs["regions"][:, :1].repeat(9, axis=1)
     known = given.predict_on_batch([regions, inputs["counts"]])
     known |= {"counts": inputs["counts"], "words": inputs["words"]}
-    said = model.step({name: known[name] for name in model.decoder.input})["logits"]
+    said = model.decoder.predict_on_batch({name: known[name] for name in model.decoder.input})[
+        "logits"
+    ]
     np.testing.assert_allclose(reading._reader(model).predict_on_batch(inputs), said, atol=1e-5)
 
 

@@ -93,6 +93,7 @@ class Captioner(keras.Model):
 
         self.encoder, self.frozen, self.learning = encoder, frozen, learning
         self.eye, self.decoder, self.head = eye, decoder, head
+        self.speaker = after_last_word(decoder)
         self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
         self.doubt = doubt
 
@@ -117,8 +118,8 @@ class Captioner(keras.Model):
         return seen
 
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
-        """What the decoder gives for `words` (photos, questions, steps) and for what it needs."""
-        said: Seen = self.decoder.predict_on_batch(dict(known))
+        """What the decoder gives after the last of `words` (photos, questions, steps)."""
+        said: Seen = self.speaker.predict_on_batch(dict(known))
         return said
 
     def cool(self, temperature: float) -> None:
@@ -230,6 +231,31 @@ def _decoder(config: ModelConfig, words_known: int, eye: keras.Model) -> keras.M
     spoken = layers.Dense(config.units, activation="relu", name="blend")(spoken)
     outputs["logits"] = layers.Dense(words_known, name="logits")(spoken)
     return keras.Model(inputs, outputs, name="decoder")
+
+
+def after_last_word(
+    decoder: keras.Model, inputs: dict[str, keras.KerasTensor] | None = None
+) -> keras.Model:
+    """A decoder, by the same layers, that tells only what follows the last word.
+
+    Who speaks has read a whole question before the first word that matters: what would follow each
+    word of the question, and where one would look for it, need not be worked out.
+
+    Args:
+        decoder: of a captioner.
+        inputs: to call it with; new ones like its own, if there are none.
+    """
+
+    def call(layer: layers.Layer, *given: Any, **how: Any) -> Any:
+        said = layer(*given, **how)
+        if layer.name != "speak":
+            return said
+        spoken, *states = said
+        return (spoken[:, :, -1:], *states)
+
+    return keras.models.clone_model(
+        decoder, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call
+    )
 
 
 def _head(learning: keras.Model | None, eye: keras.Model, decoder: keras.Model) -> keras.Model:

@@ -46,7 +46,15 @@ class Runtime(Protocol):
         """A function that looks at pixels."""
 
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
-        """What the decoder gives for `words` (photos, questions, steps) and for what it needs."""
+        """What the decoder gives after the last of `words` (photos, questions, steps).
+
+        Args:
+            known: the words, padded with zeros, and what it `needs`.
+
+        Returns:
+            `logits` (photos, questions, 1, words), `state_h` and `state_c` (photos, questions,
+            units), and of a model with attention `looked` (photos, questions, 1, regions).
+        """
 
 
 @dataclass(frozen=True)
