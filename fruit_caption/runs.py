@@ -13,8 +13,8 @@ While a run is being trained it also holds `state.weights.h5` and `best.weights.
 from __future__ import annotations
 
 import csv
+import warnings
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,19 @@ def load_run(folder: Path) -> Captioner:
     start_keras()
     import keras
 
-    import fruit_caption.models.captioner  # noqa: F401  (registers the layers)
+    from fruit_caption.models.captioner import Captioner
 
     try:
-        model: Captioner = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        with warnings.catch_warnings():
+            # Keras would go on without what a file tries to write elsewhere.
+            warnings.filterwarnings("error", message="Skipping invalid path")
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # A file of a stranger's may hold anything, and Keras fails in as many ways.
+    except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise RunError(f"{path} can't be loaded: {reason}") from error
+    if not isinstance(model, Captioner):
+        raise RunError(f"{path} holds another model than `fruit train` makes.")
     return model
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fruit_caption.errors import WriterError
 from fruit_caption.files import shipped
+from fruit_caption.photos.reading import Unusable, at_home
 from fruit_caption.writer.qa import GRAMMAR
 
 SHIPPED = "shipped"
@@ -32,6 +33,11 @@ def load_preset(preset: str) -> Any:
     place = str(shipped_preset()) if preset == SHIPPED else preset
     if Path(place).is_dir() and not (Path(place) / MARK).is_file():
         raise WriterError(f"{place} is no preset of KerasNLP: it has no {MARK}.")
+    for path in Path(place).rglob("*") if Path(place).is_dir() else ():
+        try:
+            at_home(path, Path(place))
+        except Unusable as reason:
+            raise WriterError(f"{path}: {reason}.") from None
     import keras_nlp
 
     try:
