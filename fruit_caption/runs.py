@@ -13,8 +13,8 @@ While a run is being trained it also holds `state.weights.h5` and `best.weights.
 from __future__ import annotations
 
 import csv
-import warnings
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
