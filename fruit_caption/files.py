@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +21,13 @@ DRAFT = re.compile(r"\.\d+\..+")
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `path` once the block ends well.
+
+    Args:
+        path: of the file.
+        size: bytes that there must be room for. HDF5 ends the process where a disk is full, so
+            that this is to be known before.
 
     Raises:
         FruitError: the folder can't be written to, or the disk is full.
@@ -29,6 +36,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         yield draft
         with draft.open("rb") as written:
             os.fsync(written.fileno())

@@ -1,12 +1,19 @@
 """The optimizer: its rate falls to nothing, and pretrained weights go slower than new ones; and
-dropout, which a training that goes on must draw as before."""
+what a training that goes on must find as it was: weights, momenta, the state of dropout."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
+
+from fruit_caption.files import whole_file
+
+HDF5_FRAME = 2**20
+"""Bytes that a file of weights takes beside them, at most."""
 
 SLOW = 0.1
 """The share of the learning rate that pretrained weights get."""
@@ -30,6 +37,18 @@ def seed_dropout(model: keras.Model, seed: int, step: int) -> None:
     states = [one for one in model.variables if one.name == "seed_generator_state"]
     for number, state in enumerate(states):
         state.assign([seed + number, step])
+
+
+def write_state(model: keras.Model, path: Path) -> None:
+    """Write weights and momenta, whole or not at all.
+
+    Raises:
+        FruitError: the folder can't be written to, or its disk has no room.
+    """
+    variables = [*model.variables, *model.optimizer.variables]
+    size = sum(4 * math.prod(variable.shape) for variable in variables)
+    with whole_file(path, size + HDF5_FRAME) as draft:
+        model.save_weights(draft)
 
 
 class TwoSpeedAdamW(keras.optimizers.AdamW):

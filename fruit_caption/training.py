@@ -28,7 +28,7 @@ from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import speak
 from fruit_caption.models.growing import grow
-from fruit_caption.optimizing import falling_adamw, seed_dropout
+from fruit_caption.optimizing import falling_adamw, seed_dropout, write_state
 from fruit_caption.photos import Split
 from fruit_caption.reading import learn_to_read, words_to_read
 from fruit_caption.rehearsal import rehearse
@@ -302,11 +302,9 @@ class _Trainer:
     def _save(self, improved: bool) -> None:
         """Keep what resuming needs. The state comes last: it says how many epochs are done."""
         if improved:
-            with whole_file(self.folder / runs.BEST) as draft:
-                self.head.save_weights(draft)
+            write_state(self.head, self.folder / runs.BEST)
         runs.write_history(self.folder, self.history)
-        with whole_file(self.folder / runs.STATE) as draft:
-            self.head.save_weights(draft)
+        write_state(self.head, self.folder / runs.STATE)
 
     def _restore(self) -> None:
         # The optimizer's momenta are restored too, once there are variables to hold them.

@@ -1,6 +1,7 @@
 """A file is written whole or not at all."""
 
 import multiprocessing
+import shutil
 
 import pytest
 
@@ -33,6 +34,19 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FruitError, match=r"a\.json can't be written"):
         write_json(tmp_path / "file" / "a.json", {})
+
+
+def test_what_a_disk_has_no_room_for_is_not_begun(tmp_path):
+    path, room = tmp_path / "a.txt", shutil.disk_usage(tmp_path).free
+    path.write_text("old")
+    with (
+        pytest.raises(FruitError, match=r"a\.txt can't be written: No space left on device\."),
+        whole_file(path, 2 * room),
+    ):
+        raise AssertionError("begun")
+    with whole_file(path, room // 2) as draft:
+        draft.write_text("new")
+    assert path.read_text() == "new"
 
 
 def try_to_work_in(folder, answers):

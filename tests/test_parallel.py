@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from joblib import cpu_count
 
 from fruit_caption import parallel
 from fruit_caption.errors import FruitError
@@ -32,12 +33,12 @@ def test_few_items_are_done_here_many_elsewhere_in_order() -> None:
     told: list[str] = []
     many = list(on_all_cores(_process_and_square, range(130), "squaring", told.append))
     assert [square for _, square in many] == [number**2 for number in range(130)]
-    assert os.cpu_count() == 1 or os.getpid() not in {process for process, _ in many}
+    assert cpu_count() == 1 or os.getpid() not in {process for process, _ in many}
     assert told == ["squaring: 0 of 130", "squaring: 50 of 130", "squaring: 100 of 130"]
 
 
 def test_an_error_elsewhere_is_raised_here() -> None:
-    with pytest.raises(FruitError, match=r"^110 is too many\.$"):
+    with pytest.raises(FruitError, match=r"^1[12]\d is too many\.$"):
         list(on_all_cores(partial(_refuse, 110), range(130), "counting", silent))
 
 

@@ -69,7 +69,8 @@ SMALLER = {
 
 def code_blocks():
     """The blocks of the README that are typed into a shell, and show what it prints."""
-    return re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [lines for language, lines in blocks if not language]
 
 
 def sessions():
@@ -121,6 +122,8 @@ def test_every_command_prints_what_the_readme_promises(learnt, photos, tmp_path,
         name = shlex.split(command)[1]
         if name in ("serve", "train-writer"):
             continue  # one goes on for ever, the other for long
+        if re.search(r"[A-Z]{4,}", command):
+            continue  # of files that everybody has elsewhere; its options are looked at below
         command = command.replace("--scenes 1000", "--scenes 12 --writer grammar")
         command = command.replace("pomegranate", "apple")
         words = [*shlex.split(command)[1:], *shlex.split(SMALLER.get(name, ""))]

@@ -69,6 +69,7 @@ class Captioner(keras.Model):
         words: Sequence[str],
         fruits: Sequence[str],
         doubt: float = 0.0,
+        name: str = "captioner",  # Keras would count those of a process
         **kwargs: Any,
     ) -> None:
         if isinstance(config, dict):
@@ -89,7 +90,7 @@ class Captioner(keras.Model):
         sequence = keras.Input((None, None), dtype="int32", name="words")
         seen = {"features": frozen(pixels)} if frozen else {"pixels": pixels}
         outputs = head(seen | {"words": sequence})
-        super().__init__({"pixels": pixels, "words": sequence}, outputs, **kwargs)
+        super().__init__({"pixels": pixels, "words": sequence}, outputs, name=name, **kwargs)
 
         self.encoder, self.frozen, self.learning = encoder, frozen, learning
         self.eye, self.decoder, self.head = eye, decoder, head

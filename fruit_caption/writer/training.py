@@ -25,8 +25,8 @@ import tokenizers
 
 from fruit_caption.domain import FRUITS
 from fruit_caption.errors import WriterError
-from fruit_caption.files import alone_in, read_json, whole_file, write_json
-from fruit_caption.optimizing import seed_dropout
+from fruit_caption.files import alone_in, read_json, write_json
+from fruit_caption.optimizing import seed_dropout, write_state
 from fruit_caption.photos.records import FruitBox, Photo
 from fruit_caption.progress import Progress, silent
 from fruit_caption.writer import phrasebook, prompts
@@ -281,8 +281,7 @@ def _fit(
         batches = _Rows(rows, weights, done, min(KEPT, steps - done))
         told = _Told(done, steps, progress)
         student.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[told])
-        with whole_file(state) as draft:
-            student.save_weights(draft)
+        write_state(student, state)
 
 
 class _Told(keras.callbacks.Callback):
