@@ -43,6 +43,7 @@ app = typer.Typer(
     cls=FruitGroup,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,  # Typer's boxes take a fifth of a second to import
     help="Answer questions about photographs of fruit.",
     epilog="Exit codes: 0 it is done; 1 a defect in fruit; 2 it can't be done, and a line on "
     "standard error says why; 130 it was stopped with Ctrl-C.",

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
-
 from fruit_caption.domain import plural
 from fruit_caption.files import whole_file
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from fruit_caption.answers import Answer
     from fruit_caption.collecting import Summary
     from fruit_caption.pictures import Picture
@@ -33,6 +32,8 @@ def plain(text: str) -> str:
 
 def watched(pictures: Sequence[Picture], console: Console) -> Iterable[Picture]:
     """The pictures, with a bar on a terminal that shows how many have been taken."""
+    from rich.progress import track  # what asks one question should not wait for it
+
     few = len(pictures) < 2
     return track(pictures, "looking", console=console, transient=True, disable=few)
 
@@ -68,6 +69,8 @@ def print_counts(console: Console, rows: Sequence[tuple[str, Mapping[str, int]]]
         if len(rows) > 1:
             console.print(f"in all: {in_words(total)}", soft_wrap=True, highlight=False)
         return
+    from rich.table import Table
+
     table = Table("picture", "fruit", show_footer=True)
     table.add_column("in all", f"{total.total()}", justify="right")
     table.columns[0].footer, table.columns[1].footer = f"{len(rows)} pictures", in_words(total)
@@ -98,7 +101,7 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
     photos = f"{sum(summary.photos.values())} photos ({_listed(summary.photos)})"
     output.print(f"{out}: {photos}, {summary.boxes} boxes")
     output.print(f"texts: {_listed(summary.questions)}")
-    if summary.report.written:
+    if summary.report.tally.written:
         output.print(_writing(summary.report))
     if summary.unknown_classes:
         output.print(f"no fruit of ours, left out: {plain(', '.join(summary.unknown_classes))}")
@@ -126,13 +129,15 @@ def print_text(output: Console, text: PhotoText) -> None:
 
 def _writing(report: Report) -> Table:
     """How the language model did, by kind of text."""
+    from rich.table import Table
+
     table = Table("written by the model", "drafts", "true", "kept", "filled in by rules")
-    for kind, number in report.written.items():
-        share = f"{100 * report.accepted.get(kind, 0) / number:.0f} %"
-        kept, filled = report.kept.get(kind, 0), report.filled_in.get(kind, 0)
+    for kind, number in report.tally.written.items():
+        share = f"{100 * report.tally.accepted[kind] / number:.0f} %"
+        kept, filled = report.kept[kind], report.filled_in[kind]
         table.add_row(kind, str(number), share, str(kept), str(filled))
-    speed = report.tokens / report.seconds if report.seconds else 0
-    table.caption = f"{report.tokens} tokens, {speed:.0f} a second"
+    speed = report.tally.tokens / report.seconds if report.seconds else 0
+    table.caption = f"{report.tally.tokens} tokens, {speed:.0f} a second"
     return table
 
 
