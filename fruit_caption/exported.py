@@ -68,6 +68,10 @@ class Exported(ABC):
     def looker(self) -> Looker:
         """A function that looks at pixels."""
 
+    def hold(self, known: Seen) -> Seen:
+        """The same: what reads them reads them where they are."""
+        return known
+
     @abstractmethod
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
         """What the decoder gives for `words` and for what it needs."""

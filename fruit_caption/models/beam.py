@@ -9,7 +9,7 @@ import numpy as np
 from fruit_caption.models.decoding import MOST_WORDS, Runtime, Seen, padded, softmax
 
 WIDTH = 8
-LEAST = 1e-3
+LEAST = 1e-2
 """A sentence that is less likely is not worth finishing."""
 
 Said = tuple[str, float]
@@ -37,13 +37,12 @@ def beam_search(
     if not asked:
         return [[] for _ in questions]
     photos = [photo for photo, _ in asked]
-    # The decoder's questions are the beams of one question; its photos, a question each.
-    known = {name: seen[name][photos] for name in model.needs}
-    words = padded([[vocabulary.prompt(text)] * WIDTH for _, text in asked])
-    said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
-    likelihood = np.full(words.shape[:2], -np.inf)
-    likelihood[:, 0] = 0.0  # all begin alike: one of them is enough
-    ended = np.zeros(words.shape[:2], bool)
+    # The decoder's questions are the beams of one question; its photos, a question each. At first
+    # there is one beam, which becomes many with the first word.
+    known = model.hold({name: seen[name][photos] for name in model.needs})
+    words = padded([[vocabulary.prompt(text)] for _, text in asked])
+    said = np.full((len(asked), 1, MOST_WORDS), vocabulary.end)
+    likelihood, ended = np.zeros(said.shape[:2]), np.zeros(said.shape[:2], bool)
     for step in range(MOST_WORDS):
         new = model.step(known | {"words": words})
         following = softmax(new["logits"][:, :, -1])
@@ -77,7 +76,7 @@ def _likeliest(likelihood: np.ndarray, following: np.ndarray) -> tuple[np.ndarra
     """For each row the beams and the words with which the likeliest sentences go on."""
     rows, beams, words = following.shape
     sentences = (likelihood[:, :, None] + _log(following)).reshape(rows, beams * words)
-    best = np.argsort(-sentences, axis=1, kind="stable")[:, :beams]
+    best = np.argsort(-sentences, axis=1, kind="stable")[:, :WIDTH]
     return best // words, best % words
 
 

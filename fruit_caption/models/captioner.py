@@ -118,6 +118,10 @@ class Captioner(keras.Model):
         seen: Seen = self.eye.predict_on_batch(features)
         return seen
 
+    def hold(self, known: Seen) -> Seen:
+        """The same as tensors, which need not be copied for every word."""
+        return {name: ops.convert_to_tensor(array) for name, array in known.items()}
+
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
         """What the decoder gives after the last of `words` (photos, questions, steps)."""
         said: Seen = self.speaker.predict_on_batch(dict(known))

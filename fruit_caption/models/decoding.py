@@ -45,6 +45,9 @@ class Runtime(Protocol):
     def looker(self) -> Looker:
         """A function that looks at pixels."""
 
+    def hold(self, known: Seen) -> Seen:
+        """What each step will be given once more, in the form that is read the fastest."""
+
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
         """What the decoder gives after the last of `words` (photos, questions, steps).
 
@@ -97,7 +100,7 @@ def speak(
     """
     vocabulary = model.vocabulary
     words = padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
-    known = {name: seen[name] for name in model.needs}
+    known = model.hold({name: seen[name] for name in model.needs})
     said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
     probabilities = np.ones(said.shape)
     grid = seen["density"].shape[1:3]
@@ -161,7 +164,7 @@ def padded(prompts: list[list[list[int]]]) -> np.ndarray:
     too, or a power of 2.
     """
     questions = max(len(photo) for photo in prompts)
-    steps = max(len(prompt) for photo in prompts for prompt in photo)
+    steps = max((len(prompt) for photo in prompts for prompt in photo), default=1)
     room = next(n for n in (1, 2, 4, _up_to_8(questions)) if n >= questions)
     words = np.zeros((len(prompts), room, _up_to_8(steps)), "int32")
     for photo, rows in enumerate(prompts):
