@@ -23,7 +23,7 @@ start_keras()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from fruit_caption import parallel  # noqa: E402
+from fruit_caption import engines  # noqa: E402
 from fruit_caption.collecting import generate_data  # noqa: E402
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig  # noqa: E402
 from fruit_caption.dataset import Batches, DataSet, read_data  # noqa: E402
@@ -76,7 +76,7 @@ def main() -> None:
 
 def photos(folder: Path) -> Growth:
     """Rendered at 64 pixels, which the scratch CNN learns from."""
-    parallel.FEW = max(PHOTOS) + 1  # other processes' time would not be counted
+    engines.FEW = max(PHOTOS) + 1  # other processes' time would not be counted
     seconds: dict[str, list[float]] = {"generate-data": [], "an epoch of training": []}
     for number in PHOTOS:
         out = folder / f"{number}"

@@ -14,7 +14,6 @@ import io
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess

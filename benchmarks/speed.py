@@ -28,7 +28,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 import fruit_caption as fc  # noqa: E402
-from fruit_caption import features, parallel, runs  # noqa: E402
+from fruit_caption import engines, features, runs  # noqa: E402
 from fruit_caption.collecting import generate_data  # noqa: E402
 from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig  # noqa: E402
 from fruit_caption.dataset import Batches, read_data  # noqa: E402
@@ -256,17 +256,17 @@ def _spoken_anew(model: Captioner, seen: Seen, questions: list[list[str]]) -> li
 
 def scenes(folder: Path) -> Iterator[Row]:
     """Rendered scenes on one core and on all."""
-    number, numbers, few = 2 * parallel.FEW, iter(range(100)), parallel.FEW
+    number, numbers, few = 2 * engines.FEW, iter(range(100)), engines.FEW
 
     def render(cores: int) -> float:
-        parallel.FEW = few if cores > 1 else number + 1
+        engines.FEW = few if cores > 1 else number + 1
         return _timed(lambda: write_scenes(folder / f"scenes{next(numbers)}", number, 0))
 
     cores = len(os.sched_getaffinity(0))
     together, alone = (
         number / seconds for seconds in _in_turns(lambda: render(2), lambda: render(1), rounds=3)
     )
-    parallel.FEW = few
+    engines.FEW = few
     yield Row("rendered scenes, one core", f"{alone:.1f} scenes/s", "", "20 scenes/s", alone >= 20)
     yield Row(
         f"rendered scenes, {cores} cores",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
+from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import DataError
 from fruit_caption.files import alone_in, digest, remove_drafts, whole_file
 from fruit_caption.photos import PhotoSet, split_of, write_coco
@@ -27,7 +28,7 @@ from fruit_caption.photos.scenes import write_scenes
 from fruit_caption.progress import Progress, counted, silent
 from fruit_caption.writer.journal import JOURNAL, Journal
 from fruit_caption.writer.prompts import PROMPT_VERSION
-from fruit_caption.writer.qa import GRAMMAR, PhotoText, write_qa
+from fruit_caption.writer.qa import GRAMMAR, write_qa
 from fruit_caption.writer.synthesis import Report, write_texts
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ MADE = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
 class Summary:
     """What was made: photos by split, questions by kind, and what was left out and why.
 
-    `found` says in words what each source was, `report` how the writing went, `texts` is what was
-    written.
+    `found` says in words what each source was, `report` how the writing went.
     """
 
     found: tuple[str, ...]
@@ -50,12 +50,13 @@ class Summary:
     boxes: int
     questions: dict[str, int]
     report: Report
-    texts: tuple[PhotoText, ...]
     skipped: tuple[str, ...]
     unknown_classes: tuple[str, ...]
 
 
-def generate_data(config: DataConfig, out: Path, progress: Progress = silent) -> Summary:
+def generate_data(
+    config: DataConfig, out: Path, progress: Progress = silent, engine: Engine = LOCAL
+) -> Summary:
     """Make a data set in the folder `out`.
 
     A run that was stopped, however hard, can be made again: it ends with the same files.
@@ -64,6 +65,7 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
         config: where the photos come from, and the seed.
         out: the folder; what is there already and still right is kept.
         progress: told in words what is being done.
+        engine: renders and writes; the files are the same whoever does.
 
     Raises:
         FruitError: another process is at work in the folder, or it can't be written to.
@@ -72,12 +74,15 @@ def generate_data(config: DataConfig, out: Path, progress: Progress = silent) ->
     """
     author = _author(config)
     with alone_in(out):
-        return _generate(config, out, author, progress)
+        return _generate(config, out, author, progress, engine)
 
 
-def _generate(config: DataConfig, out: Path, author: Author | None, progress: Progress) -> Summary:
+def _generate(
+    config: DataConfig, out: Path, author: Author | None, progress: Progress, engine: Engine
+) -> Summary:
+    sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress, engine)]
+    # Of a run that was killed before, or of a worker that was killed in this one.
     remove_drafts((out / IMAGES).rglob(".*"))
-    sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress)]
     photos = [photo for photo_set in sets for photo in photo_set.photos]
     if not photos:
         raise DataError("There are no photos: pass --photos DIR, --scenes N or --open-images N.")
@@ -87,18 +92,17 @@ def _generate(config: DataConfig, out: Path, author: Author | None, progress: Pr
     splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
     journal = Journal(out / JOURNAL, author.about()) if author else None
     texts, report = write_texts(
-        photos, out / IMAGES, config.seed, splits, author, journal, progress
+        photos, out / IMAGES, config.seed, splits, author, journal, progress, engine
     )
     write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
     about = {"writer": GRAMMAR, "prompt_version": PROMPT_VERSION, "seed": config.seed}
     write_qa(out, texts, about | (author.about() if author else {}) | {"photos": INSTANCES})
     return Summary(
         found=tuple(_found(photo_set) for photo_set in sets),
-        photos=dict(Counter(text.split for text in texts)),
+        photos=dict(Counter(splits.values())),
         boxes=sum(len(photo.boxes) for photo in photos),
-        questions=dict(Counter(item.kind for text in texts for item in text.items())),
+        questions=dict(report.kept + report.filled_in),
         report=report,
-        texts=tuple(texts),
         skipped=tuple(reason for photo_set in sets for reason in photo_set.skipped),
         unknown_classes=tuple(sorted({name for each in sets for name in each.unknown_classes})),
     )
@@ -125,12 +129,16 @@ def _own_photos(config: DataConfig, out: Path, progress: Progress) -> list[Photo
     return sets
 
 
-def _made_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
+def _made_photos(
+    config: DataConfig, out: Path, progress: Progress, engine: Engine
+) -> list[PhotoSet]:
     """Photos that need none of one's own: rendered, and from Open Images."""
     sets = []
     if config.scenes:
         sets.append(
-            write_scenes(out / IMAGES, config.scenes, config.seed, config.scene_size, progress)
+            write_scenes(
+                out / IMAGES, config.scenes, config.seed, config.scene_size, progress, engine
+            )
         )
     if config.open_images:
         sets.append(fetch_open_images(out / IMAGES, config.open_images, progress=progress))

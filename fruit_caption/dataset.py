@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -157,6 +156,10 @@ def _entering(seen: np.ndarray) -> dict[str, np.ndarray]:
     return {"features": seen.astype("float32")}
 
 
+Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]
+"""Inputs, targets and weights, see `Batches`."""
+
+
 class Batches(keras.utils.PyDataset):
     """One epoch of training: photos in a new order, each with a new choice of its questions.
 
@@ -167,7 +170,9 @@ class Batches(keras.utils.PyDataset):
         `features` or `pixels` (batch, rows, columns, channels), `words` (batch, questions, steps);
         `logits` (batch, questions, steps), the next words, `density` (batch, rows, columns,
         fruits);
-        `logits` (batch, questions, steps), 1 where the answer is, and `density` (batch,).
+        `logits` (batch, questions, steps), the same where there is an answer and 0 elsewhere, and
+        `density` (batch,); each adds up to 1, so that what the parts of a batch lose adds up to
+        what the batch loses.
 
     Args:
         examples: what to train on.
@@ -203,22 +208,31 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.order) // self.config.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    def __getitem__(self, index: int) -> Batch:
+        return self.part(index, 0, 1)
+
+    def part(self, index: int, number: int, parts: int) -> Batch:
+        """One of the parts of a batch, dealt out photo by photo to those who train together."""
         rng = np.random.default_rng([self.config.seed, self.epoch, index])
         size = self.config.batch_size
         chosen = self.order[index * size : (index + 1) * size]
         views = [int(rng.integers(len(self.files[number]))) for number in chosen]
         sequences = [self._sequences(self.examples[number], rng) for number in chosen]
         words, following, weights = (np.stack(arrays) for arrays in zip(*sequences, strict=True))
-        density = [
-            self._density(self.examples[number], view)
-            for number, view in zip(chosen, views, strict=True)
-        ]
-        seen = features.load([self.files[n][view] for n, view in zip(chosen, views, strict=True)])
+        shares = {
+            "logits": weights / max(1.0, weights.sum()),
+            "density": np.full(len(chosen), 1 / len(chosen), "float32"),
+        }
+        mine = np.arange(len(chosen))[number::parts]
+        if not len(mine):  # of a last batch with too few photos for all: one that counts nothing
+            mine, shares = np.zeros(1, int), {name: 0 * share for name, share in shares.items()}
+        shown = [(self.examples[chosen[one]], chosen[one], views[one]) for one in mine]
+        seen = features.load([self.files[place][view] for _, place, view in shown])
+        density = np.stack([self._density(example, view) for example, _, view in shown])
         return (
-            {"words": words, **_entering(seen)},
-            {"logits": following, "density": np.stack(density)},
-            {"logits": weights, "density": np.ones(len(chosen), "float32")},
+            {"words": words[mine], **_entering(seen)},
+            {"logits": following[mine], "density": density},
+            {name: share[mine] for name, share in shares.items()},
         )
 
     def _density(self, example: Example, view: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from fruit_caption.calibration import expected_calibration_error
 from fruit_caption.caption_metrics import score_captions
 from fruit_caption.colour_counter import answer_by_colour
 from fruit_caption.dataset import DataSet, Example
+from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import DataError
 from fruit_caption.features import load_pixels
 from fruit_caption.files import digest, read_json, write_json
@@ -51,7 +52,11 @@ class Evaluation:
 
 
 def evaluate(
-    folder: Path, data: DataSet, split: Split, report: Progress = silent
+    folder: Path,
+    data: DataSet,
+    split: Split,
+    report: Progress = silent,
+    engine: Engine = LOCAL,
 ) -> dict[str, Any]:
     """Score a run beside the baselines, and draw where it is right and wrong.
 
@@ -68,7 +73,7 @@ def evaluate(
         RunError: there is no such run.
         DataError: the split has no photo.
     """
-    evaluation = measure(folder, data, split, report)
+    evaluation = measure(folder, data, split, report, engine)
     out = folder / split
     metrics = read_json(out / runs.METRICS)
     metrics["baselines"] = {
@@ -81,7 +86,13 @@ def evaluate(
     return metrics
 
 
-def measure(folder: Path, data: DataSet, split: Split, report: Progress = silent) -> Evaluation:
+def measure(
+    folder: Path,
+    data: DataSet,
+    split: Split,
+    report: Progress = silent,
+    engine: Engine = LOCAL,
+) -> Evaluation:
     """Let a run answer a split, or take the answers that it gave before.
 
     Raises: as `evaluate`.
@@ -98,7 +109,8 @@ def measure(folder: Path, data: DataSet, split: Split, report: Progress = silent
         return kept
     model = runs.load_run(folder)
     examples = data.splits[split]
-    rows = answer_examples(model, examples, look_up(model, examples, data.folder / FEATURES))
+    files = look_up(model, examples, data.folder / FEATURES, engine=engine)
+    rows = answer_examples(model, examples, files, engine=engine)
     runs.write_answers(out / runs.ANSWERS, rows)
     scores, cost = _score(rows), _cost(model, folder, examples)
     write_json(out / runs.METRICS, key | {"scores": scores, "cost": cost})

@@ -9,16 +9,17 @@ where it was, and runs that share an encoder share its features.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.files import digest, whole_file
 from fruit_caption.models.folding import folded
 from fruit_caption.pictures import open_picture
-from fruit_caption.prefetching import ahead
 from fruit_caption.views import PLAIN, View, show
 
 BATCH = 16
@@ -26,6 +27,10 @@ DIGITS = 32
 """Of a digest in the name of a file or folder."""
 Shown = tuple[Path, View]
 """A picture file and how it is shown."""
+Batch = list[tuple[Path, Shown]]
+"""Pictures and how they are shown, each with the file that what is seen of it goes to."""
+Look = Callable[[np.ndarray], np.ndarray]
+"""From uint8 pixels (photos, size, size, 3) to what is kept of them, one array a photo."""
 Progress = Callable[[int, int], None]
 
 
@@ -35,6 +40,7 @@ def extract_features(
     size: int,
     cache: Path,
     progress: Progress = lambda done, total: None,
+    engine: Engine = LOCAL,
 ) -> list[Path]:
     """Look at every photo that is not in the cache yet.
 
@@ -44,16 +50,17 @@ def extract_features(
         size: side in pixels to which the photos are letterboxed.
         cache: the folder of the cache.
         progress: told how many of the photos to look at are done.
+        engine: looks.
 
     Returns:
         for each photo a `.npy` file of float16 features (rows, columns, channels).
     """
     grid = "x".join(map(str, encoder.output_shape[1:]))
     folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
-    return _keep(looker(encoder), photos, size, folder, progress)
+    return _keep(partial(looker, encoder), photos, size, folder, progress, engine)
 
 
-def looker(encoder: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def looker(encoder: keras.Model) -> Look:
     """A function from pixels to the features that are kept, float16, with the weights of now."""
     plain = folded(encoder)
 
@@ -65,13 +72,15 @@ def looker(encoder: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return look
 
 
-def extract_pixels(photos: Sequence[Shown], size: int, cache: Path) -> list[Path]:
+def extract_pixels(
+    photos: Sequence[Shown], size: int, cache: Path, engine: Engine = LOCAL
+) -> list[Path]:
     """Decode and letterbox every photo that is not in the cache yet, for an encoder that learns.
 
     Returns:
         for each photo a `.npy` file of uint8 pixels (size, size, 3).
     """
-    return _keep(lambda pixels: pixels, photos, size, cache / f"pixels-{size}")
+    return _keep(_no_look, photos, size, cache / f"pixels-{size}", engine=engine)
 
 
 def load(files: Sequence[Path]) -> np.ndarray:
@@ -84,34 +93,48 @@ def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
     return _shown([(photo, PLAIN) for photo in photos], size)
 
 
+def _no_look() -> Look:
+    return lambda pixels: pixels
+
+
 def _keep(
-    look: Callable[[np.ndarray], np.ndarray],
+    load: Callable[[], Look],
     photos: Sequence[Shown],
     size: int,
     folder: Path,
     progress: Progress = lambda done, total: None,
+    engine: Engine = LOCAL,
 ) -> list[Path]:
     contents = {photo: digest(photo)[:DIGITS] for photo in dict.fromkeys(p for p, _ in photos)}
     files = [folder / f"{contents[photo]}{_ending(view)}.npy" for photo, view in photos]
     missing = {file: photo for file, photo in zip(files, photos, strict=True) if not file.exists()}
+    items = list(missing.items())
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
     done = 0
-    for some, pixels in _batches(list(missing.items()), size):
-        for (file, _), seen in zip(some, look(pixels), strict=True):
-            with whole_file(file) as draft:
-                np.save(draft, seen)
-        done += len(some)
-        progress(done, len(missing))
+    if batches:
+        for kept in engine.with_model(partial(_keeper, load), batches, partial(_decoded, size)):
+            done += kept
+            progress(done, len(items))
     return files
 
 
-Item = tuple[Path, Shown]
+def _decoded(size: int, batch: Batch) -> tuple[list[Path], np.ndarray]:
+    """The files that a batch's features go to, and its pixels."""
+    return [file for file, _ in batch], _shown([photo for _, photo in batch], size)
 
 
-def _batches(items: list[Item], size: int) -> Iterator[tuple[list[Item], np.ndarray]]:
-    """Batches with their pixels; the next is decoded while the encoder works on the last."""
-    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
-    pixels = ahead(lambda batch: _shown([photo for _, photo in batch], size), batches)
-    return zip(batches, pixels, strict=True)
+def _keeper(load: Callable[[], Look]) -> Callable[[tuple[list[Path], np.ndarray]], int]:
+    """A function that looks at some pixels, files what is seen, and says how many they were."""
+    look = load()
+
+    def keep(batch: tuple[list[Path], np.ndarray]) -> int:
+        files, pixels = batch
+        for file, seen in zip(files, look(pixels), strict=True):
+            with whole_file(file) as draft:
+                np.save(draft, seen)
+        return len(files)
+
+    return keep
 
 
 def _shown(photos: Sequence[Shown], size: int) -> np.ndarray:

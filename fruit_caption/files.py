@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,22 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
+class Rows(list):
+    """A list of a JSON file, whose rows are made one by one as they are written, once."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows = iter(rows)
+        super().__init__(islice(self._rows, 1))  # JSON asks first whether there are any
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain(super().__iter__(), self._rows)
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all; the same content gives the same bytes."""
+    """Write a JSON file whole or not at all; the same content gives the same bytes.
+
+    Memory stays flat where long lists in it are `Rows`.
+    """
     with whole_file(path) as draft, draft.open("w", encoding="utf-8") as file:
         # Piece by piece: of a large data set, all pieces at once would be the most that is held.
         json.dump(content, file, indent=1, ensure_ascii=False)

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from keras import ops
 
 from fruit_caption.files import whole_file
 
 HDF5_FRAME = 2**20
 """Bytes that a file of weights takes beside them, at most."""
+
+LONGEST = 1.0
+"""The norm of a variable's gradient."""
 
 SLOW = 0.1
 """The share of the learning rate that pretrained weights get."""
@@ -27,7 +31,6 @@ def falling_adamw(
         slow,
         learning_rate=keras.optimizers.schedules.CosineDecay(learning_rate, steps),
         weight_decay=1e-4,
-        clipnorm=1.0,
     )
 
 
@@ -52,7 +55,8 @@ def write_state(model: keras.Model, path: Path) -> None:
 
 
 class TwoSpeedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov & Hutter 2019) that changes some variables at a tenth of its rate.
+    """AdamW (Loshchilov & Hutter 2019) that changes some variables at a tenth of its rate, and
+    shortens gradients that are longer than `LONGEST`.
 
     Args:
         slow: the variables.
@@ -72,4 +76,8 @@ class TwoSpeedAdamW(keras.optimizers.AdamW):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         # A backend may hand over its own variable, which has no path: it is known by its place.
         slow = self._get_variable_index(variable) in self._slow_places
+        # Not by Keras's `clipnorm`: of those who train together each would shorten its own part.
+        gradient = ops.convert_to_tensor(gradient)
+        length = ops.sqrt(ops.sum(ops.square(gradient)))
+        gradient = gradient * (LONGEST / ops.maximum(length, LONGEST))
         super().update_step(gradient, variable, learning_rate * (SLOW if slow else 1.0))

@@ -7,9 +7,12 @@ the end the model learns from the validation questions how sure it may be.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from fruit_caption import features, runs
 from fruit_caption.calibration import doubtful_below, fit_temperature
 from fruit_caption.config import RunConfig, TrainingConfig
 from fruit_caption.dataset import Batches, DataSet, Example, read_data
+from fruit_caption.distributing import ALONE, Team, normalise_together
+from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import RunError
 from fruit_caption.files import alone_in, whole_file, write_json
 from fruit_caption.metrics import Row, score
@@ -58,7 +63,12 @@ def versions() -> dict[str, str]:
 
 
 def train(
-    config: RunConfig, folder: Path, resume: bool = False, listener: Listener | None = None
+    config: RunConfig,
+    folder: Path,
+    resume: bool = False,
+    listener: Listener | None = None,
+    engine: Engine = LOCAL,
+    team: Team = ALONE,
 ) -> dict[str, Any]:
     """Train a model and file it as a run.
 
@@ -71,9 +81,11 @@ def train(
         folder: of the run.
         resume: go on with an interrupted training. It ends as an uninterrupted one would have.
         listener: told how it goes on.
+        engine: looks at the photos.
+        team: who trains. All of a team call this with the same settings; the chief writes.
 
     Returns:
-        the scores on the validation split.
+        the scores on the validation split; of one who is not the chief, none.
 
     Raises:
         FruitError: another process trains there.
@@ -85,22 +97,33 @@ def train(
     config = replace(config, data_digest=data.digest)
     if config.rehearse:
         data = rehearse(data, read_data(Path(config.rehearse)), config.training.seed)
-    with alone_in(folder):
+    if not team.leads:
+        with team.together():
+            _Trainer(config, data, folder, listener, engine, team).run(resume)
+            team.wait()
+        return {}
+    with alone_in(folder), team.together():
         _check_folder(config, folder, resume)
-        return _train(config, data, folder, resume, listener)
+        scores = _train(config, data, folder, resume, listener, engine, team)
+        team.wait()
+        return scores
 
 
 def _train(
-    config: RunConfig, data: DataSet, folder: Path, resume: bool, listener: Listener
+    config: RunConfig,
+    data: DataSet,
+    folder: Path,
+    resume: bool,
+    listener: Listener,
+    engine: Engine,
+    team: Team,
 ) -> dict[str, Any]:
-    keras.utils.set_random_seed(config.training.seed)
-    model = _start(config, data)
+    trainer = _Trainer(config, data, folder, listener, engine, team)
     write_json(folder / runs.CONFIG, config.to_json())
-    trainer = _Trainer(model, data, config, folder, listener)
     trainer.run(resume)
     trainer.calibrate()
 
-    rows = trainer.validate()
+    model, rows = trainer.model, trainer.validate()
     model.doubt = doubtful_below(rows)
     scores = score(rows)
     runs.write_answers(folder / runs.ANSWERS, rows)
@@ -128,7 +151,11 @@ def _reads(config: RunConfig, data: DataSet) -> bool:
 
 
 def answer_examples(
-    model: Captioner, examples: Sequence[Example], files: Sequence[Sequence[Path]], batch: int = 32
+    model: Captioner,
+    examples: Sequence[Example],
+    files: Sequence[Sequence[Path]],
+    batch: int = 32,
+    engine: Engine = LOCAL,
 ) -> list[Row]:
     """Answer every question about some photos.
 
@@ -137,21 +164,34 @@ def answer_examples(
         examples: photos and questions.
         files: what `look_up` gives for the examples; the plain view is answered about.
         batch: photos at a time.
+        engine: answers.
     """
-    rows = []
-    for start in range(0, len(examples), batch):
-        some = examples[start : start + batch]
-        seen = features.load([views[0] for views in files[start : start + batch]])
+    plain = [views[0] for views in files]
+    batches = [
+        (examples[start : start + batch], plain[start : start + batch])
+        for start in range(0, len(examples), batch)
+    ]
+    answered = engine.with_model(partial(_answerer, model), batches)
+    return [row for rows in answered for row in rows]
+
+
+def _answerer(model: Captioner) -> Callable[[tuple[Sequence[Example], Sequence[Path]]], list[Row]]:
+    """A function that answers every question about some photos, with a file of each."""
+
+    def answer(batch: tuple[Sequence[Example], Sequence[Path]]) -> list[Row]:
+        examples, files = batch
+        seen = features.load(files)
         # Folding what learns, anew after each epoch, would take longer than it saves.
         seen = model.learning.predict_on_batch(seen) if model.learning else seen.astype("float32")
-        questions = [[item.question for item in one.items] for one in some]
+        questions = [[item.question for item in one.items] for one in examples]
         spoken = speak(model, model.see(seen), questions)
-        rows += [
+        return [
             Row(example.name, item, said.text, said.confidence)
-            for example, answers in zip(some, spoken, strict=True)
+            for example, answers in zip(examples, spoken, strict=True)
             for item, said in zip(example.items, answers, strict=True)
         ]
-    return rows
+
+    return answer
 
 
 def look_up(
@@ -160,6 +200,7 @@ def look_up(
     cache: Path,
     views: int = 1,
     progress: features.Progress = lambda done, total: None,
+    engine: Engine = LOCAL,
 ) -> list[list[Path]]:
     """For each photo what the frozen part of the model's encoder sees in some views of it, in the
     cache; or the pixels if there is none."""
@@ -170,9 +211,9 @@ def look_up(
     ]
     size = model.config.image_size
     if model.frozen:
-        files = features.extract_features(model.frozen, shown, size, cache, progress)
+        files = features.extract_features(model.frozen, shown, size, cache, progress, engine)
     else:
-        files = features.extract_pixels(shown, size, cache)
+        files = features.extract_pixels(shown, size, cache, engine)
     return [files[start : start + views] for start in range(0, len(files), views)]
 
 
@@ -190,64 +231,109 @@ def prepare(
     trained.compile(
         optimizer=falling_adamw(training.learning_rate, steps * training.epochs, gently),
         loss={
-            "logits": keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, reduction="mean_with_sample_weight"
-            ),
-            "density": DensityLoss(),
+            "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
+            "density": DensityLoss(reduction="sum"),
         },
         loss_weights={"logits": 1.0, "density": training.density_weight},
     )
 
 
-@dataclass
 class _Trainer:
-    model: Captioner
-    data: DataSet
-    config: RunConfig
-    folder: Path
-    listener: Listener
+    """Trains a model, alone or as one of a team.
 
-    def __post_init__(self) -> None:
-        self.head = self.model.head
-        self.cache = self.data.folder / FEATURES
-        self.files = self._look("train", self.config.training.views)
-        self.validation_files = self._look("validation")
+    Attributes:
+        model: what comes out, and what is asked after each epoch.
+        head: what is trained: the model's own, or its twin that a team shares.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        data: DataSet,
+        folder: Path,
+        listener: Listener,
+        engine: Engine,
+        team: Team,
+    ) -> None:
+        self.config, self.data, self.folder = config, data, folder
+        self.listener, self.engine, self.team = listener, engine, team
+        self.cache = data.folder / FEATURES
         self.history: list[dict[str, Any]] = []
+        keras.utils.set_random_seed(config.training.seed)
+        self.model = _start(config, data)
+        self.head = self.model.head if team.is_one else self._twin()
 
     def run(self, resume: bool) -> None:
         """Train to the end and leave the model with its best weights."""
+        self._agree()
         training = self.config.training
+        if not self.team.leads:
+            self.team.wait()  # the chief looks
+        self.files = self._look("train", training.views)
+        self.validation_files = self._look("validation")
+        if self.team.leads:
+            self.team.wait()
         # What ImageNet taught the encoder is adjusted, not overwritten.
         taught = self.model.learning if self.config.model.unfreeze else None
         gently = taught.trainable_variables if taught else ()
-        prepare(self.head, training, len(self._epoch(0)), gently)
+        with self.team.scope():
+            prepare(self.head, training, len(self._epoch(0)), gently)
         if resume and (self.folder / runs.STATE).is_file():
             self._restore()
-        elif _reads(self.config, self.data):
-            callbacks = self.listener.callbacks("learning to read")
-            learn_to_read(self.model, self.data.is_varied, training, callbacks)
+        else:
+            self._begin()
         while len(self.history) < training.epochs and not self._is_stale():
             epoch = len(self.history)
             began = time.monotonic()
             seed_dropout(self.head, training.seed, epoch * 2**20)
-            fitted = self.head.fit(
-                self._epoch(epoch),
-                shuffle=False,  # `Batches` has its own order
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                verbose=0,
-                callbacks=self.listener.callbacks(f"epoch {epoch + 1}"),
-            ).history
-            scores = score(self.validate())
+            callbacks = self.listener.callbacks(f"epoch {epoch + 1}")
+            fitted = self.team.fit(self.head, self._epoch(epoch), epoch, callbacks).history
             row = {"epoch": epoch + 1, "loss": fitted["loss"][-1]}
             row |= {f"{name}_loss": fitted[f"{name}_loss"][-1] for name in ("logits", "density")}
-            row["validation_exact"] = scores["exact"]
+            row["validation_exact"] = self._validation_exact()
             row["seconds"] = round(time.monotonic() - began, 2)
             self.history.append(row)
-            self._save(improved=self._best() == len(self.history) - 1)
+            if self.team.leads:
+                self._save(improved=self._best() == len(self.history) - 1)
             self.listener.epoch(row, self.history[self._best()]["validation_exact"])
-        self.head.load_weights(self.folder / runs.BEST)
-        self.head.compile(optimizer=None)  # its momenta would double the model's file
+        if self.team.leads:
+            self.model.head.load_weights(self.folder / runs.BEST)
+            self.model.head.compile(optimizer=None)  # momenta would double the model's file
+
+    def _twin(self) -> keras.Model:
+        """The head once more, by the same weights, where the team can train it."""
+        with self.team.scope():
+            model = replace(self.config.model, encoder_weights="saved")
+            twin = Captioner(model, self.model.vocabulary.words, self.model.fruits)
+        normalise_together(twin.head)
+        return twin.head
+
+    def _agree(self) -> None:
+        """See that all of the team were told to do the same."""
+        settings = json.dumps(replace(self.config, versions={}).to_json()).encode()
+        ours = np.frombuffer(sha256(settings).digest(), "int32")
+        [theirs] = self.team.chiefs([ours])
+        if (ours != theirs).any():
+            raise RunError("This worker was begun with other settings or data than the first.")
+
+    def _begin(self) -> None:
+        """The weights to begin with; the chief alone learns to read."""
+        if self.team.leads and _reads(self.config, self.data):
+            callbacks = self.listener.callbacks("learning to read")
+            learn_to_read(self.model, self.data.is_varied, self.config.training, callbacks)
+        if not self.team.is_one:
+            self.head.set_weights(self.team.chiefs(self.model.head.get_weights()))
+
+    def _hand_over(self) -> None:
+        """Give the model what the team has learnt."""
+        if not self.team.is_one:
+            self.model.head.set_weights(self.head.get_weights())
+
+    def _validation_exact(self) -> float:
+        """The share of right answers after an epoch, as the chief finds it."""
+        self._hand_over()
+        exact = score(self.validate())["exact"] if self.team.leads else 0.0
+        return float(self.team.chiefs([np.array([exact])])[0][0])
 
     def validate(self) -> list[Row]:
         """Answer the validation questions as a person would get them answered."""
@@ -260,13 +346,18 @@ class _Trainer:
         for number in range(len(batches)):
             inputs, following, weights = batches[number]
             answers = weights["logits"] > 0
-            logits.append(self.head.predict_on_batch(inputs)["logits"][answers])
+            logits.append(self.model.head.predict_on_batch(inputs)["logits"][answers])
             words.append(following["logits"][answers])
         self.model.cool(fit_temperature(np.concatenate(logits), np.concatenate(words)))
 
     def _look(self, split: Split, views: int = 1) -> list[list[Path]]:
         return look_up(
-            self.model, self.data.splits[split], self.cache, views, self.listener.looking
+            self.model,
+            self.data.splits[split],
+            self.cache,
+            views,
+            self.listener.looking,
+            self.engine,
         )
 
     def _epoch(self, number: int) -> Batches:
@@ -308,9 +399,10 @@ class _Trainer:
 
     def _restore(self) -> None:
         # The optimizer's momenta are restored too, once there are variables to hold them.
-        self.head.optimizer.build(self.head.trainable_variables)
+        with self.team.scope():
+            self.head.optimizer.build(self.head.trainable_variables)
         self.head.load_weights(self.folder / runs.STATE)
-        steps = int(self.head.optimizer.iterations)
+        steps = int(keras.ops.convert_to_numpy(self.head.optimizer.iterations))
         self.history = runs.read_history(self.folder)[: steps // len(self._epoch(0))]
 
 

@@ -88,10 +88,13 @@ def test_a_batch_asks_real_questions_and_weighs_the_answers_alone(batches):
                 continue
             question, answer = sequences[(*words[:length], following[length - 1])]
             np.testing.assert_array_equal(following[: length - 1], words[1:length])
-            assert vocabulary.text(following[weight == 1]) == answer
-            assert weight.sum() == len(vocabulary.sequence(question, answer)) - len(
+            assert vocabulary.text(following[weight > 0]) == answer
+            assert (weight > 0).sum() == len(vocabulary.sequence(question, answer)) - len(
                 vocabulary.prompt(question)
             )
+    weight = weights["logits"]
+    np.testing.assert_allclose(weight[weight > 0], 1 / (weight > 0).sum())
+    np.testing.assert_allclose(weights["density"], np.full(8, 1 / 8))
 
 
 def test_boxes_are_no_must(data, tmp_path):

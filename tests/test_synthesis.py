@@ -80,8 +80,8 @@ def test_no_lie_reaches_the_file(liar, photos, tmp_path):
     summary = generate_data(DataConfig((str(photos),), writer="liar"), tmp_path / "out")
     assert false_items(tmp_path / "out", 10_000) == []
     report = summary.report
-    assert sum(report.written.values()) > 1000
-    assert sum(report.accepted.values()) < 0.2 * sum(report.written.values())
+    assert sum(report.tally.written.values()) > 1000
+    assert sum(report.tally.accepted.values()) < 0.2 * sum(report.tally.written.values())
     assert report.filled_in["caption"] > 30
     by = {item.by for text in read_qa(tmp_path / "out") for item in text.items()}
     assert by == {"gpt2", "grammar"}
@@ -123,7 +123,7 @@ def test_what_is_written_is_not_written_again(liar, photos, tmp_path, monkeypatc
         Liar, "generate", lambda self, *given: asked.append(given[0]) or plain(self, *given)
     )
     again = generate_data(config, out).report
-    assert 0 < sum(again.written.values()) < 0.7 * sum(first.written.values())
+    assert 0 < sum(again.tally.written.values()) < 0.7 * sum(first.tally.written.values())
     assert len((out / JOURNAL).read_text().splitlines()) == len(text.splitlines())
 
     asked.clear()
@@ -141,7 +141,7 @@ def test_another_process_knows_what_was_written_by_the_same_digest():
         "boxes = tuple(FruitBox(fruit, 0, 0, 1, 1) for fruit in 'apple fig kiwi lime'.split())\n"
         "fruits = {box.fruit: 1 for box in boxes}\n"
         "photo = Photo(Path('images/a.jpg'), 1, 1, boxes, frozenset(fruits))\n"
-        "print(_sheet(photo, Path('images'), 0, fruits).facts())\n"
+        "print(_sheet(Path('images'), 0, fruits, photo).facts())\n"
     )
     digests = {
         subprocess.run(

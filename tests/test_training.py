@@ -162,12 +162,14 @@ def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder
 
 
 def test_a_training_from_another_run_starts_where_that_ended(learnt, tiny, tmp_path):
-    before = json.loads((learnt[0] / runs.METRICS).read_text())
     model = runs.read_config(learnt[0]).model
-    # Only plain views: of others, batch normalisation would learn even so.
-    training = replace(tiny.training, epochs=1, learning_rate=1e-8, views=1)
-    config = replace(tiny, start=str(learnt[0]), model=model, training=training)
-    assert train(config, tmp_path / "run")["exact"] == before["exact"]
+    training = replace(tiny.training, epochs=1, learning_rate=1e-8)
+    train(replace(tiny, start=str(learnt[0]), model=model, training=training), tmp_path / "run")
+    before, after = (runs.load_run(run) for run in (learnt[0], tmp_path / "run"))
+    cooled = after.decoder.get_layer("logits").weights  # by how sure it may be now
+    for old, new in zip(before.trainable_weights, after.trainable_weights, strict=True):
+        if not any(new is weight for weight in cooled):
+            np.testing.assert_allclose(new, old, atol=1e-5)
 
 
 def test_it_stops_when_validation_no_longer_rises(tiny, tmp_path):

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from fruit_caption.commands import terminal
+from fruit_caption.commands import scaling, terminal
+from fruit_caption.commands.scaling import Actors, Address, EngineName
 from fruit_caption.config import DataConfig
 from fruit_caption.errors import FruitError
 from fruit_caption.printing import print_imported, print_summary, print_text
@@ -64,6 +65,9 @@ def generate_data(
     ] = None,
     show: Annotated[int, typer.Option(help="Print what is said about so many photos.")] = 0,
     seed: Annotated[int, typer.Option(help="Of scenes and texts.")] = 0,
+    engine: EngineName = "local",
+    address: Address = None,
+    actors: Actors = None,
 ) -> None:
     """Collect or render photos, and write a caption, questions and answers about each."""
     from fruit_caption.vqa import import_vqa, write_vqa
@@ -76,7 +80,7 @@ def generate_data(
         print_imported(terminal.output, imported, out)
         return
     from fruit_caption.collecting import generate_data
-    from fruit_caption.writer.qa import GRAMMAR
+    from fruit_caption.writer.qa import GRAMMAR, read_qa
 
     if scenes is None:
         scenes = 0 if photos or open_images else 1000
@@ -93,12 +97,14 @@ def generate_data(
     )
     if writer != GRAMMAR:
         start_keras()
-    with terminal.notes.status("collecting") as status:
-        summary = generate_data(config, out, status.update)
+    collecting = terminal.notes.status("collecting")
+    with scaling.engine(engine, address, actors) as who, collecting as status:
+        summary = generate_data(config, out, status.update, who)
     print_summary(terminal.output, terminal.errors, summary, out)
+    texts = read_qa(out) if form or show else []
     if form == "vqa":
-        terminal.output.print(f"{write_vqa(out, summary.texts)}: the questions as files of VQA v2")
-    for text in summary.texts[:show]:
+        terminal.output.print(f"{write_vqa(out, texts)}: the questions as files of VQA v2")
+    for text in texts[:show]:
         print_text(terminal.output, text)
 
 

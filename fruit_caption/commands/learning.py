@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fruit_caption.commands import terminal
+from fruit_caption.commands import scaling, terminal
+from fruit_caption.commands.scaling import Actors, Address, EngineName
 from fruit_caption.config import TrainingConfig
 from fruit_caption.errors import FruitError
-from fruit_caption.quiet import start_keras
+from fruit_caption.quiet import errors_held_back, start_keras
 
 if TYPE_CHECKING:
     from fruit_caption.training import Listener
@@ -82,8 +83,19 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write learning curves for TensorBoard, too.")
     ] = False,
+    strategy: Annotated[
+        Literal["mirrored", "multi-worker"] | None,
+        typer.Option(help="Train on all GPUs of this machine, or with those that TF_CONFIG lists."),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    actors: Actors = None,
 ) -> None:
     """Train a model on a data set and file it as a run."""
+    with errors_held_back():
+        from fruit_caption.distributing import Team
+
+        team = Team(strategy)  # several workers must find each other before TensorFlow does more
     start_keras()
     from fruit_caption import runs
     from fruit_caption.config import ModelConfig, RunConfig
@@ -125,8 +137,12 @@ def train(
             ),
             versions=versions(),
         )
-    with ConsoleListener(terminal.notes, config.training.epochs).shown() as listener:
-        scores = train(config, folder, resume, _watched(listener, folder, tensorboard))
+    console = ConsoleListener(terminal.notes, config.training.epochs)
+    with scaling.engine(engine, address, actors) as who, console.shown() as listener:
+        scores = train(config, folder, resume, _watched(listener, folder, tensorboard), who, team)
+    if not team.leads:
+        terminal.output.print(f"{folder}: trained; the first worker writes it")
+        return
     terminal.output.print(
         f"{folder}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
     )
@@ -140,6 +156,9 @@ def evaluate(
     split: Annotated[
         Literal["validation", "test", "unseen"], typer.Option(help="Which photos to ask about.")
     ] = "test",
+    engine: EngineName = "local",
+    address: Address = None,
+    actors: Actors = None,
 ) -> None:
     """Score a run's answers beside the baselines; draw where it is right and wrong."""
     start_keras()
@@ -149,8 +168,8 @@ def evaluate(
     from fruit_caption.reporting import score_table
 
     folder = runs.run_folder(run)
-    with terminal.notes.status(f"asking {folder}"):
-        metrics = evaluate(folder, read_data(data), split, terminal.notes.print)
+    with scaling.engine(engine, address, actors) as who, terminal.notes.status(f"asking {folder}"):
+        metrics = evaluate(folder, read_data(data), split, terminal.notes.print, who)
     scores = {**metrics["baselines"], run: metrics["scores"]}
     # As it is, not wrapped: ten columns need more than most terminals have.
     typer.echo(score_table({name: [one] for name, one in scores.items()}))

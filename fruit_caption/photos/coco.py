@@ -14,7 +14,7 @@ from typing import Any
 
 from fruit_caption.domain import fruit_named
 from fruit_caption.errors import DataError, PictureError
-from fruit_caption.files import digest, read_json, write_json
+from fruit_caption.files import Rows, digest, read_json, write_json
 from fruit_caption.photos.reading import (
     ClassNames,
     Unusable,
@@ -96,51 +96,54 @@ def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) ->
     """
     categories = {fruit: number for number, fruit in enumerate(sorted(listed), start=1)}
     licenses = {name: number for number, name in enumerate(sorted({p.license for p in photos}), 1)}
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, photo in enumerate(sorted(photos, key=lambda photo: photo.path), start=1):
-        images.append(
-            {
-                "id": number,
-                "file_name": photo.path.relative_to(folder / IMAGES).as_posix(),
-                "width": photo.width,
-                "height": photo.height,
-                "license": licenses[photo.license],
-                "source": photo.source,
-                "sha256": digest(photo.path),
-                "group": photo.group,
-                "exhaustive": photo.exhaustive,
-                "listed": sorted(photo.listed),
-            }
-        )
-        if photo.count_ok is not None:
-            images[-1]["count_ok"] = sorted(photo.count_ok)
-        if photo.labels:
-            images[-1]["labels"] = sorted(photo.labels)
-        annotations += [
-            {
-                "id": len(annotations) + place,
-                "image_id": number,
-                "category_id": categories[box.fruit],
-                "bbox": [box.left, box.top, box.width, box.height],
-                "area": box.width * box.height,
-                "iscrowd": 0,
-            }
-            for place, box in enumerate(photo.boxes, start=1)
-        ]
+    ordered = sorted(photos, key=lambda photo: photo.path)
+    boxes = ((image, box) for image, photo in enumerate(ordered, start=1) for box in photo.boxes)
     write_json(
         folder / INSTANCES,
         {
             "info": {"description": "Photos of fruit, one box per fruit"},
             "licenses": [{"id": number, "name": name} for name, number in licenses.items()],
-            "images": images,
-            "annotations": annotations,
+            "images": Rows(
+                _image_row(folder, number, photo, licenses[photo.license])
+                for number, photo in enumerate(ordered, start=1)
+            ),
+            "annotations": Rows(
+                {
+                    "id": number,
+                    "image_id": image,
+                    "category_id": categories[box.fruit],
+                    "bbox": [box.left, box.top, box.width, box.height],
+                    "area": box.width * box.height,
+                    "iscrowd": 0,
+                }
+                for number, (image, box) in enumerate(boxes, start=1)
+            ),
             "categories": [
                 {"id": number, "name": fruit, "supercategory": "fruit"}
                 for fruit, number in categories.items()
             ],
         },
     )
+
+
+def _image_row(folder: Path, number: int, photo: Photo, license_number: int) -> dict[str, Any]:
+    row = {
+        "id": number,
+        "file_name": photo.path.relative_to(folder / IMAGES).as_posix(),
+        "width": photo.width,
+        "height": photo.height,
+        "license": license_number,
+        "source": photo.source,
+        "sha256": digest(photo.path),
+        "group": photo.group,
+        "exhaustive": photo.exhaustive,
+        "listed": sorted(photo.listed),
+    }
+    if photo.count_ok is not None:
+        row["count_ok"] = sorted(photo.count_ok)
+    if photo.labels:
+        row["labels"] = sorted(photo.labels)
+    return row
 
 
 def _refuse_twins(path: Path, images: list[dict[str, Any]]) -> None:

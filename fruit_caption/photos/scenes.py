@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.files import whole_file
-from fruit_caption.parallel import on_all_cores
 from fruit_caption.photos.arranging import Layout, spread_number
 from fruit_caption.photos.backdrops import draw_setting, draw_studio
 from fruit_caption.photos.camera import illuminate, paint, photograph
 from fruit_caption.photos.marks import is_marked, mark_of
-from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet
+from fruit_caption.photos.records import RENDERED, FruitBox, Photo, PhotoSet, thrifty
 from fruit_caption.photos.shapes import KINDS
 from fruit_caption.photos.staging import BUNCHED, MOST, Stage, fill, furnish, set_stage
-from fruit_caption.progress import Progress, silent
+from fruit_caption.progress import Progress, silent, told
 
 SCENE_FRUITS: tuple[str, ...] = tuple(KINDS)
 """The kinds that can be drawn, in alphabetical order."""
@@ -105,7 +105,12 @@ def develop(plan: Plan) -> Scene:
 
 
 def write_scenes(
-    folder: Path, number: int, seed: int, size: int = 224, progress: Progress = silent
+    folder: Path,
+    number: int,
+    seed: int,
+    size: int = 224,
+    progress: Progress = silent,
+    engine: Engine = LOCAL,
 ) -> PhotoSet:
     """Write the scenes 0 to `number` - 1 of the series `seed` as JPEG files.
 
@@ -118,13 +123,14 @@ def write_scenes(
         seed: which series.
         size: side of the pictures in pixels.
         progress: told in words what is being done.
+        engine: does the work.
 
     Raises:
         FruitError: the folder can't be written to.
     """
     write = partial(_write_scene, folder, seed, size)
-    photos = on_all_cores(write, range(number), "rendering scenes", progress)
-    return PhotoSet(tuple(photos), frozenset(SCENE_FRUITS), "rendered scenes")
+    photos = told(engine.each(write, range(number)), number, "rendering scenes", progress)
+    return PhotoSet(tuple(map(thrifty, photos)), frozenset(SCENE_FRUITS), "rendered scenes")
 
 
 def _write_scene(folder: Path, seed: int, size: int, index: int) -> Photo:

@@ -7,9 +7,7 @@ model itself finds likeliest is taken, unless the photo has it already.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
 from typing import Any
 
@@ -20,7 +18,7 @@ from fruit_caption.writer.generation import Draft, Generator, banned_tokens, nev
 from fruit_caption.writer.presets import is_taught, load_preset
 from fruit_caption.writer.prompts import END, PROMPT_VERSION, TASKS, Task
 from fruit_caption.writer.qa import Item
-from fruit_caption.writer.requests import Request
+from fruit_caption.writer.requests import Request, Tally, Text
 
 CANDIDATES, TRIES = 2, 4
 """How many drafts of a text one try makes, and how often it is tried."""
@@ -32,31 +30,28 @@ and how many drafts are written at once. The less room, the faster."""
 TEMPERATURE, TOP_P = 0.9, 0.95
 
 
-@dataclass
 class Author:
     """A causal language model that fulfils requests.
+
+    An author goes to another process as the name of its preset, which is loaded again there.
 
     Args:
         preset: see `presets.load_preset`.
         seed: of what it draws. A draft depends on it, on the photo and on what is asked, and on
             nothing else, so that a stopped run goes on as if nothing had been.
 
-    Attributes:
-        written, accepted: for each task, how many drafts it wrote and how many were proven.
-
     Raises:
         WriterError: the preset can't be loaded.
     """
 
-    preset: str
-    seed: int
-    written: Counter[str] = field(default_factory=Counter)
-    accepted: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self._model = load_preset(self.preset)
+    def __init__(self, preset: str, seed: int) -> None:
+        self.preset, self.seed = preset, seed
+        self._model = load_preset(preset)
         self._generators: dict[tuple[Task, int], Generator] = {}
         self._bans: dict[frozenset[str], np.ndarray] = {}
+
+    def __reduce__(self) -> tuple[Callable[..., Author], tuple[str, int]]:
+        return Author, (self.preset, self.seed)
 
     def about(self) -> dict[str, Any]:
         """All that the words it writes depend on, for `qa.json`."""
@@ -68,14 +63,10 @@ class Author:
             "sampler": sampler | {"tries": TRIES, "new_tokens": NEW_TOKENS},
         }
 
-    @property
-    def tokens(self) -> int:
-        """How many tokens it has written."""
-        return sum(generator.tokens for generator in self._generators.values())
-
-    def fulfil(self, requests: Sequence[Request]) -> list[str | Item | None]:
-        """A proven text for each request, or `None` where none was found."""
-        texts: list[str | Item | None] = [None] * len(requests)
+    def fulfil(self, requests: Sequence[Request]) -> tuple[list[Text], Tally]:
+        """A proven text for each request, or `None` where none was found; and how it went."""
+        texts: list[Text] = [None] * len(requests)
+        tally = Tally(tokens=-self._tokens())
         used: set[tuple[str, str]] = set()
         for attempt in range(TRIES):
             for task in TASKS:
@@ -86,8 +77,12 @@ class Author:
                 ]
                 drafts = self._draft([requests[place] for place in open_ones], task, attempt)
                 for place, candidates in zip(open_ones, drafts, strict=True):
-                    texts[place] = self._best(requests[place], candidates, used)
-        return texts
+                    texts[place] = _best(requests[place], candidates, used, tally)
+        tally.tokens += self._tokens()
+        return texts, tally
+
+    def _tokens(self) -> int:
+        return sum(generator.tokens for generator in self._generators.values())
 
     def _draft(self, requests: Sequence[Request], task: Task, attempt: int) -> list[list[Draft]]:
         """`CANDIDATES` drafts for each request of one task."""
@@ -126,23 +121,6 @@ class Author:
         drafts = iter(self._generator(task, room).generate(asked, bans, keys))
         return [list(islice(drafts, CANDIDATES)) for _ in requests]
 
-    def _best(
-        self, request: Request, drafts: Sequence[Draft], used: set[tuple[str, str]]
-    ) -> str | Item | None:
-        """The likeliest draft that is proven and that its photo doesn't have yet."""
-        proven: dict[str, tuple[float, str | Item]] = {}
-        for draft in drafts:
-            self.written[request.task] += 1
-            text = request.proven(draft.text) if draft.ended else None
-            if text is not None:
-                self.accepted[request.task] += 1
-                proven[draft.text.strip()] = draft.likelihood, text
-        for words, (_, text) in sorted(proven.items(), key=lambda pair: (-pair[1][0], pair[0])):
-            if (request.name, words) not in used:
-                used.add((request.name, words))
-                return text
-        return None
-
     def _generator(self, task: Task, room: int) -> Generator:
         if (task, room) not in self._generators:
             self._generators[task, room] = Generator(
@@ -166,6 +144,24 @@ class Author:
             tokenizer = self._model.preprocessor.tokenizer
             self._bans[key] = banned_tokens(tokenizer, words) | never(tokenizer)
         return self._bans[key]
+
+
+def _best(
+    request: Request, drafts: Sequence[Draft], used: set[tuple[str, str]], tally: Tally
+) -> Text:
+    """The likeliest draft that is proven and that its photo doesn't have yet."""
+    proven: dict[str, tuple[float, str | Item]] = {}
+    for draft in drafts:
+        tally.written[request.task] += 1
+        text = request.proven(draft.text) if draft.ended else None
+        if text is not None:
+            tally.accepted[request.task] += 1
+            proven[draft.text.strip()] = draft.likelihood, text
+    for words, (_, text) in sorted(proven.items(), key=lambda pair: (-pair[1][0], pair[0])):
+        if (request.name, words) not in used:
+            used.add((request.name, words))
+            return text
+    return None
 
 
 def _key(seed: int, request: Request, attempt: int, candidate: int) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from fruit_caption.errors import DataError
-from fruit_caption.files import read_json, write_json
+from fruit_caption.files import Rows, read_json, write_json
 from fruit_caption.photos.reading import Unusable, inside
 from fruit_caption.photos.records import Split
 
@@ -65,9 +65,9 @@ class PhotoText:
         return (*self.questions, caption)
 
 
-def write_qa(folder: Path, texts: Sequence[PhotoText], info: dict[str, Any]) -> None:
-    """Write `folder/qa.json`."""
-    write_json(folder / QA, {"info": info, "photos": [asdict(text) for text in texts]})
+def write_qa(folder: Path, texts: Iterable[PhotoText], info: dict[str, Any]) -> None:
+    """Write `folder/qa.json`, text by text as they come."""
+    write_json(folder / QA, {"info": info, "photos": Rows(asdict(text) for text in texts)})
 
 
 def read_qa(folder: Path) -> list[PhotoText]:

@@ -1,8 +1,9 @@
-"""A text that is wanted of a language model, and whether a draft of it is true."""
+"""A text that is wanted of a language model, whether a draft of it is true, and how many were."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from fruit_caption.domain import Value
 from fruit_caption.photos.records import Photo
@@ -11,6 +12,25 @@ from fruit_caption.writer.checker import is_true, is_true_caption
 from fruit_caption.writer.prompts import Task
 from fruit_caption.writer.qa import MODEL, Item
 from fruit_caption.writer.wishes import Wish
+
+Text = str | Item | None
+"""A caption, a question with its answer, or nothing, where no draft was proven."""
+
+
+@dataclass
+class Tally:
+    """How writing went: for each task how many drafts were written and how many of them proven,
+    and how many tokens all drafts have."""
+
+    written: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count what was written elsewhere, too."""
+        self.written += other.written
+        self.accepted += other.accepted
+        self.tokens += other.tokens
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import DataError
 from fruit_caption.photos.records import Photo, Split
 from fruit_caption.progress import Progress, silent
@@ -18,7 +20,7 @@ from fruit_caption.writer import grammar
 from fruit_caption.writer.checker import is_true, is_true_caption
 from fruit_caption.writer.journal import Journal
 from fruit_caption.writer.qa import CAPTION, GRAMMAR, MODEL, Caption, Item, PhotoText
-from fruit_caption.writer.requests import Request
+from fruit_caption.writer.requests import Request, Tally, Text
 from fruit_caption.writer.wishes import Wish, wishes
 
 if TYPE_CHECKING:
@@ -28,22 +30,20 @@ CHUNK = 64
 """Photos that are written about at once; so many are lost at most when a run is stopped."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    """How the writing went, by kind of text.
+    """How the writing went, by kind of text; complete once all texts were taken.
 
     Attributes:
-        written, accepted: drafts of the language model, and those that were proven.
+        tally: drafts of the language model in this run, and those that were proven.
+        seconds: that they took.
         kept, filled_in: texts of the data set that are the model's, and the grammar's.
-        tokens, seconds: what the model wrote in this run, and in what time.
     """
 
-    written: dict[str, int]
-    accepted: dict[str, int]
-    kept: dict[str, int]
-    filled_in: dict[str, int]
-    tokens: int
-    seconds: float
+    tally: Tally = field(default_factory=Tally)
+    seconds: float = 0.0
+    kept: Counter[str] = field(default_factory=Counter)
+    filled_in: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def write_texts(
     author: Author | None = None,
     journal: Journal | None = None,
     progress: Progress = silent,
-) -> tuple[list[PhotoText], Report]:
+    engine: Engine = LOCAL,
+) -> tuple[Iterator[PhotoText], Report]:
     """Write about every photo; keep what the checker proves.
 
     What is written about a photo depends on the seed and the photo, not on its place.
@@ -90,35 +91,35 @@ def write_texts(
         author: writes; without one, and where it fails, the grammar does.
         journal: remembers what the author wrote.
         progress: told in words what is being done.
+        engine: lets the author write.
 
     Returns:
-        the texts in the order of the photos' names, and how it went.
+        the texts in the order of the photos' names, one by one, and how it went.
     """
     rivals = Counter(fruit for photo in photos for fruit in photo.fruits)
-    sheets = [_sheet(photo, images, seed, rivals) for photo in sorted(photos, key=_path)]
-    began = time.monotonic()
+    make_sheet = partial(_sheet, images, seed, rivals)
+    ordered = sorted(photos, key=_path)
+    report = Report()
     if author and journal:
-        _have_written(sheets, author, journal, progress)
-    texts = [_text(sheet, splits[sheet.photo.path], journal) for sheet in sheets]
-    by_kind: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    for text in texts:
-        for item in text.items():
-            by_kind[item.by == GRAMMAR][item.kind] += 1
-    return texts, Report(
-        written=dict(author.written) if author else {},
-        accepted=dict(author.accepted) if author else {},
-        kept=dict(by_kind[False]),
-        filled_in=dict(by_kind[True]),
-        tokens=author.tokens if author else 0,
-        seconds=time.monotonic() - began,
-    )
+        began = time.monotonic()
+        report.tally = _have_written(ordered, make_sheet, author, journal, progress, engine)
+        report.seconds = time.monotonic() - began
+
+    def texts() -> Iterator[PhotoText]:
+        for photo in ordered:
+            text = _text(make_sheet(photo), splits[photo.path], journal)
+            for item in text.items():
+                (report.filled_in if item.by == GRAMMAR else report.kept)[item.kind] += 1
+            yield text
+
+    return texts(), report
 
 
 def _path(photo: Photo) -> Path:
     return photo.path
 
 
-def _sheet(photo: Photo, images: Path, seed: int, rivals: Mapping[str, int]) -> Sheet:
+def _sheet(images: Path, seed: int, rivals: Mapping[str, int], photo: Photo) -> Sheet:
     name = photo.path.relative_to(images).as_posix()
     chance = random.Random(f"{seed} {name}")
     wanted = wishes(photo, rivals, chance)
@@ -133,34 +134,55 @@ def _sheet(photo: Photo, images: Path, seed: int, rivals: Mapping[str, int]) -> 
 
 
 def _have_written(
-    sheets: Sequence[Sheet], author: Author, journal: Journal, progress: Progress
-) -> None:
+    photos: Sequence[Photo],
+    make_sheet: Callable[[Photo], Sheet],
+    author: Author,
+    journal: Journal,
+    progress: Progress,
+    engine: Engine,
+) -> Tally:
     """Have the author write about the photos that the journal knows nothing of."""
-    open_ones = [sheet for sheet in sheets if not journal.knows(sheet.name, sheet.facts())]
-    for start in range(0, len(open_ones), CHUNK):
-        progress(f"writing about photos: {start} of {len(open_ones)}")
-        some = open_ones[start : start + CHUNK]
+    sheets = ((photo, make_sheet(photo)) for photo in photos)
+    open_ones = [photo for photo, one in sheets if not journal.knows(one.name, one.facts())]
+    chunks = [open_ones[start : start + CHUNK] for start in range(0, len(open_ones), CHUNK)]
+    tally = Tally()
+    written = engine.with_model(partial(_writer, make_sheet, author), chunks)
+    for done, (rows, how) in enumerate(written, start=1):
+        journal.add(rows)
+        tally.add(how)
+        progress(f"writing about photos: {CHUNK * done} of {len(open_ones)}")
+    return tally
+
+
+def _writer(
+    make_sheet: Callable[[Photo], Sheet], author: Author
+) -> Callable[[Sequence[Photo]], tuple[list[dict[str, Any]], Tally]]:
+    """A function that has an author write about some photos, and gives their journal rows."""
+
+    def write(photos: Sequence[Photo]) -> tuple[list[dict[str, Any]], Tally]:
+        sheets = [make_sheet(photo) for photo in photos]
         requests = [
             Request(sheet.name, sheet.photo, wish)
-            for sheet in some
+            for sheet in sheets
             for wish in (None, *sheet.wishes)
         ]
-        texts = iter(author.fulfil(requests))
-        journal.add(
-            [
-                {
-                    "file_name": sheet.name,
-                    "facts": sheet.facts(),
-                    "caption": next(texts),
-                    "questions": [_to_json(next(texts)) for _ in sheet.wishes],
-                }
-                for sheet in some
-            ]
-        )
+        written, tally = author.fulfil(requests)
+        texts = iter(written)
+        return [
+            {
+                "file_name": sheet.name,
+                "facts": sheet.facts(),
+                "caption": next(texts),
+                "questions": [_to_json(next(texts)) for _ in sheet.wishes],
+            }
+            for sheet in sheets
+        ], tally
+
+    return write
 
 
-def _to_json(item: str | Item | None) -> dict[str, Any] | None:
-    return asdict(item) if isinstance(item, Item) else None
+def _to_json(text: Text) -> dict[str, Any] | None:
+    return asdict(text) if isinstance(text, Item) else None
 
 
 def _text(sheet: Sheet, split: Split, journal: Journal | None) -> PhotoText:

@@ -343,7 +343,7 @@ def scores(preset: Path, model: Any, learnt: Sequence[Line], seed: int) -> dict[
         for wish in (None, *wishes(photo, rivals, rng))
     ]
     author = Author(str(preset), seed)
-    texts = author.fulfil(requests)
+    texts, tally = author.fulfil(requests)
     captions = [
         (text, request.photo)
         for text, request in zip(texts, requests, strict=True)
@@ -354,8 +354,7 @@ def scores(preset: Path, model: Any, learnt: Sequence[Line], seed: int) -> dict[
     return {
         "perplexity": perplexity,
         "true": {
-            task: round(author.accepted[task] / number, 4)
-            for task, number in author.written.items()
+            task: round(tally.accepted[task] / number, 4) for task, number in tally.written.items()
         },
         "new": round(sum(new) / max(1, len(new)), 4),
     }
