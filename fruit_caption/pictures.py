@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from fruit_caption.errors import PictureError
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a few kilobytes of file can unpack to gigabytes of pixels."""
 
-SCALE_DOWN = f"scale it down to at most {MAX_PIXELS // 1_000_000} million"
+PIXELS_SETTING = "FRUIT_MAX_PIXELS"
+"""The environment variable that sets another limit."""
 
 Picture = str | Path | Image.Image | np.ndarray
 """A picture as a program may have it: see `to_picture`."""
@@ -129,7 +131,7 @@ def _clear_errors(name: str) -> Iterator[None]:
     except PermissionError:
         raise PictureError(f"{name} may not be read; check its permissions.") from None
     except Image.DecompressionBombError:
-        raise PictureError(f"{name} has far too many pixels; {SCALE_DOWN}.") from None
+        raise PictureError(f"{name} has far too many pixels; scale it down.") from None
     except UnidentifiedImageError:
         raise PictureError(f"{name} is not a picture that can be read (JPEG, PNG …).") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
@@ -139,10 +141,21 @@ def _clear_errors(name: str) -> Iterator[None]:
 
 def _upright_rgb(picture: Image.Image, name: str) -> Image.Image:
     width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"{name} has {width} x {height} pixels; {SCALE_DOWN}.")
+    most = _most_pixels()
+    if width * height > most:
+        raise PictureError(
+            f"{name} has {width} x {height} pixels; scale it down to at most {most / 1e6:g} "
+            f"million, or set {PIXELS_SETTING}."
+        )
     picture.load()
     return _to_rgb(ImageOps.exif_transpose(picture))
+
+
+def _most_pixels() -> int:
+    told = os.environ.get(PIXELS_SETTING, str(MAX_PIXELS))
+    if not told.isdecimal():
+        raise PictureError(f"{PIXELS_SETTING} must be a number of pixels, not {told!r}.")
+    return int(told)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -7,6 +7,8 @@ Nothing is fetched from anywhere else: the fonts are the system's, and Gradio sh
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,8 @@ WAITING = 64
 """Questions at most that wait for the model; who comes later is told to try again."""
 KEPT = 3600
 """Seconds for which uploads are kept."""
+PER_MINUTE = 240
+"""Calls that one client may make: a photo that is dropped and asked about takes three."""
 RUNNERS_UP = 3
 SOURCES = ["upload", "webcam", "clipboard"]
 SAMPLES, SAMPLE_SIZE = 4, 448
@@ -62,7 +66,25 @@ def _opened(payload: Any) -> Image.Image | None:
         return decode_picture(Path(payload.path).read_bytes(), payload.orig_name or UNNAMED)
 
 
-def serve(eye: Eye, host: str, port: int) -> None:
+class Pace:
+    """Lets every client make so many calls a minute, and tells who makes more."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._made: dict[str, deque[float]] = {}
+
+    def let(self, client: str) -> None:
+        """Count a call; raises `FruitError` if it is one too many."""
+        now = time.monotonic()
+        for other in [name for name, made in self._made.items() if made[-1] < now - 60]:
+            del self._made[other]
+        made = self._made.setdefault(client, deque(maxlen=self.per_minute))
+        if len(made) == self.per_minute and made[0] > now - 60:
+            raise FruitError(f"This is more than {self.per_minute} calls a minute; wait a little.")
+        made.append(now)
+
+
+def serve(eye: Eye, host: str, port: int, per_minute: int = PER_MINUTE) -> None:
     """Serve the page until it is interrupted.
 
     Raises:
@@ -72,7 +94,7 @@ def serve(eye: Eye, host: str, port: int) -> None:
         write_scenes(Path(folder), SAMPLES, seed=3, size=SAMPLE_SIZE)
         samples = sorted(Path(folder).rglob("*.jpg"))
         try:
-            launch(build_app(eye, samples), host, port, prevent_thread_lock=False)
+            launch(build_app(eye, samples, per_minute), host, port, prevent_thread_lock=False)
         except OSError as error:
             raise FruitError(f"{host}:{port} can't be listened on: {error}") from None
 
@@ -92,16 +114,31 @@ def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = Tru
     )
 
 
-def build_app(eye: Eye, samples: list[Path]) -> gr.Blocks:
-    """The page, and its API: `/count`, `/ask` and `/overlay`."""
+def build_app(eye: Eye, samples: list[Path], per_minute: int = PER_MINUTE) -> gr.Blocks:
+    """The page, and its API: `/count`, `/ask` and `/overlay`.
 
-    def count(photo: Image.Image | None) -> tuple[dict[str, int], list[Any]]:
+    Args:
+        eye: that is asked.
+        samples: pictures to click on.
+        per_minute: calls that one client may make.
+    """
+    pace = Pace(per_minute)
+
+    def let(request: gr.Request) -> None:
+        with _told():
+            pace.let(request.client.host if request.client else "")
+
+    def count(photo: Image.Image | None, request: gr.Request) -> tuple[dict[str, int], list[Any]]:
+        let(request)
         if photo is None:
             return {}, []
         counts = eye.count(photo)
         return counts, [list(pair) for pair in counts.items()] or [["no fruit", 0]]
 
-    def ask(photo: Image.Image | None, question: str) -> tuple[dict[str, Any], str, list[Any]]:
+    def ask(
+        photo: Image.Image | None, question: str, request: gr.Request
+    ) -> tuple[dict[str, Any], str, list[Any]]:
+        let(request)
         answer = _ask(eye, photo, question)
         said = f"## {answer.sentence}\n{_percent(answer.confidence)} sure"
         others = [
@@ -109,7 +146,8 @@ def build_app(eye: Eye, samples: list[Path]) -> gr.Blocks:
         ]
         return answer.to_json(RUNNERS_UP), said, others
 
-    def overlay(photo: Image.Image | None, question: str) -> Image.Image:
+    def overlay(photo: Image.Image | None, question: str, request: gr.Request) -> Image.Image:
+        let(request)
         return _ask(eye, photo, question).show()
 
     known = listed([plural(fruit) for fruit in eye.fruits if fruit in FRUITS])

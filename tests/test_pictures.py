@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fruit_caption import pictures
 from fruit_caption.errors import PictureError
 from fruit_caption.pictures import PADDING, letterbox, letterbox_offset, open_picture
 
@@ -119,7 +118,7 @@ def test_missing_file_and_folder(tmp_path):
 
 
 def test_too_many_pixels_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 100)
+    monkeypatch.setenv("FRUIT_MAX_PIXELS", "100")
     path = tmp_path / "a.png"
     picture(11, 10).save(path)
     with pytest.raises(PictureError, match="11 x 10"):

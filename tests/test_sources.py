@@ -79,6 +79,27 @@ def test_addresses(address, folder, monkeypatch):
         find_pictures([f"{address}/b.png"])
 
 
+@pytest.mark.parametrize("there", ["file:///etc/hosts", "ftp://localhost/a.png", "data:,a"])
+def test_a_server_that_leads_elsewhere_is_not_followed(there):
+    class Leads(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", there)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Leads) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with pytest.raises(PictureError, match="the server leads to") as refusal:
+            find_pictures([f"http://127.0.0.1:{server.server_port}/a.png"])
+        assert there in str(refusal.value)
+        server.shutdown()
+        thread.join()
+
+
 def test_a_server_that_drips_is_given_up(monkeypatch):
     class Drips(SimpleHTTPRequestHandler):
         def do_GET(self):

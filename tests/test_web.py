@@ -16,8 +16,11 @@ import pytest
 from strange_pictures import write_broken, write_odd, write_sound
 
 import fruit_caption as fc
+from fruit_caption.errors import FruitError
 
 pytest.importorskip("gradio")
+
+from fruit_caption import web
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 90
@@ -40,6 +43,7 @@ def address(learnt):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "cli.py", "serve", "--run", learnt[0], "--port", str(port)]
+    command += ["--per-minute", "100000"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as server:
         begin = time.monotonic()
         while not answers(f"http://127.0.0.1:{port}"):
@@ -208,6 +212,57 @@ def test_uploads_are_limited(address):
     if isinstance(refusal.value, HTTPError):
         refusal.value.close()
         assert refusal.value.code == 413
+
+
+def test_a_clients_calls_are_counted(monkeypatch):
+    pace, now = web.Pace(3), [0.0]
+    monkeypatch.setattr(web.time, "monotonic", lambda: now[0])
+    for now[0] in (0.0, 1.0, 59.0):
+        pace.let("a")
+    with pytest.raises(FruitError, match="more than 3 calls a minute"):
+        pace.let("a")
+    pace.let("b")
+    now[0] = 60.5
+    pace.let("a")
+    with pytest.raises(FruitError):
+        pace.let("a")
+    now[0] = 200.0
+    pace.let("a")
+    assert set(pace._made) == {"a"}  # nobody is remembered for ever
+
+
+class Fragile:
+    """An eye that breaks at the first photo."""
+
+    fruits = ("apple",)
+
+    def __init__(self):
+        self.looked = 0
+
+    def count(self, photo):
+        self.looked += 1
+        if self.looked == 1:
+            raise ZeroDivisionError("a defect")
+        return {"apple": self.looked}
+
+
+def test_a_defect_ends_one_call_and_too_many_calls_are_refused(pictures):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = web.build_app(Fragile(), [], per_minute=3)
+    web.launch(app, "127.0.0.1", port)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        sent = upload(address, "a.png", pictures[0].read_bytes())
+        assert not isinstance(call(address, "count", sent), list)
+        assert call(address, "count", sent)[0] == {"apple": 2}
+        elsewhere = {"url": f"{address}/config", "path": "a.png", "meta": sent["meta"]}
+        assert not isinstance(call(address, "count", elsewhere), list)  # no address of its own net
+        call(address, "count", sent)
+        assert "more than 3 calls a minute" in call(address, "count", sent)
+    finally:
+        app.close()
 
 
 def test_a_port_that_is_taken_is_told(address, learnt):

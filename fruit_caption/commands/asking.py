@@ -124,13 +124,16 @@ def serve(
         str, typer.Option(help="The address to listen on; 0.0.0.0 lets others in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 7860,
+    per_minute: Annotated[
+        int, typer.Option(help="Calls a minute that one client may make.", min=1)
+    ] = 240,
 ) -> None:
     """Open a web page to drop photos on and ask about them."""
     eye = _eye(run)
     from fruit_caption.web import serve
 
     terminal.notes.print(f"Open http://{host}:{port} in a browser; Ctrl-C ends it.")
-    serve(eye, host, port)
+    serve(eye, host, port, per_minute)
 
 
 def _eye(run: str | None) -> Eye:

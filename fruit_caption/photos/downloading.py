@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from fruit_caption.errors import DataError, PictureError
 from fruit_caption.files import whole_file
@@ -40,6 +41,20 @@ _CHUNK = 1 << 16
 _TRIED_AGAIN = frozenset([408, 429])
 # Opening a picture sets Python's warning filters aside, which threads must not do at once.
 _opening = threading.Lock()
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Goes where a server leads to, but only by HTTP, and never from https to less."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        if urlsplit(newurl).scheme not in {req.type, "https"}:
+            raise Unusable(f"the server leads to {newurl[:80]}, which is not {req.type} any more")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_opener = build_opener(_Redirects)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -177,7 +192,7 @@ class Web:
         request = Request(address, headers={"User-Agent": "fruit-caption"})
         if offset:
             request.add_header("Range", f"bytes={offset}-")
-        with urlopen(request, timeout=self.timeout) as answer:
+        with _opener.open(request, timeout=self.timeout) as answer:
             # A server that knows no parts of files sends all of it, from the beginning.
             known = 0 if _begins_at(answer, offset) else offset
             length = answer.headers.get("Content-Length")
