@@ -27,7 +27,7 @@ RUN := my-release
 .PHONY: test check demo release bench fuzz wheel clean
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(VENV)/installed
 	$(BIN)/ruff check

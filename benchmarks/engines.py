@@ -27,7 +27,7 @@ WAYS: dict[str, Sequence[str]] = {
     "Ray, one actor": ("--engine", "ray", "--actors", "1"),
     "Ray, two actors": ("--engine", "ray", "--actors", "2"),
 }
-ROUNDS = 2
+ROUNDS = 1
 HOLDS_A_MODEL = "ray::MapWorker"
 """How the processes that hold a model call themselves."""
 
