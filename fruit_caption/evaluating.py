@@ -24,14 +24,14 @@ from fruit_caption.colour_counter import answer_by_colour
 from fruit_caption.dataset import DataSet, Example
 from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import DataError
-from fruit_caption.features import load_pixels
+from fruit_caption.examining import answer_examples, look_up
+from fruit_caption.features import FEATURES, load_pixels
 from fruit_caption.files import digest, read_json, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import speak
 from fruit_caption.photos import Split
 from fruit_caption.progress import Progress, silent
-from fruit_caption.training import FEATURES, answer_examples, look_up
 
 BASELINES: dict[str, Callable[[Sequence[Example], Sequence[Example]], list[Row]]] = {
     "majority": majority,
