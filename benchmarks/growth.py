@@ -28,11 +28,13 @@ from fruit_caption.collecting import generate_data  # noqa: E402
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig  # noqa: E402
 from fruit_caption.dataset import Batches, DataSet, read_data  # noqa: E402
 from fruit_caption.domain import FRUITS  # noqa: E402
+from fruit_caption.examining import look_up  # noqa: E402
+from fruit_caption.features import FEATURES  # noqa: E402
 from fruit_caption.models.captioner import Captioner  # noqa: E402
 from fruit_caption.models.decoding import speak  # noqa: E402
 from fruit_caption.plot_style import BLUE, INK, VERMILION, new_figure  # noqa: E402
 from fruit_caption.reading import words_to_read  # noqa: E402
-from fruit_caption.training import look_up, prepare  # noqa: E402
+from fruit_caption.training import prepare  # noqa: E402
 from fruit_caption.writer.grammar import ask  # noqa: E402
 
 PICTURE = Path(__file__).with_name("growth.png")
@@ -131,7 +133,7 @@ def _epoch(data: DataSet) -> float:
     settings = ModelConfig("scratch", "none", image_size=64, channels=32, units=64)
     model = Captioner(settings, data.vocabulary().words, data.fruits)
     examples = data.splits["train"]
-    files = look_up(model, examples, data.folder / "features")
+    files = look_up(model, examples, data.folder / FEATURES)
     grid = model.eye.output["density"].shape[1:3]
     batches = Batches(examples, files, model.vocabulary, model.fruits, grid, config, epoch=0)
     prepare(model.head, config, len(batches))

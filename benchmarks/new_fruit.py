@@ -20,12 +20,14 @@ from pathlib import Path
 from fruit_caption import runs
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.dataset import DataSet, Example, read_data
+from fruit_caption.examining import answer_examples, look_up
+from fruit_caption.features import FEATURES
 from fruit_caption.files import write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.photos import Photo, Split, write_coco
 from fruit_caption.photos.coco import IMAGES
-from fruit_caption.training import FEATURES, answer_examples, look_up, train, versions
+from fruit_caption.training import train, versions
 from fruit_caption.writer import grammar
 from fruit_caption.writer.qa import CAPTION, GRAMMAR, Caption, Item, PhotoText, write_qa
 

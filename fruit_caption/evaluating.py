@@ -24,14 +24,14 @@ from fruit_caption.colour_counter import answer_by_colour
 from fruit_caption.dataset import DataSet, Example
 from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import DataError
-from fruit_caption.features import load_pixels
+from fruit_caption.examining import answer_examples, look_up
+from fruit_caption.features import FEATURES, load_pixels
 from fruit_caption.files import digest, read_json, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import speak
 from fruit_caption.photos import Split
 from fruit_caption.progress import Progress, silent
-from fruit_caption.training import FEATURES, answer_examples, look_up
 
 BASELINES: dict[str, Callable[[Sequence[Example], Sequence[Example]], list[Row]]] = {
     "majority": majority,
@@ -65,6 +65,7 @@ def evaluate(
         data: the data set, whose `train` split the baselines learn from.
         split: which photos to ask about.
         report: told in a line what is worth knowing.
+        engine: looks and answers.
 
     Returns:
         what `metrics.json` holds.
@@ -150,7 +151,8 @@ def _kept(
 def _cost(model: Captioner, folder: Path, examples: Sequence[Example]) -> dict[str, Any]:
     """`parameters` and `megabytes` of the model, `minutes` of training on cached features (or
     on pixels, if the encoder learns), and `milliseconds` of an answer to one question about one
-    photo that is open already, the median of some."""
+    photo that is open already, the median of some.
+    """
     seconds = [row["seconds"] for row in runs.read_history(folder) if "seconds" in row]
     asked = [example for example in examples if example.items][:ASKED_ALONE]
     look, times = model.looker(), []

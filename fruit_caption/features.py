@@ -22,6 +22,8 @@ from fruit_caption.models.folding import folded
 from fruit_caption.pictures import open_picture
 from fruit_caption.views import PLAIN, View, show
 
+FEATURES = "features"
+"""The folder of the cache, in the data set's."""
 BATCH = 16
 DIGITS = 32
 """Of a digest in the name of a file or folder."""

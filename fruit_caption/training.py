@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -20,27 +19,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from fruit_caption import features, runs
+from fruit_caption import runs
 from fruit_caption.calibration import doubtful_below, fit_temperature
 from fruit_caption.config import RunConfig, TrainingConfig
-from fruit_caption.dataset import Batches, DataSet, Example, read_data
+from fruit_caption.dataset import Batches, DataSet, read_data
 from fruit_caption.distributing import ALONE, Team, normalise_together
 from fruit_caption.engines import LOCAL, Engine
 from fruit_caption.errors import RunError
+from fruit_caption.examining import answer_examples, look_up
+from fruit_caption.features import FEATURES
 from fruit_caption.files import alone_in, whole_file, write_json
 from fruit_caption.metrics import Row, score
 from fruit_caption.models.attention import DensityLoss
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import speak
 from fruit_caption.models.growing import grow
 from fruit_caption.optimizing import falling_adamw, seed_dropout, write_state
 from fruit_caption.photos import Split
 from fruit_caption.reading import learn_to_read, words_to_read
 from fruit_caption.rehearsal import rehearse
-from fruit_caption.views import views_of
-
-FEATURES = "features"
-"""The folder of the feature cache, in the data set's."""
 
 
 class Listener:
@@ -148,73 +144,6 @@ def _start(config: RunConfig, data: DataSet) -> Captioner:
 def _reads(config: RunConfig, data: DataSet) -> bool:
     """Whether there are lessons before the photos; they are about fruit."""
     return not config.start and bool(config.training.reading and data.fruits)
-
-
-def answer_examples(
-    model: Captioner,
-    examples: Sequence[Example],
-    files: Sequence[Sequence[Path]],
-    batch: int = 32,
-    engine: Engine = LOCAL,
-) -> list[Row]:
-    """Answer every question about some photos.
-
-    Args:
-        model: a trained model.
-        examples: photos and questions.
-        files: what `look_up` gives for the examples; the plain view is answered about.
-        batch: photos at a time.
-        engine: answers.
-    """
-    plain = [views[0] for views in files]
-    batches = [
-        (examples[start : start + batch], plain[start : start + batch])
-        for start in range(0, len(examples), batch)
-    ]
-    answered = engine.with_model(partial(_answerer, model), batches)
-    return [row for rows in answered for row in rows]
-
-
-def _answerer(model: Captioner) -> Callable[[tuple[Sequence[Example], Sequence[Path]]], list[Row]]:
-    """A function that answers every question about some photos, with a file of each."""
-
-    def answer(batch: tuple[Sequence[Example], Sequence[Path]]) -> list[Row]:
-        examples, files = batch
-        seen = features.load(files)
-        # Folding what learns, anew after each epoch, would take longer than it saves.
-        seen = model.learning.predict_on_batch(seen) if model.learning else seen.astype("float32")
-        questions = [[item.question for item in one.items] for one in examples]
-        spoken = speak(model, model.see(seen), questions)
-        return [
-            Row(example.name, item, said.text, said.confidence)
-            for example, answers in zip(examples, spoken, strict=True)
-            for item, said in zip(example.items, answers, strict=True)
-        ]
-
-    return answer
-
-
-def look_up(
-    model: Captioner,
-    examples: Sequence[Example],
-    cache: Path,
-    views: int = 1,
-    progress: features.Progress = lambda done, total: None,
-    engine: Engine = LOCAL,
-) -> list[list[Path]]:
-    """For each photo what the frozen part of the model's encoder sees in some views of it, in the
-    cache; or the pixels if there is none."""
-    shown = [
-        (example.path, view)
-        for example in examples
-        for view in views_of(example.name, example.photo, views)
-    ]
-    size = model.config.image_size
-    if model.frozen:
-        files = features.extract_features(model.frozen, shown, size, cache, progress, engine)
-    else:
-        files = features.extract_pixels(shown, size, cache, engine)
-    return [files[start : start + views] for start in range(0, len(files), views)]
 
 
 def prepare(

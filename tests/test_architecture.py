@@ -58,9 +58,9 @@ LOWER = {
     "fruit_caption.photos": (
         "photos",
         "domain",
+        "engines",
         "errors",
         "files",
-        "parallel",
         "pictures",
         "plot_style",
         "progress",
@@ -70,6 +70,7 @@ LOWER = {
         "writer",
         "photos",
         "domain",
+        "engines",
         "errors",
         "files",
         "progress",

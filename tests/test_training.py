@@ -13,10 +13,11 @@ from fruit_caption.answering import Eye
 from fruit_caption.calibration import doubtful_below, fit_temperature
 from fruit_caption.dataset import read_data
 from fruit_caption.errors import OutOfDomain, RunError, WeightsError
-from fruit_caption.features import load_pixels
+from fruit_caption.examining import answer_examples, look_up
+from fruit_caption.features import FEATURES, load_pixels
 from fruit_caption.metrics import score
 from fruit_caption.models.decoding import speak
-from fruit_caption.training import FEATURES, Listener, answer_examples, look_up, train
+from fruit_caption.training import Listener, train
 
 
 class Interrupted(Exception):
