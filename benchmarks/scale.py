@@ -26,9 +26,10 @@ from fruit_caption import engines, features  # noqa: E402
 from fruit_caption.collecting import generate_data  # noqa: E402
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig  # noqa: E402
 from fruit_caption.dataset import Batches, read_data  # noqa: E402
+from fruit_caption.examining import answer_examples, look_up  # noqa: E402
 from fruit_caption.files import write_text  # noqa: E402
 from fruit_caption.models.captioner import Captioner  # noqa: E402
-from fruit_caption.training import answer_examples, look_up, prepare  # noqa: E402
+from fruit_caption.training import prepare  # noqa: E402
 
 TABLE = Path(__file__).with_name("scale.md")
 PHOTOS = 128
@@ -99,7 +100,8 @@ def _writing(folder: Path) -> float:
 class Training:
     """What a model costs: processor seconds of looking at a photo, of a photo in an epoch, and of
     the answers to its questions; bytes of its features; seconds of a step by the clock, and bytes
-    of its gradients."""
+    of its gradients.
+    """
 
     look: float
     epoch: float

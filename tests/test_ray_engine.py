@@ -19,8 +19,8 @@ from fruit_caption.config import DataConfig
 from fruit_caption.dataset import read_data
 from fruit_caption.engines import LOCAL
 from fruit_caption.errors import FruitError, WriterError
+from fruit_caption.examining import answer_examples, look_up
 from fruit_caption.ray_engine import RayEngine
-from fruit_caption.training import answer_examples, look_up
 from fruit_caption.writer import synthesis
 
 SCENES = 12
