@@ -65,11 +65,11 @@ def generate(photos: int, folder: Path, options: Sequence[str]) -> float:
 
 
 def kill_a_worker() -> None:
-    """Kill one of those that hold a model, ten seconds after there is one."""
+    """Kill one of those that hold a model, once they have had some time to write."""
+    time.sleep(30)  # those of the run before are gone by then
     while not (workers := _processes(HOLDS_A_MODEL)):
         time.sleep(0.5)
-    time.sleep(10)
-    workers = _processes(HOLDS_A_MODEL)
+    time.sleep(20)
     os.kill(workers[0], signal.SIGKILL)
     print(f"killed one of {len(workers)}", flush=True)
 
