@@ -26,6 +26,7 @@ class FruitGroup(TyperGroup):
     """Turns what a user is told into one line, and exit code 2; 130 for Ctrl-C, as shells do."""
 
     def invoke(self, context: Any) -> Any:
+        """Run the command that was typed; raises `typer.Exit` where it fails or is stopped."""
         try:
             return super().invoke(context)
         except FruitError as error:
@@ -62,6 +63,7 @@ def main(
         bool, typer.Option("--verbose", help="Print TensorFlow's messages and errors' origins.")
     ] = False,
 ) -> None:
+    """Options that go before any command."""
     if version:
         typer.echo(f"fruit {__version__}")
         raise typer.Exit

@@ -49,7 +49,8 @@ COLUMNS = {
 @dataclass(frozen=True)
 class Eye:
     """One row: a name, the settings of model and training, the eye from whose run it goes on, and
-    where VGG16 is tapped for it."""
+    where VGG16 is tapped for it.
+    """
 
     name: str
     model: ModelConfig

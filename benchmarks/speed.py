@@ -53,8 +53,7 @@ ASKED = 8
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what was measured, beside what, and whether it is as good as it is to
-    be."""
+    """A line of the table: what was measured, beside what, and whether it is as good as wanted."""
 
     what: str
     here: str

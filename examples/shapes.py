@@ -1,4 +1,4 @@
-"""Questions about shapes, not fruit: `python examples/shapes.py data/shapes`.
+r"""Questions about shapes, not fruit: `python examples/shapes.py data/shapes`.
 
 Turns easy-VQA (Zhou 2019, "Easy Visual Question Answering"; `pip install easy-vqa`) into a folder
 that `fruit train`, `fruit evaluate` and `fruit compare` take as it is: 5,000 pictures of one
@@ -6,7 +6,7 @@ coloured shape each, and questions such as "is there not a blue shape?". Its tes
 test split; every tenth of the other pictures is kept for validation. Of pictures as regular as
 these one view is enough:
 
-    fruit compare --data data/shapes --name shapes --image-size 64 --views 1 --epochs 30 \\
+    fruit compare --data data/shapes --name shapes --image-size 64 --views 1 --epochs 30 \
         --variant "scratch + attention"
 
 answers 98.7 % of the 9,673 test questions (the question alone: 66.8 %) after half an hour on two

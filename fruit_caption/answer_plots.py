@@ -142,7 +142,7 @@ def draw_accuracy_by_fruit(path: Path, rows: Sequence[Row]) -> None:
 
 
 def draw_reliability(path: Path, rows: Sequence[Row], bins: int = 10) -> None:
-    """Reliability diagram: are answers right as often as the model is sure? (Guo et al. 2017)
+    """Reliability diagram (Guo et al. 2017): are answers right as often as the model is sure?
 
     Above, for each bin of answers the share that is right against their mean confidence, with its
     95 % interval; below, how many answers there are in each.

@@ -109,8 +109,10 @@ def _generate(
 
 
 def _own_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
-    """The photos of `config.photos`, copied, and what is composed from those of their training
-    split. All are read before the first is copied."""
+    """The photos of `config.photos`, copied, and what is composed from their training split.
+
+    All are read before the first is copied.
+    """
     names = class_names(Path(config.names) if config.names else None)
     found: list[PhotoSet] = []
     for folder in map(Path, config.photos):

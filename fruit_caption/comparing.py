@@ -182,7 +182,8 @@ def _scored(
     data: DataSet, trained: dict[Variant, list[Path]], report: Progress
 ) -> dict[str, dict[str, Any]]:
     """`results` of each split (for each approach its scores, one for each seed), `differences` of
-    each split, and `costs` of each variant."""
+    each split, and `costs` of each variant.
+    """
     found: dict[str, dict[str, Any]] = {"results": {}, "differences": {}, "costs": {}}
     for split in SPLITS:
         if not data.splits[split]:

@@ -14,7 +14,12 @@ from fruit_caption.training import Listener
 
 
 class ConsoleListener(Listener):
-    """Progress bars for looking and for the steps of an epoch, and a line an epoch."""
+    """Progress bars for looking and for the steps of an epoch, and a line an epoch.
+
+    Args:
+        console: where they are shown; bars on a terminal only.
+        epochs: how many there will be at most.
+    """
 
     def __init__(self, console: Console, epochs: int) -> None:
         self.console, self.epochs = console, epochs
@@ -36,12 +41,15 @@ class ConsoleListener(Listener):
             yield self
 
     def looking(self, done: int, total: int) -> None:
+        """Move the bar of the photos that are looked at."""
         self._show("looking at photos", done, total)
 
     def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+        """A callback that moves the bar of `what` with every batch."""
         return [_Steps(self, what)]
 
     def epoch(self, row: dict[str, Any], best: float) -> None:
+        """Print an epoch's loss, and in % its validation score and the best so far."""
         self.console.print(
             f"epoch {row['epoch']}/{self.epochs}  loss {row['logits_loss']:.3f}  "
             f"right validation answers {100 * row['validation_exact']:.1f} % "

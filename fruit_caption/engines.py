@@ -54,6 +54,7 @@ class Local:
     """This process; what needs no model is done on all of its cores, a model uses them itself."""
 
     def each(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
+        """As `Engine.each`: of fewer than `FEW` items here, of more on all cores."""
         if len(items) < FEW:
             return map(make, items)
         workers = Parallel(n_jobs=-1, return_as="generator", idle_worker_timeout=IDLE)
@@ -66,6 +67,7 @@ class Local:
         items: Sequence[Any],
         prepare: Callable[[Any], Any] | None = None,
     ) -> Iterator[Made]:
+        """As `Engine.with_model`: here, while a thread prepares the next item."""
         return map(load(), ahead(prepare, items) if prepare else items)
 
 

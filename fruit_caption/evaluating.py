@@ -65,6 +65,7 @@ def evaluate(
         data: the data set, whose `train` split the baselines learn from.
         split: which photos to ask about.
         report: told in a line what is worth knowing.
+        engine: looks and answers.
 
     Returns:
         what `metrics.json` holds.
@@ -150,7 +151,8 @@ def _kept(
 def _cost(model: Captioner, folder: Path, examples: Sequence[Example]) -> dict[str, Any]:
     """`parameters` and `megabytes` of the model, `minutes` of training on cached features (or
     on pixels, if the encoder learns), and `milliseconds` of an answer to one question about one
-    photo that is open already, the median of some."""
+    photo that is open already, the median of some.
+    """
     seconds = [row["seconds"] for row in runs.read_history(folder) if "seconds" in row]
     asked = [example for example in examples if example.items][:ASKED_ALONE]
     look, times = model.looker(), []

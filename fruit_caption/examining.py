@@ -68,7 +68,8 @@ def look_up(
     engine: Engine = LOCAL,
 ) -> list[list[Path]]:
     """For each photo what the frozen part of the model's encoder sees in some views of it, in the
-    cache; or the pixels if there is none."""
+    cache; or the pixels if there is none.
+    """
     shown = [
         (example.path, view)
         for example in examples

@@ -86,9 +86,11 @@ class OnnxModel(Exported):
         self._eye, self._decoder = _session(look), _session(speak)
 
     def looker(self) -> Looker:
+        """A function that looks at any number of photos at a time."""
         return lambda pixels: _run(self._eye, {"pixels": pixels})
 
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+        """What the decoder gives, for any number of photos, questions and words at a time."""
         said = _run(self._decoder, known)
         return {name.removeprefix(NEXT): array for name, array in said.items()}
 
@@ -102,10 +104,11 @@ class LiteRTModel(Exported):
         self._eye, self._decoder = _runner(look), _runner(speak)
 
     def looker(self) -> Looker:
+        """A function that looks at one photo after the other."""
         return lambda pixels: _joined([self._eye(pixels=photo[None]) for photo in pixels], 0)
 
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
-        # Only what it gives after the last word is asked for.
+        """What the decoder gives after the last word of each question, one after the other."""
         photos, questions, _ = known["words"].shape
         said = [
             _joined([self._read(known, photo, place) for place in range(questions)], 1)

@@ -99,7 +99,8 @@ def _exact(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _score_numbers(rows: list[Row]) -> dict[str, Any]:
     """`within_one` (share at most one off), and over the answers that can be read as a number,
-    whose share is `read`, the mean absolute error `mae` and the root of the mean square `rmse`."""
+    whose share is `read`, the mean absolute error `mae` and the root of the mean square `rmse`.
+    """
     errors = []
     for row in rows:
         said, true = _said(row), _true_number(row)
@@ -116,7 +117,8 @@ def _score_numbers(rows: list[Row]) -> dict[str, Any]:
 
 def _score_presence(rows: list[Row]) -> dict[str, Any]:
     """`precision` and `recall` of "yes", and `balanced`, the mean of the shares of right answers
-    where the truth is yes and where it is no, which saying always the same brings to a half."""
+    where the truth is yes and where it is no, which saying always the same brings to a half.
+    """
     pairs = [(_true(row) is True, _said(row)) for row in rows]
     hits = sum(true and said is True for true, said in pairs)
     shares = [
@@ -133,7 +135,8 @@ def _score_presence(rows: list[Row]) -> dict[str, Any]:
 
 def _score_sets(rows: list[Row]) -> dict[str, Any]:
     """`precision`, `recall` and `f1` of the fruits named, over all rows and in `fruits` for each;
-    an answer that can't be read names none."""
+    an answer that can't be read names none.
+    """
     pairs = [(_set(_true(row)), _set(_said(row))) for row in rows]
     fruits = sorted(set().union(*(true | said for true, said in pairs)))
     counted = {

@@ -1,5 +1,6 @@
 """The optimizer: its rate falls to nothing, and pretrained weights go slower than new ones; and
-what a training that goes on must find as it was: weights, momenta, the state of dropout."""
+what a training that goes on must find as it was: weights, momenta, the state of dropout.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def falling_adamw(
 
 def seed_dropout(model: keras.Model, seed: int, step: int) -> None:
     """Let dropout depend on a seed and a step alone: Keras does not save its random state, and a
-    training that goes on must end as one that was never interrupted."""
+    training that goes on must end as one that was never interrupted.
+    """
     states = [one for one in model.variables if one.name == "seed_generator_state"]
     for number, state in enumerate(states):
         state.assign([seed + number, step])
@@ -69,11 +71,13 @@ class TwoSpeedAdamW(keras.optimizers.AdamW):
         self._slow_places: set[int] = set()
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Make the momenta of some variables, and note the places of the slow ones."""
         places = {place for place, one in enumerate(variables) if one.path in self._slow}
         self._slow_places = places
         super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Change a variable by its gradient, at the rate of its kind."""
         # A backend may hand over its own variable, which has no path: it is known by its place.
         slow = self._get_variable_index(variable) in self._slow_places
         # Not by Keras's `clipnorm`: of those who train together each would shorten its own part.

@@ -1,5 +1,7 @@
-"""How graphs look: transparent, in colours that the colour-blind can tell apart, and that can be
-seen on a white page as on a dark one."""
+"""How graphs look: transparent, in colours that the colour-blind can tell apart.
+
+They can be seen on a white page as on a dark one.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def watched(pictures: Sequence[Picture], console: Console) -> Iterable[Picture]:
 
 
 def print_answer(console: Console, answer: Answer, label: str = "", runners_up: int = 0) -> None:
-    """ "Three apples. (87 % sure)", after a label, and below it what it might have said."""
+    """Print "Three apples. (87 % sure)" after a label, and below it what it might have said."""
     before = f"[dim]{plain(label)}[/] " if label else ""
     sure = f"[dim]({_percent(answer.confidence)} sure)[/]"
     console.print(f"{before}{plain(answer.sentence)} {sure}", soft_wrap=True, highlight=False)
@@ -52,7 +52,7 @@ def print_answer(console: Console, answer: Answer, label: str = "", runners_up: 
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """ "3 apples, 1 banana", the most first."""
+    """Counts as a person says them: "3 apples, 1 banana", the most first."""
     ranked = sorted(counts.items(), key=lambda count: -count[1])
     parts = [f"{number} {fruit if number == 1 else plural(fruit)}" for fruit, number in ranked]
     return ", ".join(parts) or "no fruit"

@@ -81,6 +81,7 @@ class RayEngine:
         self._ray.shutdown()
 
     def each(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
+        """As `Engine.each`, in tasks of some items that go to whatever core is free."""
         size = max(1, min(MOST, len(items) // (TASKS_A_CORE * self._cores)))
         rows = self._rows(items, -(-len(items) // size))
         return _results(rows.map(_once, fn_args=(make, os.getcwd())))
@@ -91,6 +92,7 @@ class RayEngine:
         items: Sequence[Any],
         prepare: Callable[[Any], Any] | None = None,
     ) -> Iterator[Made]:
+        """As `Engine.with_model`, by actors that each load the model once."""
         rows = self._rows(items, len(items))
         if prepare:
             rows = rows.map(_once, fn_args=(prepare, os.getcwd()))
@@ -137,7 +139,8 @@ def _worked(work: Work[Any] | FruitError, row: Row) -> Row:
 
 def _attempt(work: Callable[..., Any], *given: Any) -> Any:
     """What work gives, or what it tells the user: an error of another process would come with
-    Ray's account of it."""
+    Ray's account of it.
+    """
     try:
         return work(*given)
     except FruitError as error:

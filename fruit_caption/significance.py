@@ -57,8 +57,9 @@ def paired_bootstrap(
     of each model.
 
     Args:
-        ours, theirs: for each seed of a model its answers to the same questions.
-        groups: of each photo.
+        ours: for each seed of the one model its answers to some questions.
+        theirs: for each seed of the other its answers to the same ones.
+        groups: of each photo, by its name.
         seed: of the drawing.
     """
     names = sorted({groups[row.photo] for row in ours[0]})

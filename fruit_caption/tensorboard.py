@@ -38,16 +38,20 @@ class TensorBoardListener(Listener):
 
     @cached_property
     def writer(self) -> Any:
+        """Writes into `FOLDER`."""
         # Made when there is something to write: a training that is refused leaves no trace.
         return tf.summary.create_file_writer(str(self.folder / FOLDER))
 
     def looking(self, done: int, total: int) -> None:
+        """Pass on how many photos have been looked at."""
         self.listener.looking(done, total)
 
     def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+        """The other listener's callbacks."""
         return self.listener.callbacks(what)
 
     def epoch(self, row: dict[str, Any], best: float) -> None:
+        """Write the epoch's row for TensorBoard, and pass it on."""
         with self.writer.as_default(step=row["epoch"]):
             for name, value in row.items():
                 if name != "epoch":

@@ -133,7 +133,8 @@ def _needed(photo: Photo | None) -> tuple[float, float, float, float]:
 
 def _edge(rng: random.Random, first: float, last: float, side: float) -> float:
     """Where a window of a side starts that shows all between two places, and as much photo or as
-    little padding as it can."""
+    little padding as it can.
+    """
     if side >= 1:
         return rng.uniform(1 - side, 0)
     return rng.uniform(max(0, last - side), min(first, 1 - side))

@@ -1,5 +1,6 @@
 """The parts of the decoder that Keras does not have: an attention that can count, an LSTM that
-reads several questions about one photo, and the loss that teaches the eye where fruits lie."""
+reads several questions about one photo, and the loss that teaches the eye where fruits lie.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +62,7 @@ class CountingAttention(layers.Layer):
     def build(
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> None:
+        """Make the layers that choose regions and kinds, and the bias of the gates."""
         units, channels, regions = queries_shape[-1], keys_shape[2] or 0, keys_shape[3] or 100
         self.query = layers.Dense(2 * channels, name="query")
         self.query.build((None, units))
@@ -76,6 +78,7 @@ class CountingAttention(layers.Layer):
     def call(
         self, queries: Tensor, keys: Tensor, values: Tensor, counts: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """Look for all steps of all questions at once; see the class for the shapes."""
         batch, questions, steps, units = ops.shape(queries)
         flat = ops.reshape(queries, (batch, questions * steps, units))
         _, looks, channels, regions = ops.shape(keys)
@@ -95,11 +98,13 @@ class CountingAttention(layers.Layer):
         )
 
     def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None]:
+        """What was seen is masked as the queries are; where it looked is not."""
         return (mask[0] if isinstance(mask, list | tuple) else mask), None
 
     def compute_output_shape(
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
+        """The shapes of what was seen and of where it looked."""
         steps = queries_shape[:-1]
         seen = 2 * (values_shape[-1] or 0) + MOST + 1 + (counts_shape[-1] or 0)
         return (*steps, seen), (*steps, keys_shape[-1])
@@ -131,12 +136,14 @@ class QuestionLSTM(layers.Layer):
         self.units = units
 
     def build(self, words_shape: Shape, state_h_shape: Shape, state_c_shape: Shape) -> None:
+        """Make the LSTM, for embeddings as long as those of the words."""
         self.lstm = layers.LSTM(self.units, return_sequences=True, return_state=True, name="lstm")
         self.lstm.build((None, None, words_shape[-1]))
 
     def call(
         self, words: Tensor, state_h: Tensor, state_c: Tensor, words_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """Read all questions about all photos at once; see the class for the shapes."""
         batch, questions, steps, embedding = ops.shape(words)
         states = [self._per_question(state, batch, questions) for state in (state_h, state_c)]
         sequence, state_h, state_c = self.lstm(
@@ -153,15 +160,18 @@ class QuestionLSTM(layers.Layer):
         )
 
     def compute_mask(self, words: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None, None]:
+        """The states after every word are masked as the words are; the last two are not."""
         return (mask[0] if isinstance(mask, list | tuple) else mask), None, None
 
     def compute_output_shape(
         self, words_shape: Shape, state_h_shape: Shape, state_c_shape: Shape
     ) -> tuple[Shape, Shape, Shape]:
+        """The shapes of the states after every word, and of the last two."""
         state = (*words_shape[:2], self.units)
         return (*words_shape[:-1], self.units), state, state
 
     def get_config(self) -> dict[str, Any]:
+        """What the layer is made of, for a saved model: the units, and what Keras adds."""
         return super().get_config() | {"units": self.units}
 
     def _per_question(self, state: Tensor, batch: Any, questions: Any) -> Tensor:
@@ -181,6 +191,7 @@ class DensityLoss(keras.losses.Loss):
     """
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss of each photo, (batch,)."""
         known = ops.cast(y_true >= 0, y_pred.dtype)
         loss = y_pred - y_true * ops.log(y_pred + 1e-6)
         return ops.sum(known * loss, axis=(1, 2, 3))

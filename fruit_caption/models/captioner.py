@@ -133,6 +133,7 @@ class Captioner(keras.Model):
         logits.set_weights([weight / temperature for weight in logits.get_weights()])
 
     def get_config(self) -> dict[str, Any]:
+        """What the model is made of, for a saved one: settings, words, fruits and doubt."""
         # Weights come from the saved file, wherever the encoder's came from at first; but what of
         # it is frozen, and so its parts, stays as it was.
         config = self.config.to_json()
@@ -148,6 +149,7 @@ class Captioner(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Captioner:
+        """The model that `get_config` tells of; Keras fills its weights in after that."""
         return cls(**config)
 
 

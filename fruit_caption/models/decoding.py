@@ -23,24 +23,26 @@ class Runtime(Protocol):
     """A trained model, whatever runs it.
 
     Attributes:
-        vocabulary, fruits, doubt: as of `captioner.Captioner`.
-        image_size: the side in pixels of what it looks at.
-        needs: what of that which the eye gives each step of the decoder takes.
+        doubt: answers of which it is less sure than this, 0 to 1, are more likely wrong than right.
     """
 
     doubt: float
 
     @property
-    def vocabulary(self) -> Vocabulary: ...
+    def vocabulary(self) -> Vocabulary:
+        """The words that it knows."""
 
     @property
-    def fruits(self) -> tuple[str, ...]: ...
+    def fruits(self) -> tuple[str, ...]:
+        """The kinds that it knows, in the order of the density maps."""
 
     @property
-    def image_size(self) -> int: ...
+    def image_size(self) -> int:
+        """The side in pixels of what it looks at."""
 
     @property
-    def needs(self) -> Sequence[str]: ...
+    def needs(self) -> Sequence[str]:
+        """What of that which the eye gives each step of the decoder takes."""
 
     def looker(self) -> Looker:
         """A function that looks at pixels."""

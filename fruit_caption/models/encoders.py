@@ -53,7 +53,9 @@ def encoder_parts(name: str, size: int, weights: str = "none", unfreeze: int = 0
 
     Args:
         name: "scratch", "blind", or as `pretrained` takes it.
-        size, weights, unfreeze: see `pretrained`; the last two don't concern our own.
+        size: side of the pictures in pixels.
+        weights: of a pretrained one, as `pretrained` takes them; ours start at random.
+        unfreeze: how many of a pretrained one's last stages learn; all of ours do.
 
     Returns:
         what is frozen, from uint8 pixels (batch, size, size, 3), and what learns from what that

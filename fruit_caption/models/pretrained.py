@@ -74,14 +74,17 @@ class Preprocessing(layers.Layer):
         return cls((np.stack(rows) / 255).tolist(), offset.tolist(), name="preprocessing")
 
     def call(self, pixels: keras.KerasTensor) -> keras.KerasTensor:
+        """Pixels (..., 3) as the network's weights expect them, float (..., 3)."""
         matrix = ops.convert_to_tensor(self.matrix, dtype=self.compute_dtype)
         offset = ops.convert_to_tensor(self.offset, dtype=self.compute_dtype)
         return ops.matmul(ops.cast(pixels, self.compute_dtype), matrix) + offset
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the pixels."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
+        """What the layer is made of, for a saved model: matrix, offset, and what Keras adds."""
         return super().get_config() | {"matrix": self.matrix, "offset": self.offset}
 
 

@@ -90,6 +90,7 @@ def _grid(tiles: list[Image.Image], across: int) -> Image.Image:
 
 
 def main(path: Path) -> None:
+    """Write the sheet as a PNG; raises `FruitError` where it can't be written."""
     sheet = draw_sheet()
     # With 256 colours the file is a third as large. Only a palette that is given is dithered.
     palette = sheet.quantize(method=Image.Quantize.MAXCOVERAGE)

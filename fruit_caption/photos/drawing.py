@@ -261,7 +261,6 @@ def _shade(
 
 def _normals(part: Part, points: Array) -> Array:
     """Outward unit vectors (3, points), bumps included, from differences of the distance."""
-
     step = np.float32(0.012)
     moved = np.repeat(points[:, None], 4, axis=1)
     for axis in range(3):

@@ -102,8 +102,10 @@ class PhotoSet:
 
 
 def thrifty(photo: Photo) -> Photo:
-    """A photo that another process told of, with each name of a fruit held once and not once for
-    each photo, which would be most of the memory that many photos take."""
+    """A photo that another process told of, with each name of a fruit held once.
+
+    Once for each photo they would be most of the memory that many photos take.
+    """
     boxes = tuple(replace(box, fruit=sys.intern(box.fruit)) for box in photo.boxes)
     listed, count_ok = _once(photo.listed), photo.count_ok and _once(photo.count_ok)
     return replace(photo, boxes=boxes, listed=listed, count_ok=count_ok)

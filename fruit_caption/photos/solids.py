@@ -77,6 +77,7 @@ def from_axis(points: Array) -> Array:
 
 
 def longitude(points: Array) -> Array:
+    """Angle round the stem axis, -pi to pi: 0 on the +x side, pi / 2 on the +z side."""
     angle: Array = np.arctan2(points[2], points[0])
     return angle
 
@@ -337,4 +338,5 @@ def mix(first: Rgb | Array, second: Rgb | Array, share: npt.NDArray[np.floating[
 
 
 def plain(colour: Rgb) -> Field:
+    """A skin of one colour."""
     return lambda points: np.broadcast_to(_column(colour), points.shape)

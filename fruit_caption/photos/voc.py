@@ -68,8 +68,10 @@ def read_voc(
 
 
 def _parse(path: Path) -> ElementTree.Element:
-    """The root of an XML file. One that declares a document type, whose entities can explode or
-    read files, is refused."""
+    """The root of an XML file.
+
+    One that declares a document type, whose entities can explode or read files, is refused.
+    """
 
     def refuse(*_: object) -> None:
         raise Unusable("it declares a document type, which annotations have no use for")

@@ -108,7 +108,8 @@ def _asks_no_more(question: str) -> bool:
 
 def _says_no_more(text: str, numbers: Sequence[int], denies: bool) -> bool:
     """Whether a statement holds these numbers above one and no others, and neither doubts nor,
-    unless there is nothing to be seen, denies."""
+    unless there is nothing to be seen, denies.
+    """
     found = [_value(word) for word in _NUMBER.findall(text)]
     return (
         _is_plain(text)

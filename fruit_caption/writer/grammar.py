@@ -51,7 +51,7 @@ ANY_FRUIT = ("is there any fruit?", "can you see any fruit?", "does the picture 
 
 
 def write_caption(photo: Photo) -> Caption:
-    """ "a photo of two apples and some bananas": every kind, with its number where it is known."""
+    """Every kind, with its number where that is known: "a photo of two apples and some figs"."""
     parts = [
         f"some {plural(fruit)}" if number is None else quantity(number, fruit)
         for fruit, number in photo.counts().items()

@@ -59,7 +59,8 @@ def write_question(
     Args:
         kind: what is asked.
         fruit: what it is asked about; `None` for total, for identify and for the presence of any.
-        rng, held_out: as in `write_caption`.
+        rng: what to draw with.
+        held_out: as in `write_caption`.
     """
     phrasing = _draw([_topic(kind, fruit)], rng, held_out)
     if phrasing.endswith("?") and rng.random() < _OPENED:
@@ -73,9 +74,12 @@ def write_answer(
     """An answer in a short sentence. Kinds of fruit are in alphabetical order.
 
     Args:
-        kind, fruit: what was asked.
-        value: the answer, of the type that `domain.Value` gives for the kind.
-        rng, held_out: as in `write_caption`.
+        kind: what was asked.
+        fruit: what it was asked about, as in `write_question`.
+        value: the answer: int for count and total, frozenset of fruits for identify, bool for
+            presence.
+        rng: what to draw with.
+        held_out: as in `write_caption`.
     """
     phrasing = _draw([f"{_topic(kind, fruit)}: {_case_of(value)}"], rng, held_out)
     slots = _forms(fruit)
@@ -154,7 +158,7 @@ def _caption_slots(
 
 
 def _amount(number: int | None, fruit: str, look: str, rng: random.Random) -> str:
-    """ "three ripe apples", "an apple", "some apples"."""
+    """So many of a fruit: "three ripe apples", "an apple", "some apples"."""
     if number is None:
         return f"{'some ' if rng.random() < _SOME else ''}{look}{plural(fruit)}"
     if number == 1:
@@ -163,7 +167,7 @@ def _amount(number: int | None, fruit: str, look: str, rng: random.Random) -> st
 
 
 def _joined(parts: list[str], rng: random.Random) -> str:
-    """ "two apples and a pear", "two apples next to a pear"."""
+    """Parts in one: "two apples and a pear", "two apples next to a pear"."""
     if len(parts) == 1 or rng.random() >= _CONNECTED:
         return listed(parts)
     return f"{listed(parts[:-1])} {rng.choice(CONNECTORS)} {parts[-1]}"

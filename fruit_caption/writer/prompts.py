@@ -75,7 +75,7 @@ def line(task: Task, counts: Counts, fruit: str | None, text: str) -> str:
 
 
 def facts(counts: Counts) -> str:
-    """ "1 apple, 3 pears, some grapes", or "no fruit"."""
+    """Facts in words: "1 apple, 3 pears, some grapes", or "no fruit"."""
     return ", ".join(_fact(fruit, number) for fruit, number in counts.items()) or "no fruit"
 
 

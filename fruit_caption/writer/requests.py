@@ -20,7 +20,8 @@ Text = str | Item | None
 @dataclass
 class Tally:
     """How writing went: for each task how many drafts were written and how many of them proven,
-    and how many tokens all drafts have."""
+    and how many tokens all drafts have.
+    """
 
     written: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
@@ -49,14 +50,17 @@ class Request:
 
     @property
     def task(self) -> Task:
+        """What kind of text is wanted."""
         return self.wish.kind if self.wish else "caption"
 
     @property
     def fruit(self) -> str | None:
+        """The fruit that is asked about, if the question is about one."""
         return self.wish.fruit if self.wish else None
 
     @property
     def value(self) -> Value | None:
+        """The right answer; `None` for a caption."""
         return self.wish.value if self.wish else None
 
     def proven(self, text: str) -> str | Item | None:

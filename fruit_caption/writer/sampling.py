@@ -65,6 +65,7 @@ class Continuation(keras.Model):
         self.top_p = top_p
 
     def call(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Write the drafts of a batch; see the class for what comes in and goes out."""
         lengths, banned, chances = inputs["lengths"], inputs["banned"], inputs["chances"]
         tokens = inputs["tokens"]
         rows, columns = ops.shape(tokens)
