@@ -78,7 +78,17 @@ def serve(eye: Eye, host: str, port: int) -> None:
 
 
 def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = True) -> None:
-    """Start the server, with limits and without anything from elsewhere."""
+    """Start the server, with limits and without anything from elsewhere.
+
+    Args:
+        app: the page.
+        host: the address to listen on.
+        port: likewise.
+        prevent_thread_lock: go on at once, instead of serving until it is interrupted.
+
+    Raises:
+        OSError: the port is taken.
+    """
     app.queue(default_concurrency_limit=1, max_size=WAITING).launch(
         server_name=host,
         server_port=port,
@@ -93,7 +103,12 @@ def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = Tru
 
 
 def build_app(eye: Eye, samples: list[Path]) -> gr.Blocks:
-    """The page, and its API: `/count`, `/ask` and `/overlay`."""
+    """The page, and its API: `/count`, `/ask` and `/overlay`.
+
+    Args:
+        eye: who answers.
+        samples: pictures to click on, each with one of the `QUESTIONS`.
+    """
 
     def count(photo: Image.Image | None) -> tuple[dict[str, int], list[Any]]:
         if photo is None:

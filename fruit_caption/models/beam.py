@@ -30,7 +30,8 @@ def beam_search(
         questions: for each photo its questions.
 
     Returns:
-        for each photo and question the answers found, the likeliest first.
+        for each photo and question the answers found, the likeliest first; none where every answer
+        is less likely than `LEAST`.
     """
     vocabulary = model.vocabulary
     asked = [(photo, text) for photo, texts in enumerate(questions) for text in texts]

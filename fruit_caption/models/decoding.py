@@ -99,6 +99,9 @@ def speak(
         questions: for each photo its questions; numbers of questions may differ.
         watch: keep where the model with attention looked for each word.
         rng: draws each word by its probability, instead of the likeliest.
+
+    Returns:
+        for each photo the answers to its questions, each of at most `MOST_WORDS` words.
     """
     vocabulary = model.vocabulary
     words = padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
@@ -181,6 +184,6 @@ def _up_to_8(number: int) -> int:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
+    """Probabilities of the shape of the logits, which add up to 1 along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
