@@ -55,6 +55,9 @@ class Eye:
     Attributes:
         model: the Keras model, or what else runs it.
         fruits: the kinds of fruit that it knows.
+
+    Args:
+        model: that is trained; `load` gives the eye of a run.
     """
 
     def __init__(self, model: Runtime) -> None:
@@ -114,7 +117,11 @@ class Eye:
                 yield answers[0].image, _counts(answers)
 
     def count(self, picture: Picture) -> dict[str, int]:
-        """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
+        """How many of each kind it sees, by name; kinds that it doesn't see are left out.
+
+        Raises:
+            PictureError: the picture can't be read.
+        """
         return self.look(picture).count()
 
     def caption(self, picture: Picture) -> Answer:
@@ -164,7 +171,7 @@ class Eye:
 
 
 class Sight:
-    """A picture that was looked at, to be asked as often as one likes."""
+    """A picture that was looked at, to be asked as often as one likes: `Eye.look` gives it."""
 
     def __init__(self, eye: Eye, looked: _Looked) -> None:
         self._eye, self._looked = eye, looked

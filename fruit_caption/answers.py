@@ -14,7 +14,13 @@ from fruit_caption.pictures import Picture
 
 @dataclass(frozen=True)
 class Alternative:
-    """What the model would have said next: its likeliest wording of another value."""
+    """What the model would have said next: its likeliest wording of another value.
+
+    Attributes:
+        text: its words.
+        value: what they mean, as of an `Answer`; None for a caption.
+        confidence: the product of the words' probabilities, 0 to 1.
+    """
 
     text: str
     value: Value | None
@@ -70,7 +76,11 @@ class Answer:
         return f"{text[:1].upper()}{text[1:]}." if self.text else "…"
 
     def to_json(self, runners_up: int = 0) -> dict[str, Any]:
-        """The answer as plain JSON values, a set of fruits as a sorted list."""
+        """The answer as plain JSON values, a set of fruits as a sorted list.
+
+        Args:
+            runners_up: how many of the alternatives are told, too.
+        """
         content: dict[str, Any] = {
             "image": self.image,
             "question": self.question,
@@ -87,7 +97,11 @@ class Answer:
         return content
 
     def show(self) -> Image.Image:
-        """Draw where it sees fruit and where it looked; a notebook shows the image."""
+        """Draw where it sees fruit and where it looked; a notebook shows the image.
+
+        Raises:
+            PictureError: the picture can't be read any more.
+        """
         from fruit_caption.overlays import overlay
 
         return overlay(self)

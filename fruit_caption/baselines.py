@@ -24,7 +24,8 @@ def majority(train: Sequence[Example], test: Sequence[Example]) -> list[Row]:
     """Answer every question of `test` with what was answered most in `train` to its kind.
 
     For our own kinds that is the most frequent value (a number, a set, yes or no), said of the
-    fruit that is asked about; for others, the most frequent text.
+    fruit that is asked about; for others, the most frequent text. Kinds that `train` doesn't ask
+    about are left out. A baseline is sure of everything: its confidence is 1.
     """
     most = _most_frequent((item.kind, item) for item in _items(train))
     return [
@@ -39,7 +40,7 @@ def question_alone(train: Sequence[Example], test: Sequence[Example]) -> list[Ro
     """The same for every question by itself: all that a question gives away.
 
     Our own kinds of question are the same where they are about the same fruit, however they are
-    worded. What was never asked in `train` is answered as `majority` would.
+    worded. What was never asked in `train` is answered as `majority` would, or left out.
     """
     most = _most_frequent((_asked(item), item) for item in _items(train))
     return [

@@ -36,7 +36,12 @@ COMPARISON = "comparison.json"
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the approaches that are compared."""
+    """One of the approaches that are compared.
+
+    Attributes:
+        encoder: a name that `models.encoders.encoder_parts` takes.
+        attention: whether the decoder looks at the grid.
+    """
 
     encoder: str
     attention: bool
@@ -97,7 +102,7 @@ def compare(
     Raises:
         FruitError: another process compares there.
         RunError: a run in `folder` was made with other settings or other data.
-        DataError, WeightsError: the data or named weights can't be used.
+        DataError, PictureError, WeightsError: the data, a photo or named weights can't be used.
     """
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)

@@ -53,6 +53,9 @@ class DataConfig(_Settings):
         writer: who writes the texts: "grammar", or a preset as `writer.presets` takes it, such as
             "shipped".
         seed: of scenes and texts.
+
+    Raises:
+        FruitError: a number lies out of bounds.
     """
 
     photos: tuple[str, ...] = ()
@@ -87,6 +90,9 @@ class ModelConfig(_Settings):
         channels: of the neck and of each attention head's keys and values.
         units: of the LSTM.
         dropout: share of features that training drops.
+
+    Raises:
+        FruitError: a number lies out of bounds, or the size is no multiple of 16.
     """
 
     encoder: str = "vgg16"
@@ -124,6 +130,9 @@ class TrainingConfig(_Settings):
         quiz: whether it also learns to make up questions.
         reading: batches of questions about made-up facts that come before the photos, see
             `reading`.
+
+    Raises:
+        FruitError: a number lies out of bounds.
     """
 
     epochs: int = 30

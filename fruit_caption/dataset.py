@@ -23,7 +23,14 @@ from fruit_caption.writer.qa import CAPTION, GRAMMAR, QA, QUIZ, Item, read_qa
 
 @dataclass(frozen=True)
 class Example:
-    """A photo, what is asked about it, and its boxes where it has any."""
+    """A photo, what is asked about it, and its boxes where it has any.
+
+    Attributes:
+        path: the picture file.
+        name: its path in the data set's folder of images.
+        items: the questions with their answers; a caption is the last.
+        photo: its size and its boxes; `None` where the data set has none of it.
+    """
 
     path: Path
     name: str
@@ -35,7 +42,12 @@ class Example:
 class DataSet:
     """The examples of each split, and the kinds of fruit that are known of.
 
-    `digest` is another for other boxes or texts.
+    Attributes:
+        folder: that holds it.
+        splits: the examples of each split, some of which may have none.
+        fruits: the kinds that were looked for where boxes were drawn; without boxes, those that are
+            asked about.
+        digest: another for other boxes or texts.
     """
 
     folder: Path
@@ -96,6 +108,16 @@ def density_maps(
     photo: Photo | None, fruits: Sequence[str], rows: int, columns: int, view: View = PLAIN
 ) -> np.ndarray:
     """Where each fruit lies in a view of a photo: for every box a blob that sums to 1.
+
+    As Lempitsky & Zisserman 2010 ("Learning To Count Objects in Images") have it, so that a map
+    sums to a count. A box that the view cuts off would still sum to 1; `views` cuts none.
+
+    Args:
+        photo: its boxes; of `None`, nothing is known.
+        fruits: the kinds, one map each; without any there is one, which knows of none.
+        rows: of the maps.
+        columns: of the maps.
+        view: what is shown of the photo.
 
     Returns:
         float32 (rows, columns, fruits); -1 for a kind of which the boxes don't prove the number.
@@ -212,7 +234,17 @@ class Batches(keras.utils.PyDataset):
         return self.part(index, 0, 1)
 
     def part(self, index: int, number: int, parts: int) -> Batch:
-        """One of the parts of a batch, dealt out photo by photo to those who train together."""
+        """A part of a batch, whose photos are dealt out one by one to those who train together.
+
+        Args:
+            index: of the batch.
+            number: of the part, from 0 on.
+            parts: how many there are.
+
+        Returns:
+            inputs, targets and weights as of a whole batch; where there are too few photos for
+            all, a photo that has no weight.
+        """
         rng = np.random.default_rng([self.config.seed, self.epoch, index])
         size = self.config.batch_size
         chosen = self.order[index * size : (index + 1) * size]

@@ -91,7 +91,10 @@ class Team:
         return model.fit(data, steps_per_epoch=len(batches), callbacks=callbacks, **how)
 
     def chiefs(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The chief's values, for everybody; all must ask for them at the same time."""
+        """The chief's values, for everybody.
+
+        All must ask for them at the same time, with arrays of the same shapes and types.
+        """
         if self._strategy is None or not _is_several_processes(self._strategy):
             return list(values)
         ours = [np.asarray(value) if self.leads else np.zeros_like(value) for value in values]

@@ -44,7 +44,14 @@ ASKED_ALONE = 12
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers to a split, their scores, and what they cost (see `_cost`)."""
+    """Answers to a split, their scores, and what they cost.
+
+    Attributes:
+        rows: the answers.
+        scores: as `metrics.score` gives them; and `captions`, as `score_captions` does, and
+            `calibration_error`, 0 to 1, `None` of a baseline.
+        cost: see `_cost`; of a baseline nothing.
+    """
 
     rows: list[Row]
     scores: dict[str, Any]
@@ -71,8 +78,10 @@ def evaluate(
         what `metrics.json` holds.
 
     Raises:
-        RunError: there is no such run.
+        RunError: there is no such run, or its model can't be loaded.
         DataError: the split has no photo.
+        PictureError: a photo can't be read.
+        FruitError: the folder can't be written to.
     """
     evaluation = measure(folder, data, split, report, engine)
     out = folder / split
@@ -96,7 +105,7 @@ def measure(
 ) -> Evaluation:
     """Let a run answer a split, or take the answers that it gave before.
 
-    Raises: as `evaluate`.
+    Arguments and errors are those of `evaluate`.
     """
     if not data.splits[split]:
         raise DataError(f"{data.folder} has no photo in its {split} split.")
@@ -119,7 +128,11 @@ def measure(
 
 
 def measure_baseline(name: str, data: DataSet, split: Split) -> Evaluation:
-    """What one of the `BASELINES` answers to a split; without boxes colours answer nothing."""
+    """What one of the `BASELINES` answers to a split; without boxes colours answer nothing.
+
+    Raises:
+        PictureError: a photo can't be read.
+    """
     rows = BASELINES[name](data.splits["train"], data.splits[split])
     return Evaluation(rows, _score(rows) | {"calibration_error": None}, {})
 

@@ -30,6 +30,9 @@ def answer_examples(
         files: what `look_up` gives for the examples; the plain view is answered about.
         batch: photos at a time.
         engine: answers.
+
+    Returns:
+        a row for each question, in the order of the examples and of their items.
     """
     plain = [views[0] for views in files]
     batches = [
@@ -67,8 +70,22 @@ def look_up(
     progress: features.Progress = lambda done, total: None,
     engine: Engine = LOCAL,
 ) -> list[list[Path]]:
-    """For each photo what the frozen part of the model's encoder sees in some views of it, in the
-    cache; or the pixels if there is none.
+    """What the frozen part of a model's encoder sees in some photos; pixels, if nothing is frozen.
+
+    Args:
+        model: whose encoder looks, and at which size.
+        examples: the photos.
+        cache: the folder where what was seen is kept.
+        views: how many of each photo; the first is the plain one.
+        progress: told how many of those that were not in the cache are done.
+        engine: looks.
+
+    Returns:
+        for each photo and view a file of the cache, which `features.load` reads.
+
+    Raises:
+        PictureError: a photo can't be read.
+        FruitError: the cache can't be written to.
     """
     shown = [
         (example.path, view)

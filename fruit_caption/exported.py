@@ -74,7 +74,7 @@ class Exported(ABC):
 
     @abstractmethod
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
-        """What the decoder gives for `words` and for what it needs."""
+        """What the decoder gives after the last of `words`, see `decoding.Runtime.step`."""
 
 
 class OnnxModel(Exported):

@@ -68,7 +68,7 @@ def _export(model: Captioner, file: Path, out: Path, form: Format, bits: int) ->
 
 
 def looking(model: Captioner, single: bool = False) -> keras.Model:
-    """Encoder and eye in one, as they are once training is over.
+    """Encoder and eye in one, from `pixels` on, as they are once training is over.
 
     Args:
         model: whose they are.

@@ -56,6 +56,10 @@ def extract_features(
 
     Returns:
         for each photo a `.npy` file of float16 features (rows, columns, channels).
+
+    Raises:
+        PictureError: a photo can't be read.
+        FruitError: the cache can't be written to.
     """
     grid = "x".join(map(str, encoder.output_shape[1:]))
     folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
@@ -63,7 +67,10 @@ def extract_features(
 
 
 def looker(encoder: keras.Model) -> Look:
-    """A function from pixels to the features that are kept, float16, with the weights of now."""
+    """A function that looks with the weights of now.
+
+    It maps uint8 pixels (photos, size, size, 3) to float16 (photos, rows, columns, channels).
+    """
     plain = folded(encoder)
 
     def look(pixels: np.ndarray) -> np.ndarray:
@@ -79,6 +86,8 @@ def extract_pixels(
 ) -> list[Path]:
     """Decode and letterbox every photo that is not in the cache yet, for an encoder that learns.
 
+    Arguments and errors are those of `extract_features`.
+
     Returns:
         for each photo a `.npy` file of uint8 pixels (size, size, 3).
     """
@@ -86,12 +95,16 @@ def extract_pixels(
 
 
 def load(files: Sequence[Path]) -> np.ndarray:
-    """What the files of some photos hold, (photos, rows, columns, channels)."""
+    """What the files of some photos hold, float16 or uint8 (photos, rows, columns, channels)."""
     return np.stack([np.load(file) for file in files])
 
 
 def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
-    """The letterboxed pixels of some photos, uint8 (photos, size, size, 3)."""
+    """The letterboxed pixels of some photos, uint8 (photos, size, size, 3).
+
+    Raises:
+        PictureError: a photo can't be read.
+    """
     return _shown([(photo, PLAIN) for photo in photos], size)
 
 

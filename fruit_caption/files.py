@@ -102,13 +102,17 @@ def remove_drafts(paths: Iterable[Path]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all."""
+    """Write a UTF-8 text file whole or not at all; raises as `whole_file` does."""
     with whole_file(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 class Rows(list):
-    """A list of a JSON file, whose rows are made one by one as they are written, once."""
+    """A list of a JSON file, whose rows are made one by one as they are written, once.
+
+    Args:
+        rows: what the list holds.
+    """
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows = iter(rows)
@@ -121,7 +125,7 @@ class Rows(list):
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole or not at all; the same content gives the same bytes.
 
-    Memory stays flat where long lists in it are `Rows`.
+    Memory stays flat where long lists in it are `Rows`. It raises as `whole_file` does.
     """
     with whole_file(path) as draft, draft.open("w", encoding="utf-8") as file:
         # Piece by piece: of a large data set, all pieces at once would be the most that is held.

@@ -14,7 +14,14 @@ from fruit_caption.writer.qa import CAPTION, Item
 
 @dataclass(frozen=True)
 class Row:
-    """One question about a photo, its true answer (in `item`) and the answer given."""
+    """One question about a photo, its true answer and the answer given.
+
+    Attributes:
+        photo: the name of the photo, see `dataset.Example`.
+        item: the question and its true answer.
+        answer: what was answered.
+        confidence: how sure whoever answered is, 0 to 1.
+    """
 
     photo: str
     item: Item
@@ -59,8 +66,8 @@ def score(rows: Sequence[Row]) -> dict[str, Any]:
     """Scores of some answers.
 
     Returns:
-        `n` and `exact`: how many questions, and the share answered rightly; captions count only
-            where nothing else is asked;
+        `n` and `exact`: how many questions, and the share answered rightly, 0 to 1, `None` of no
+            questions; captions count only where nothing else is asked;
         `kinds`: for each kind its own `n` and `exact`, and what suits it: see `_score_numbers`,
             `_score_presence` and `_score_sets`;
         `present`, `several`: `n` and `exact` of the counts whose truth is at least one, and at

@@ -27,7 +27,15 @@ SLOW = 0.1
 def falling_adamw(
     learning_rate: float, steps: int, slow: Iterable[keras.Variable] = ()
 ) -> TwoSpeedAdamW:
-    """An optimizer whose rate falls along a cosine and is zero after so many steps."""
+    """An optimizer whose rate falls along a cosine and is zero after so many steps.
+
+    The cosine is that of Loshchilov & Hutter 2017 ("SGDR"), without restarts.
+
+    Args:
+        learning_rate: at the start.
+        steps: of the whole training.
+        slow: variables that get `SLOW` of the rate.
+    """
     return TwoSpeedAdamW(
         slow,
         learning_rate=keras.optimizers.schedules.CosineDecay(learning_rate, steps),
@@ -58,7 +66,7 @@ def write_state(model: keras.Model, path: Path) -> None:
 
 class TwoSpeedAdamW(keras.optimizers.AdamW):
     """AdamW (Loshchilov & Hutter 2019) that changes some variables at a tenth of its rate, and
-    shortens gradients that are longer than `LONGEST`.
+    shortens gradients that are longer than `LONGEST` (Pascanu et al. 2013).
 
     Args:
         slow: the variables.

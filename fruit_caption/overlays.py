@@ -82,7 +82,7 @@ def peaks(density: np.ndarray) -> list[Peak]:
 
 
 def overlay(answer: Answer) -> Image.Image:
-    """The picture that `draw_overlay` draws."""
+    """The picture that `draw_overlay` draws; raises the same."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "overlay.png"
         draw_overlay(path, answer)

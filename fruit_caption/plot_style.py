@@ -66,7 +66,7 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
 
 @contextmanager
 def new_figure(path: Path, height: float) -> Iterator[Figure]:
-    """A figure so many inches high, to draw on; then it is saved."""
+    """A figure so many inches high, to draw on; then it is saved; raises as `whole_file` does."""
     # Nothing is left of a style that the user has set.
     with style.context(["default", _STYLE]):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")

@@ -50,7 +50,8 @@ def read_config(folder: Path) -> RunConfig:
     """The settings that a run was made with.
 
     Raises:
-        FruitError: there is no such run, or its settings can't be read.
+        RunError: there is no such run, or its settings are none.
+        DataError: the file of its settings can't be read.
     """
     if not (folder / CONFIG).is_file():
         raise RunError(f"{folder} is no run: it holds no {CONFIG}. `fruit train` makes one.")
@@ -96,7 +97,7 @@ def load_run(folder: Path) -> Captioner:
 
 
 def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `history.csv`, whole."""
+    """Write `history.csv`, whole or not at all; one row or more."""
     with whole_file(folder / HISTORY) as draft, draft.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

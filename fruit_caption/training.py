@@ -50,11 +50,17 @@ class Listener:
         return []
 
     def epoch(self, row: dict[str, Any], best: float) -> None:
-        """An epoch is done: its row of the history, and the best validation score so far."""
+        """An epoch is done.
+
+        Args:
+            row: of the history: `epoch`, from 1 on; `loss`, `logits_loss` and `density_loss` of
+                training; `validation_exact`, the share of right answers, 0 to 1; `seconds`.
+            best: the highest `validation_exact` so far.
+        """
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that a result depends on."""
+    """The versions of the packages that a result depends on, by their names."""
     return {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
 
 
@@ -84,9 +90,11 @@ def train(
         the scores on the validation split; of one who is not the chief, none.
 
     Raises:
-        FruitError: another process trains there.
-        RunError: the folder holds another run already, or nothing to resume.
-        DataError, WeightsError: the data or the encoder's weights can't be used.
+        FruitError: another process trains there, or the folder can't be written to.
+        RunError: the folder holds another run already, or nothing to resume; the run to start from
+            can't be loaded; another of the team has stopped, or was told to do something else.
+        DataError, PictureError: the data or one of its photos can't be used.
+        WeightsError: the encoder's weights can't be used.
     """
     listener = listener or Listener()
     data = read_data(Path(config.data))
@@ -150,6 +158,9 @@ def prepare(
     trained: keras.Model, training: TrainingConfig, steps: int, gently: Sequence[Any] = ()
 ) -> None:
     """Compile a captioner, or its head, for training.
+
+    It learns the words by cross-entropy and the density maps by `DensityLoss`, both summed: what
+    `Batches` gives is weighted so that the sums are means.
 
     Args:
         trained: the model.

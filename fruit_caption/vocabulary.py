@@ -13,7 +13,10 @@ SPECIAL = (PAD, UNKNOWN, ANSWER, END)
 class Vocabulary:
     """Turns text into word numbers and back.
 
-    0 is padding, 1 an unknown word, 2 `<answer>`, 3 `<end>`; then the words, most frequent first.
+    0 is padding, 1 an unknown word, 2 `<answer>`, 3 `<end>`; then the words.
+
+    Args:
+        words: without the special ones, in the order of their numbers.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -23,7 +26,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Vocabulary:
-        """The vocabulary of some texts."""
+        """The vocabulary of some texts, their words from the most frequent on."""
         counts = Counter(word for text in texts for word in split_words(text))
         return cls(sorted(counts, key=lambda word: (-counts[word], word)))
 

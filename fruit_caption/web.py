@@ -37,7 +37,6 @@ KEPT = 3600
 PER_MINUTE = 240
 """Calls that one client may make: a photo that is dropped and asked about takes three."""
 RUNNERS_UP = 3
-SOURCES = ["upload", "webcam", "clipboard"]
 SAMPLES, SAMPLE_SIZE = 4, 448
 QUESTIONS = (
     "which fruits are there?",
@@ -100,7 +99,17 @@ def serve(eye: Eye, host: str, port: int, per_minute: int = PER_MINUTE) -> None:
 
 
 def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = True) -> None:
-    """Start the server, with limits and without anything from elsewhere."""
+    """Start the server, with limits and without anything from elsewhere.
+
+    Args:
+        app: the page.
+        host: the address to listen on.
+        port: likewise.
+        prevent_thread_lock: go on at once, instead of serving until it is interrupted.
+
+    Raises:
+        OSError: the port is taken.
+    """
     app.queue(default_concurrency_limit=1, max_size=WAITING).launch(
         server_name=host,
         server_port=port,
@@ -156,36 +165,9 @@ def build_app(eye: Eye, samples: list[Path], per_minute: int = PER_MINUTE) -> gr
         gr.Markdown(about)
         with gr.Row():
             with gr.Column():
-                photo = gr.Image(
-                    label="Photo", sources=["upload", "webcam", "clipboard"], height=360
-                )
-                # Gradio's own way of opening tells of the server's files when it fails.
-                photo.preprocess = _opened  # type: ignore[method-assign]
-                glance = gr.Dataframe(
-                    headers=["fruit", "how many"], label="Counted at once", interactive=False
-                )
-                question = gr.Textbox(
-                    label="Question", placeholder=QUESTIONS[0], max_length=LONGEST_QUESTION
-                )
-                button = gr.Button("Ask", variant="primary")
-                gr.Examples(
-                    [[str(path), asked] for path, asked in zip(samples, QUESTIONS, strict=False)],
-                    [photo, question],
-                    label="Samples",
-                )
+                photo, glance, question, button = _asking(samples)
             with gr.Column():
-                said = gr.Markdown()
-                others = gr.Dataframe(
-                    headers=["or", "confidence"], label="Runners-up", interactive=False
-                )
-                gr.Markdown(SURE)
-                gr.Markdown("### What it saw, and where it looked")
-                seen = gr.Image(
-                    format="png", show_label=False, interactive=False, buttons=["fullscreen"]
-                )
-                with gr.Accordion("As JSON", open=False):
-                    counted = gr.JSON(label="Counts")
-                    details = gr.JSON(label="Answer")
+                said, others, seen, counted, details = _answering()
         one_at_a_time: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
         photo.change(count, photo, [counted, glance], api_name="count", **one_at_a_time)
         asked = gr.on(
@@ -198,6 +180,35 @@ def build_app(eye: Eye, samples: list[Path], per_minute: int = PER_MINUTE) -> gr
         )
         asked.success(overlay, [photo, question], seen, api_name="overlay", **one_at_a_time)
     return app
+
+
+def _asking(samples: list[Path]) -> tuple[gr.Image, gr.Dataframe, gr.Textbox, gr.Button]:
+    """The column where one asks: photo, what is counted at once, question and button."""
+    photo = gr.Image(label="Photo", sources=["upload", "webcam", "clipboard"], height=360)
+    # Gradio's own way of opening tells of the server's files when it fails.
+    photo.preprocess = _opened  # type: ignore[method-assign]
+    glance = gr.Dataframe(headers=["fruit", "how many"], label="Counted at once", interactive=False)
+    question = gr.Textbox(label="Question", placeholder=QUESTIONS[0], max_length=LONGEST_QUESTION)
+    button = gr.Button("Ask", variant="primary")
+    gr.Examples(
+        [[str(path), asked] for path, asked in zip(samples, QUESTIONS, strict=False)],
+        [photo, question],
+        label="Samples",
+    )
+    return photo, glance, question, button
+
+
+def _answering() -> tuple[gr.Markdown, gr.Dataframe, gr.Image, gr.JSON, gr.JSON]:
+    """The column of the answer: what is said, runners-up, overlay, and both as JSON."""
+    said = gr.Markdown()
+    others = gr.Dataframe(headers=["or", "confidence"], label="Runners-up", interactive=False)
+    gr.Markdown(SURE)
+    gr.Markdown("### What it saw, and where it looked")
+    seen = gr.Image(format="png", show_label=False, interactive=False, buttons=["fullscreen"])
+    with gr.Accordion("As JSON", open=False):
+        counted = gr.JSON(label="Counts")
+        details = gr.JSON(label="Answer")
+    return said, others, seen, counted, details
 
 
 def _ask(eye: Eye, photo: Image.Image | None, question: str) -> Answer:

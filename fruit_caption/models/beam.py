@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fruit_caption.models.decoding import MOST_WORDS, Runtime, Seen, padded, softmax
+from fruit_caption.models.decoding import MOST_WORDS, Runtime, Seen, chances_of_next, padded
 
 WIDTH = 8
 LEAST = 1e-2
@@ -30,7 +30,8 @@ def beam_search(
         questions: for each photo its questions.
 
     Returns:
-        for each photo and question the answers found, the likeliest first.
+        for each photo and question the answers found, the likeliest first; none where every answer
+        is less likely than `LEAST`.
     """
     vocabulary = model.vocabulary
     asked = [(photo, text) for photo, texts in enumerate(questions) for text in texts]
@@ -45,9 +46,8 @@ def beam_search(
     likelihood, ended = np.zeros(said.shape[:2]), np.zeros(said.shape[:2], bool)
     for step in range(MOST_WORDS):
         new = model.step(known | {"words": words})
-        following = softmax(new["logits"][:, :, -1])
-        # Of the special words only `<end>` can be said, and nothing else after it.
-        following[:, :, : vocabulary.end] = 0.0
+        following = chances_of_next(new, vocabulary)
+        # After the end nothing else can be said.
         following[ended] = np.eye(following.shape[2])[vocabulary.end]
         beam, word = _likeliest(likelihood, following)
         chosen = np.take_along_axis(following, beam[:, :, None], 1)
@@ -61,14 +61,14 @@ def beam_search(
         for name in ("state_h", "state_c"):
             known[name] = np.take_along_axis(new[name], beam[:, :, None], 1)
         words = word[:, :, None].astype("int32")
-    found = [
+    finished = ended & (likelihood >= np.log(LEAST))
+    answers = (
         [
             (vocabulary.text(said[row, place]), float(np.exp(likelihood[row, place])))
-            for place in np.flatnonzero(ended[row] & (likelihood[row] >= np.log(LEAST)))
+            for place in np.flatnonzero(finished[row])
         ]
         for row in range(len(asked))
-    ]
-    answers = iter(found)
+    )
     return [[next(answers) for _ in texts] for texts in questions]
 
 

@@ -52,6 +52,8 @@ class Captioner(keras.Model):
             regions).
         head: all that learns: `words`, and `features` that `frozen` gives or `pixels`, -> what the
             whole model gives.
+        speaker: the decoder once more, which gives what follows the last word only.
+        config: its settings.
         vocabulary: the words it knows.
         fruits: the kinds it knows, in the order of the density maps.
         doubt: answers of which it is less sure than this are more likely wrong than right.
@@ -61,6 +63,9 @@ class Captioner(keras.Model):
         words: the vocabulary's words.
         fruits: the kinds of fruit that the data set knows of.
         doubt: 0 to 1, as `calibration.doubtful_below` finds it.
+
+    Raises:
+        WeightsError: there is no such encoder, or its weights can't be loaded.
     """
 
     def __init__(
@@ -123,12 +128,15 @@ class Captioner(keras.Model):
         return {name: ops.convert_to_tensor(array) for name, array in known.items()}
 
     def step(self, known: Mapping[str, np.ndarray]) -> Seen:
-        """What the decoder gives after the last of `words` (photos, questions, steps)."""
+        """What the decoder gives after the last of `words`, see `decoding.Runtime.step`."""
         said: Seen = self.speaker.predict_on_batch(dict(known))
         return said
 
     def cool(self, temperature: float) -> None:
-        """Divide the logits by a temperature: what it says stays the same, how sure it is not."""
+        """Divide the logits by a temperature: what it says stays the same, how sure it is not.
+
+        Temperature scaling (Guo et al. 2017), worked into the weights of the last layer.
+        """
         logits = self.decoder.get_layer("logits")
         logits.set_weights([weight / temperature for weight in logits.get_weights()])
 

@@ -99,6 +99,9 @@ def speak(
         questions: for each photo its questions; numbers of questions may differ.
         watch: keep where the model with attention looked for each word.
         rng: draws each word by its probability, instead of the likeliest.
+
+    Returns:
+        for each photo the answers to its questions, each of at most `MOST_WORDS` words.
     """
     vocabulary = model.vocabulary
     words = padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
@@ -110,13 +113,9 @@ def speak(
     speaking = words[:, :, 0] != 0
     for step in range(MOST_WORDS):
         new = model.step(known | {"words": words})
-        # Padding keeps the state of the last word, so the last step is right for every prompt.
-        following = softmax(new["logits"][:, :, -1])
-        # Of the special words only `<end>` can be said.
-        following[:, :, : vocabulary.end] = 0.0
-        words = (_draw(following, rng) if rng else following.argmax(axis=-1, keepdims=True)).astype(
-            "int32"
-        )
+        following = chances_of_next(new, vocabulary)
+        words = _draw(following, rng) if rng else following.argmax(axis=-1, keepdims=True)
+        words = words.astype("int32")
         said[speaking, step] = words[speaking, 0]
         probabilities[speaking, step] = np.take_along_axis(following, words, -1)[speaking, 0]
         if looked is not None:
@@ -151,6 +150,21 @@ def _spoken(text: str, probabilities: np.ndarray, looked: np.ndarray | None) -> 
     )
 
 
+def chances_of_next(new: Seen, vocabulary: Vocabulary) -> np.ndarray:
+    """The probability of each word, (photos, questions, words), to be said after a step.
+
+    Of the special words only `<end>` can be said: without the others they add up to less than 1.
+
+    Args:
+        new: what `Runtime.step` gives.
+        vocabulary: of the model.
+    """
+    # Padding keeps the state of the last word, so the last step is right for every prompt.
+    chances = _softmax(new["logits"][:, :, -1])
+    chances[:, :, : vocabulary.end] = 0.0
+    return chances
+
+
 def _draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A word number for each question, (photos, questions, 1), drawn by its chance."""
     reached = chances.cumsum(axis=-1)
@@ -180,7 +194,7 @@ def _up_to_8(number: int) -> int:
     return -(-number // 8) * 8
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of the shape of the logits, which add up to 1 along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)

@@ -17,7 +17,15 @@ STEM, HEAD = 32, 1280
 
 @dataclass(frozen=True)
 class Stage:
-    """Like blocks in a row; the first has the stride."""
+    """Like blocks in a row.
+
+    Attributes:
+        blocks: how many.
+        kernel: side in cells of what a block looks at.
+        stride: cells from one look to the next, of the first block; of the others 1.
+        expansion: how many times as many channels a block has inside as it is given.
+        channels: that each block gives.
+    """
 
     blocks: int
     kernel: int
@@ -38,7 +46,7 @@ STAGES = (
 
 
 def preprocess_input(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """What the published weights expect: 0 to 255 becomes about -1 to 1."""
+    """Pixels (…, 3) as the published weights expect them: 0 to 255 becomes about -1 to 1."""
     return (pixels - 127.0) / 128.0
 
 
@@ -49,6 +57,9 @@ def efficientnet_lite0(
 
     Its blocks end in `block0` to `block15`, after `block10` with 16 and after `block15` with 32
     pixels a cell; `head` has 1,280 channels.
+
+    Args:
+        input_shape: (rows, columns, 3) of the pixels that `preprocess_input` gives.
     """
     pixels = keras.Input(input_shape, name="pixels")
     x = _convolve(pixels, STEM, 3, 2, "stem")

@@ -20,7 +20,7 @@ def scratch(size: int) -> keras.Model:
     """A Sequential CNN of our own, trained with the rest: 16 pixels a cell, 192 channels.
 
     Four halvings by strided 3x3 convolutions, each but the first followed by a plain one, all
-    with batch normalisation.
+    with batch normalisation (Ioffe & Szegedy 2015).
     """
     network = keras.Sequential(name="scratch")
     network.add(keras.Input((size, size, 3), dtype="uint8", name="pixels"))
@@ -34,7 +34,7 @@ def scratch(size: int) -> keras.Model:
 
 
 def blind(size: int) -> keras.Model:
-    """No eye at all: one cell of zeros, whatever the picture.
+    """No eye at all: one cell of zeros, (batch, 1, 1, 3), whatever the picture.
 
     With it the model learns what the questions alone give away, the baseline of every score.
     """

@@ -25,7 +25,7 @@ def illuminate(picture: Array, view: View) -> None:
 
 
 def paint(picture: Array, placed: Sequence[Placed]) -> None:
-    """Put the shadows on the ground, then the things, the farthest first."""
+    """Put the shadows on the ground (size, size, 3), then the things, the farthest first."""
     size = len(picture)
     for item in placed:
         seen, square = window(item, len(item.sprite.shadow), size)

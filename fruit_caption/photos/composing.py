@@ -54,6 +54,7 @@ def compose(
 
     Raises:
         DataError: the photos are of several splits, or too few fruits can be cut out.
+        PictureError: a photo for a background can't be read.
         FruitError: the folder can't be written to.
     """
     check_split(photos)

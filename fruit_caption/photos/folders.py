@@ -61,6 +61,9 @@ def read_class_folders(
     """Read photos from subfolders that are called after the fruit they show.
 
     How many there are stays unknown, so that no count is ever asked of them.
+
+    Raises:
+        DataError: a folder, or the table of where photos come from, can't be read.
     """
     origins = _origins(folder / PHOTOS_CSV)
     homes = [home for home in sorted(folder.iterdir()) if home.is_dir()]

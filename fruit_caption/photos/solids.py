@@ -66,18 +66,18 @@ class Kind:
 
 
 def norm(first: Array, second: Array) -> Array:
-    """Length of vectors, from their two coordinates. Five times as fast as `np.hypot`."""
+    """Length of vectors, from their two coordinates (points,). Five times as fast as `np.hypot`."""
     length: Array = np.sqrt(first * first + second * second)
     return length
 
 
 def from_axis(points: Array) -> Array:
-    """Distance from the stem axis."""
+    """Distance (points,) of points (3, points) from the stem axis."""
     return norm(points[0], points[2])
 
 
 def longitude(points: Array) -> Array:
-    """Angle round the stem axis, -pi to pi: 0 on the +x side, pi / 2 on the +z side."""
+    """Angle (points,) round the stem axis, -pi to pi: 0 on the +x side, pi / 2 on the +z side."""
     angle: Array = np.arctan2(points[2], points[0])
     return angle
 

@@ -36,6 +36,9 @@ def read_voc(
         folder: to search.
         names: gives the fruit of a class name, or `None`.
         progress: told in words what is being done.
+
+    Raises:
+        DataError: a folder can't be looked into.
     """
     pictures = {path.name: path for path in pictures_in(folder)}
     by_stem = {path.stem: path for path in pictures.values()}

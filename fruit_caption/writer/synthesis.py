@@ -95,6 +95,10 @@ def write_texts(
 
     Returns:
         the texts in the order of the photos' names, one by one, and how it went.
+
+    Raises:
+        DataError: rules wrote what a photo's boxes don't show; that would be a defect of theirs.
+        FruitError: the journal can't be written to.
     """
     rivals = Counter(fruit for photo in photos for fruit in photo.fruits)
     make_sheet = partial(_sheet, images, seed, rivals)
