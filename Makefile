@@ -6,6 +6,7 @@
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/api.html     the page of the Python interface
 # make docs/sample       two scenes, their boxes, and what the shipped writer says about them
+# make docs/answer.png   a question about one of them, and where the model that ships looked
 #
 # PYTHON   the interpreter that .venv is made with, 3.10 to 3.13 (run `make clean` to change it)
 # WEIGHTS  a file with VGG16's weights, where they can't be downloaded
@@ -72,9 +73,14 @@ docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
 docs/api.html: docs/api.py fruit_caption/__init__.py fruit_caption/answering.py fruit_caption/answers.py | $(VENV)/installed
 	$(BIN)/python docs/api.py $@
 
-docs/sample: $(wildcard artifacts/writer/*) | $(VENV)/runnable
+docs/sample: $(wildcard artifacts/writer/* fruit_caption/photos/*.py) | $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 2 --seed 3 --out $@
 	rm $@/written.jsonl
+
+# Drawn in more pixels than the README has room for.
+docs/answer.png: docs/sample/images/scene_3_00001.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
+	$(BIN)/fruit ask $< "how many kiwis?" --show $@
+	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.save('$@')"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ import pytest
 from fruit_caption.errors import WeightsError
 from fruit_caption.models import pretrained
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0, preprocess_input
-from fruit_caption.models.encoders import encoder_parts, joined
+from fruit_caption.models.encoders import OWN, encoder_parts, joined
 from fruit_caption.models.pretrained import Preprocessing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), "uint8")
@@ -23,7 +23,7 @@ LITE_WEIGHTS = Path(
 THEIRS = ("MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0", "ResNet50")
 
 
-@pytest.mark.parametrize("name", ["scratch", "blind", "vgg16", "efficientnet-lite0", *THEIRS])
+@pytest.mark.parametrize("name", [*OWN, *pretrained.NETWORKS, *THEIRS])
 def test_every_encoder_sees(name):
     encoder = joined(encoder_parts(name, 64, "saved"))
     features = encoder.predict_on_batch(PIXELS)

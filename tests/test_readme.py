@@ -15,12 +15,16 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import cli
-from fruit_caption import runs
 from fruit_caption.commands import terminal
 from fruit_caption.reporting import markdown, score_section
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "artifacts/**/README.md", "data/*.md")
+    for path in ROOT.glob(pattern)
+)
 COMPARISON = ROOT / "artifacts" / "real"
 
 
@@ -52,24 +56,50 @@ def test_pictures_are_there(picture):
     assert (ROOT / picture).is_file()
 
 
-def test_the_layout_lists_every_module():
-    layout = README.split("## Layout")[1]
-    told = set(re.findall(r"([a-z_]+\.py) ", layout))
-    there = {path.name for path in (ROOT / "fruit_caption").rglob("*.py")} - {"__init__.py"}
-    assert told == there | {"cli.py"}
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / page).parent.joinpath(link).exists(), link
+
+
+def layout():
+    """What the tree of the layout names: paths from the root of the repository."""
+    tree = README.split("## Layout")[1].split("```")[1]
+    above: list[str] = []
+    for line in tree.strip().splitlines():
+        entry = re.fullmatch(r"((?:  )*)(\S+?)(/?)(?: {2,}\S.*)?", line)
+        assert entry, line
+        above = [*above[: len(entry[1]) // 2], entry[2]]
+        yield "/".join(above)
+
+
+def test_the_layout_is_that_of_the_repository():
+    told = [*layout()]
+    assert len(set(told)) == len(told)
+    assert [path for path in told if not (ROOT / path).exists()] == []
+    files = {"cli.py"}
+    for pattern in ("fruit_caption/**/*.py", "benchmarks/*.py", "docs/*", "examples/*"):
+        files |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
+    files = {path for path in files if not path.split("/")[-1].startswith(("_", "."))}
+    assert files - {*told} == set()
+
+
+def test_the_picture_at_the_top_is_small():
+    assert (ROOT / "docs" / "answer.png").stat().st_size < 300_000
 
 
 SMALLER = {
-    "generate-data": "--seed 1",
+    "generate-data": "--seed 2",  # twelve scenes of it fall into all three splits
     "train": "--encoder-weights none --image-size 48 --epochs 1 --reading 2",
     "compare": "--variant scratch --image-size 48 --epochs 1 --reading 2 --seeds 1",
 }
 """What is added to commands that would take too long; of an option given twice the last counts."""
 
 
-def code_blocks():
-    """The blocks of the README that are typed into a shell, and show what it prints."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+def code_blocks(page="README.md"):
+    """The blocks of a page that are typed into a shell, and show what it prints."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [lines for language, lines in blocks if not language]
 
 
@@ -85,55 +115,30 @@ def sessions():
 
 
 def pattern(line):
-    """What a line may look like that the README shows: other fruits, numbers and words."""
-    if line.startswith("error: "):
-        return re.escape(line.removesuffix("…")) + ".*"
-    line = re.sub(r"(?<=: )\d+ \w+(, \d+ \w+)*$", "COUNTS", line)
-    line = re.sub(r"(^|(?<=\? )|(?<=jpg: ))[A-Z][a-z, ]+\.", "SENTENCE", line)
-    line = re.sub(r"^[a-z ]+\?", "QUESTION", line)  # a quiz asks what it likes
-    line = (
-        re.escape(line)
-        .replace("QUESTION", r".+\?")
-        .replace("…", ".*")
-        .replace(r"photos/bowl\.jpg", r"photos/\S+")
-    )
-    line = line.replace("SENTENCE", r"(.+\.|…)").replace("COUNTS", r"(\d+ .+|no fruit)")
-    return re.sub(r"\d+(?=\\ %)", r"\\d+", line)
+    """What a line may look like that the README shows: machines differ by a percent."""
+    return re.sub(r"\d+(?=\\ %)", r"\\d+", re.escape(line).replace("…", ".*"))
 
 
-def test_a_line_of_the_readme_stands_for_lines_like_it():
-    shown = "photos/bowl.jpg: any limes? No, there is no lime. (99 % sure)"
-    assert re.fullmatch(pattern(shown), "photos/a/1.png: any limes? Yes, there are. (3 % sure)")
-    assert not re.fullmatch(pattern(shown), "photos/a/1.png: any limes? Yes, there are. (sure)")
-    assert re.fullmatch(pattern("in all: 14 apples, 6 bananas"), "in all: 2 kiwis")
-    assert not re.fullmatch(pattern("in all: 14 apples"), "2 kiwis")
-
-
-def test_every_command_prints_what_the_readme_promises(learnt, photos, tmp_path, monkeypatch):
+def test_every_command_prints_what_the_readme_promises(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for console in ("output", "errors", "notes"):
         monkeypatch.setattr(terminal, console, Console(stderr=console != "output", width=200))
     shutil.copytree(photos, "photos")
     with Image.open(photos / "images" / "05.png") as picture:
         picture.convert("RGB").save("photo.jpg")
-    monkeypatch.setattr(runs, "released", lambda: learnt[0])
+    shutil.copytree(ROOT / "docs" / "sample", "docs/sample")
     ran = []
     for command, shown in sessions():
         name = shlex.split(command)[1]
-        if name in ("serve", "train-writer"):
-            continue  # one goes on for ever, the other for long
         if re.search(r"[A-Z]{4,}", command):
             continue  # of files that everybody has elsewhere; its options are looked at below
-        command = command.replace("--scenes 1000", "--scenes 12 --writer grammar")
-        command = command.replace("pomegranate", "apple")
+        command = command.replace("--scenes 1000", "--scenes 12")
         words = [*shlex.split(command)[1:], *shlex.split(SMALLER.get(name, ""))]
         result = CliRunner().invoke(cli.app, words)
         refused = any(line.startswith("error: ") for line in shown)
         assert result.exit_code == (2 if refused else 0), (command, result.output)
         printed = (result.stderr if refused else result.stdout).splitlines()
         for line in shown:
-            if line.startswith("  or ") or line == "…":
-                continue  # how many others there are differs from model to model
             assert any(re.fullmatch(pattern(line), other) for other in printed), (line, printed)
         ran.append(name)
     assert len(ran) >= 14
@@ -141,12 +146,20 @@ def test_every_command_prints_what_the_readme_promises(learnt, photos, tmp_path,
     assert Path("answers.csv").is_file()
 
 
-def test_commands_and_their_options_exist():
+def test_python_answers_as_the_readme_says(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    [code] = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    answer = names["answer"]
+    assert f"# {answer.text!r}, {answer.value}, {answer.confidence:.2f}" in code
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_their_options_exist(page):
     commands = get_command(cli.app).commands
-    code = "".join(code_blocks())
-    lines = re.findall(r"^(?:\$ )?fruit ([a-z-]+)(.*)$", code, flags=re.MULTILINE)
-    assert len(lines) >= 14
-    for name, rest in lines:
+    code = "".join(code_blocks(page))
+    for name, rest in re.findall(r"^(?:\$ )?fruit ([a-z-]+)(.*)$", code, flags=re.MULTILINE):
         options = {option for parameter in commands[name].params for option in parameter.opts}
         options |= {o for parameter in commands[name].params for o in parameter.secondary_opts}
         assert set(re.findall(r"--[a-z-]+", rest.split("#")[0])) <= options, name
