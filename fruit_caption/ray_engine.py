@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
@@ -31,6 +32,9 @@ TASKS_A_CORE = 4
 loses no more than a task."""
 
 MOST = 50
+
+SECONDS = 5
+"""Within which a cluster has to answer."""
 
 Made = TypeVar("Made")
 Row = dict[str, bytes]
@@ -54,12 +58,13 @@ class RayEngine:
             with errors_held_back():
                 ray: Any = import_module("ray")
                 data: Any = import_module("ray.data")
+                _knock(address)
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, **given)
         except ImportError:
             raise FruitError(
                 "--engine ray needs Ray: pip install 'fruit-caption[scale]'."
             ) from None
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0][:160]
             raise FruitError(
                 f"There is no Ray cluster at {address} ({reason}); `ray start --head` starts one."
@@ -120,6 +125,14 @@ class _Actor:
 
     def __call__(self, row: Row) -> Row:
         return _worked(self.work, row)
+
+
+def _knock(address: str | None) -> None:
+    """Raise `OSError` if nobody is at an address: Ray itself would go on trying for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():
+        with socket.create_connection((host, int(port)), timeout=SECONDS):
+            pass
 
 
 def _once(row: Row, work: Work[Any], folder: str) -> Row:

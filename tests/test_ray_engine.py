@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,8 +30,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of its next rele
 
 @pytest.fixture(scope="module")
 def ray():
-    with RayEngine(actors=2) as engine:
-        yield engine
+    # Its workers must find this file, too.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        with RayEngine(actors=2) as engine:
+            yield engine
 
 
 def _square(number):

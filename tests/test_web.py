@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -36,14 +37,13 @@ def eye(learnt):
     return fc.load(learnt[0])
 
 
-@pytest.fixture(scope="module")
-def address(learnt):
-    """Of a page that `fruit serve` serves, with a small model behind it."""
+@contextmanager
+def served(command):
+    """The address of a page that a command serves at the port that it is given last."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "cli.py", "serve", "--run", learnt[0], "--port", str(port)]
-    command += ["--per-minute", "100000"]
+    command = [*map(str, command), str(port)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as server:
         begin = time.monotonic()
         while not answers(f"http://127.0.0.1:{port}"):
@@ -52,6 +52,14 @@ def address(learnt):
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}"
         server.terminate()
+
+
+@pytest.fixture(scope="module")
+def address(learnt):
+    """Of a page that `fruit serve` serves, with a small model behind it."""
+    serve = [sys.executable, "cli.py", "serve", "--run", learnt[0], "--per-minute", "100000"]
+    with served([*serve, "--port"]) as address:
+        yield address
 
 
 def answers(address):
@@ -231,13 +239,12 @@ def test_a_clients_calls_are_counted(monkeypatch):
     assert set(pace._made) == {"a"}  # nobody is remembered for ever
 
 
-class Fragile:
-    """An eye that breaks at the first photo."""
+FRAGILE = """
+import sys
+from fruit_caption import web
 
-    fruits = ("apple",)
-
-    def __init__(self):
-        self.looked = 0
+class Eye:
+    fruits, looked = ("apple",), 0
 
     def count(self, photo):
         self.looked += 1
@@ -245,15 +252,14 @@ class Fragile:
             raise ZeroDivisionError("a defect")
         return {"apple": self.looked}
 
+app = web.build_app(Eye(), [], per_minute=3)
+web.launch(app, "127.0.0.1", int(sys.argv[1]), prevent_thread_lock=False)
+"""
+"""Serves an eye that breaks at the first photo, and lets each client make three calls."""
+
 
 def test_a_defect_ends_one_call_and_too_many_calls_are_refused(pictures):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = web.build_app(Fragile(), [], per_minute=3)
-    web.launch(app, "127.0.0.1", port)
-    try:
-        address = f"http://127.0.0.1:{port}"
+    with served([sys.executable, "-c", FRAGILE]) as address:
         sent = upload(address, "a.png", pictures[0].read_bytes())
         assert not isinstance(call(address, "count", sent), list)
         assert call(address, "count", sent)[0] == {"apple": 2}
@@ -261,8 +267,6 @@ def test_a_defect_ends_one_call_and_too_many_calls_are_refused(pictures):
         assert not isinstance(call(address, "count", elsewhere), list)  # no address of its own net
         call(address, "count", sent)
         assert "more than 3 calls a minute" in call(address, "count", sent)
-    finally:
-        app.close()
 
 
 def test_a_port_that_is_taken_is_told(address, learnt):
