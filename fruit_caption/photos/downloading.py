@@ -50,6 +50,7 @@ class _Redirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if urlsplit(newurl).scheme not in {req.type, "https"}:
+            fp.close()
             raise Unusable(f"the server leads to {newurl[:80]}, which is not {req.type} any more")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
