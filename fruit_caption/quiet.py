@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fruit_caption.errors import FruitError
+
 
 def start_keras() -> None:
     """Import Keras and let it find its devices, with the process's error output held back.
@@ -37,6 +39,8 @@ def errors_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except FruitError:
+            raise  # says all that its reader needs to know
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())

@@ -51,6 +51,14 @@ def test_the_table_of_the_release_is_the_benchmarks(monkeypatch):
     assert release["with_goals"](table) in README
 
 
+def test_what_a_million_photos_cost_is_the_benchmarks():
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    table = (ROOT / "benchmarks" / "scale.md").read_text(encoding="utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    assert [line for line in page.splitlines() if line in rows] == rows
+
+
 @pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
 def test_pictures_are_there(picture):
     assert (ROOT / picture).is_file()
