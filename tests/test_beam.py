@@ -14,7 +14,7 @@ AFTER = {
     "two": {"apple": 1.0},
     "red": {"apple": 0.9, "<end>": 0.1},
     "apple": {"<end>": 1.0},
-    "<end>": {"red": 1.0},
+    "<end>": {"red": 0.5, "one": 0.5},  # nobody asks what follows the end
 }
 
 
