@@ -95,7 +95,7 @@ class Team:
 
         All must ask for them at the same time, with arrays of the same shapes and types.
         """
-        if self._strategy is None or not _is_several_processes(self._strategy):
+        if not _is_several_processes(self._strategy):
             return list(values)
         ours = [np.asarray(value) if self.leads else np.zeros_like(value) for value in values]
 
