@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from fruit_caption.errors import FruitError
 
@@ -19,13 +19,12 @@ class _Settings:
     @classmethod
     def from_json(cls: type[Settings], content: dict[str, Any]) -> Settings:
         """The settings that `to_json` gave; raises `FruitError` for any other content."""
-        names = {setting.name for setting in fields(cls)}
-        if not isinstance(content, dict) or not set(content) <= names:
+        kinds = get_type_hints(cls)
+        if not isinstance(content, dict) or not set(content) <= set(kinds):
             raise FruitError(f"These are no settings of {cls.__name__}: {repr(content)[:80]}.")
+        read = {name: _read(name, kinds[name], value) for name, value in content.items()}
         try:
-            return cls(
-                **{name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
-            )
+            return cls(**read)
         except TypeError as error:
             raise FruitError(f"These are no settings of {cls.__name__}: {error}.") from None
 
@@ -186,21 +185,18 @@ class RunConfig(_Settings):
             differ = [name for name in differ if name != "data_digest"]
         return ", ".join(differ)
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> RunConfig:
-        """The settings that `to_json` gave; raises `FruitError` for any other content."""
-        try:
-            return cls(
-                data=str(content["data"]),
-                model=ModelConfig.from_json(content["model"]),
-                training=TrainingConfig.from_json(content["training"]),
-                versions=dict(content.get("versions", {})),
-                start=content.get("start"),
-                rehearse=content.get("rehearse"),
-                data_digest=content.get("data_digest"),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FruitError(f"These are no settings of a run: {error} is missing.") from None
+
+def _read(name: str, kind: Any, value: Any) -> Any:
+    """A setting from its JSON value, which is of its type but for what JSON doesn't know."""
+    if isinstance(kind, type) and issubclass(kind, _Settings):
+        return kind.from_json(value)
+    if isinstance(value, list):
+        value = tuple(value)
+    if get_origin(kind) in (tuple, dict):
+        kind = get_origin(kind)
+    if not isinstance(value, int | float if kind is float else kind):
+        raise FruitError(f"{name} can't be {repr(value)[:80]}.")
+    return value
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

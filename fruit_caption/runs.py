@@ -105,15 +105,22 @@ def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The rows of `history.csv`; none where there is no such file."""
+    """The rows of `history.csv`; none where there is no such file.
+
+    Raises:
+        DataError: it can't be read.
+    """
     path = folder / HISTORY
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return [
-            {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {name: int(text) if name == "epoch" else float(text) for name, text in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"{path} can't be read: {error}.") from None
 
 
 def write_answers(path: Path, rows: Sequence[Row]) -> None:

@@ -11,6 +11,8 @@ PACKAGE = ROOT / "fruit_caption"
 MOST_LINES = 400
 TABLES = {"phrases.py", "shapes.py"}
 """Mostly data: what is said, and what fruit looks like."""
+SCREEN = 50
+"""Lines of a function, without its signature and docstring."""
 
 
 def name_of(path):
@@ -114,3 +116,12 @@ def test_files_are_short(name):
     path = MODULES[name]
     if path.name not in TABLES:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {""}))
+def test_functions_fit_on_a_screen(name):
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            told = ast.get_docstring(node) is not None
+            first = node.body[1] if told and len(node.body) > 1 else node.body[0]
+            assert node.end_lineno - first.lineno < SCREEN, node.name

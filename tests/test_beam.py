@@ -7,12 +7,13 @@ from fruit_caption.models.beam import beam_search
 from fruit_caption.models.decoding import speak
 from fruit_caption.vocabulary import Vocabulary
 
-WORDS = ("one", "two", "red", "apple")
+WORDS = ("one", "two", "red", "apple", "and")
 AFTER = {
     "<answer>": {"one": 0.6, "two": 0.4},
     "one": {"red": 0.5, "apple": 0.5},
     "two": {"apple": 1.0},
-    "red": {"apple": 0.9, "<end>": 0.1},
+    "red": {"apple": 0.8, "and": 0.15, "<end>": 0.05},
+    "and": {"red": 1.0},
     "apple": {"<end>": 1.0},
     "<end>": {"red": 0.5, "one": 0.5},  # nobody asks what follows the end
 }
@@ -61,8 +62,11 @@ def test_the_likeliest_sentence_may_begin_with_a_less_likely_word():
     assert greedy.text.startswith("one")
     [found, again], [] = beam_search(model, SEEN, [["how many apples", "apples"], []])
     assert found == again
-    assert [text for text, _ in found] == ["two apple", "one apple", "one red apple", "one red"]
-    assert [chance for _, chance in found] == pytest.approx([0.4, 0.3, 0.27, 0.03])
+    # One goes on three words after the likeliest has ended.
+    assert [text for text, _ in found] == [
+        *("two apple", "one apple", "one red apple", "one red and red apple", "one red"),
+    ]
+    assert [chance for _, chance in found] == pytest.approx([0.4, 0.3, 0.24, 0.036, 0.015])
 
 
 def test_each_beam_keeps_the_state_of_its_own_sentence():

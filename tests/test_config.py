@@ -63,3 +63,27 @@ def test_any_content_is_read_or_refused(where, field, value):
     with suppress(FruitError):
         read = RunConfig.from_json(content)
         assert RunConfig.from_json(read.to_json()) == read
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("model", "encoder", 5),
+        ("model", "attention", "yes"),
+        ("training", "quiz", None),
+        ("training", "seed", [1]),
+        (None, "data", None),
+        (None, "start", 7),
+        (None, "versions", "3"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_by_name(where, name, value):
+    content = RunConfig("data").to_json()
+    (content[where] if where else content)[name] = value
+    with pytest.raises(FruitError, match=rf"{name} can't be "):
+        RunConfig.from_json(content)
+
+
+def test_settings_without_their_data_are_none():
+    with pytest.raises(FruitError, match="'data'"):
+        RunConfig.from_json({"model": {}, "training": {}})

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fruit_caption import runs
+from fruit_caption.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,13 @@ def test_history_reads_back(tmp_path):
     rows = [{"epoch": 1, "loss": 0.1 + 0.2, "validation_exact": 1.0}]
     runs.write_history(tmp_path, rows)
     assert runs.read_history(tmp_path) == rows
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [b"epoch,loss\n1,none\n", b"epoch,loss\n1\n", b"epoch\n1,2\n", b"epoch,loss\n1,\xff\n"],
+)
+def test_a_spoilt_history_is_refused(tmp_path, spoilt):
+    (tmp_path / runs.HISTORY).write_bytes(spoilt)
+    with pytest.raises(DataError, match=r"history\.csv can't be read"):
+        runs.read_history(tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -126,15 +126,7 @@ def train(
             start=str(runs.run_folder(start)) if start else None,
             rehearse=str(rehearse) if rehearse else None,
             model=model,
-            training=TrainingConfig(
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                seed=seed,
-                quiz=quiz,
-                reading=reading,
-                views=views,
-            ),
+            training=_training_config(context),
             versions=versions(),
         )
     console = ConsoleListener(terminal.notes, config.training.epochs)
@@ -178,6 +170,7 @@ def evaluate(
 
 @app.command()
 def compare(
+    context: typer.Context,
     data: Data = Path("data/fruit"),
     name: Annotated[str, typer.Option(help="Of the comparison, a folder in artifacts/.")] = (
         "comparison"
@@ -213,14 +206,7 @@ def compare(
     config = RunConfig(
         data=str(data),
         model=ModelConfig(encoder_weights=encoder_weights, image_size=image_size),
-        training=TrainingConfig(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            seed=seed,
-            reading=reading,
-            views=views,
-        ),
+        training=_training_config(context),
         versions=versions(),
     )
     folder = runs.run_folder(name)
@@ -250,6 +236,12 @@ def export(
         out = export(folder, form, bits)
     megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
     terminal.output.print(f"{out}: {megabytes:.1f} MB")
+
+
+def _training_config(context: typer.Context) -> TrainingConfig:
+    """What a command's options say about training; the rest is as it stands in the class."""
+    known = {field.name for field in fields(TrainingConfig)}
+    return TrainingConfig(**{name: context.params[name] for name in known & set(context.params)})
 
 
 def _watched(listener: Listener, folder: Path, tensorboard: bool) -> Listener:
