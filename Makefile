@@ -2,7 +2,7 @@
 # make demo   data, training, comparison and an answer           make clean   remove .venv and caches
 # make bench  how fast the model that ships is, how cost grows into benchmarks/
 # make fuzz   thousands of broken files for every reader of files
-# make wheel  what is installed elsewhere, tried outside of the checkout
+# make dist   the sdist, and from it the wheel, tried outside of the checkout
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/api.html     the page of the Python interface
 # make docs/sample       two scenes, their boxes, and what the shipped writer says about them
@@ -25,7 +25,7 @@ PHOTOS :=
 LITE0 :=
 RUN := my-release
 
-.PHONY: test check demo release bench fuzz wheel clean
+.PHONY: test check demo release bench fuzz dist clean
 
 test: check
 	$(BIN)/pytest -n auto --dist loadfile
@@ -60,10 +60,11 @@ bench: $(VENV)/installed
 fuzz: $(VENV)/installed
 	FRUIT_FUZZ=500 $(BIN)/pytest tests/test_fuzz.py
 
-# Asks the model that ships from an installed wheel, in a folder that knows nothing of the checkout.
-wheel: $(VENV)/installed
+# Builds the sdist, the wheel from the sdist, and asks the model that ships from the installed wheel,
+# in a folder that knows nothing of the checkout.
+dist: $(VENV)/installed
 	rm -rf dist build
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
 	$(BIN)/python -m pip install --quiet --no-deps --target build/installed dist/*.whl
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m cli ask ../docs/sample/images/*.jpg "which fruits are there?"
 
