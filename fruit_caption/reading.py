@@ -64,6 +64,7 @@ def learn_to_read(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
     )
+    reader.optimizer.build(reader.trainable_variables)
     channels = model.config.channels
     lessons = Lessons(model.vocabulary, model.fruits, channels, varied, config)
     reader.fit(lessons, shuffle=False, verbose=0, callbacks=list(callbacks))

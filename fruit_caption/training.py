@@ -176,6 +176,10 @@ def prepare(
         },
         loss_weights={"logits": 1.0, "density": training.density_weight},
     )
+    # Else Keras makes variables while it traces a step, for which TensorFlow traces it twice.
+    trained.optimizer.build(trained.trainable_variables)
+    said = {name: np.zeros([size or 1 for size in o.shape]) for name, o in trained.output.items()}
+    trained.compute_loss(y=said | {"logits": said["logits"][..., 0]}, y_pred=said)
 
 
 class _Trainer:

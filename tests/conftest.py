@@ -51,7 +51,7 @@ def data(photos, tmp_path_factory) -> Path:
     return out
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny(data):
     """Settings of a run that trains in seconds; change them with `dataclasses.replace`."""
     return RunConfig(
@@ -81,18 +81,3 @@ def learnt(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "learnt"
     scores = train(config, folder)
     return folder, scores, data
-
-
-@pytest.fixture(scope="session")
-def compared(data, tmp_path_factory):
-    """The settings of a comparison, its folder, what it found, and what it reported."""
-    from fruit_caption.comparing import compare
-
-    config = RunConfig(
-        data=str(data),
-        model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
-        training=TrainingConfig(epochs=1, batch_size=8, questions=4, reading=2),
-    )
-    folder = tmp_path_factory.mktemp("comparison")
-    lines = []
-    return config, folder, compare(config, folder, report=lines.append), lines

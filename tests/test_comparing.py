@@ -1,19 +1,38 @@
-"""The comparison trains what is missing, reuses the rest, and says what was left out."""
+"""The comparison trains what is missing, reuses the rest, and says what was left out; its page
+needs nothing beside it.
+"""
 
 import json
+import re
 import shutil
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 from fruit_caption import runs
 from fruit_caption.comparing import VARIANTS, Variant, compare
+from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.errors import FruitError, RunError, WeightsError
 from fruit_caption.models import encoders
 
 NAMES = [variant.name for variant in VARIANTS]
 SCRATCH = [Variant.named("scratch")]
 BASELINES = ["majority", "question alone", "colour and contour"]
+
+
+@pytest.fixture(scope="module")
+def compared(data, tmp_path_factory):
+    """The settings of a comparison, its folder, what it found, and what it reported."""
+    config = RunConfig(
+        data=str(data),
+        model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
+        training=TrainingConfig(epochs=1, batch_size=8, questions=4, reading=2),
+    )
+    folder = tmp_path_factory.mktemp("comparison")
+    lines = []
+    return config, folder, compare(config, folder, report=lines.append), lines
 
 
 @pytest.fixture
@@ -125,3 +144,35 @@ def test_without_weights_the_pretrained_variants_are_left_out_and_it_is_said(
     assert "pretrained is left out: no weights" in (copy / "comparison.md").read_text().splitlines()
     assert "pretrained is left out: no weights" in lines
     assert list(comparison["results"]["test"]) == [*BASELINES, "blind", "scratch"]
+
+
+class _Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.text = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [(tag, v) for name, v in attributes if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_graphs_are_pictures(compared):
+    for name in ("accuracy-test.png", "learning-curves.png", "cost.png"):
+        with Image.open(compared[1] / name) as picture:
+            assert picture.width > 1000
+            assert len(picture.convert("RGBA").getcolors(10**6)) > 20
+
+
+def test_the_page_holds_all_that_it_shows(compared):
+    page = _Links()
+    html = (compared[1] / "report.html").read_text()
+    page.feed(html)
+    assert page.found
+    assert all(v.startswith("data:image/png;base64,") for _, v in page.found)
+    assert not re.search(r"@import|url\(|<script|<link", html)
+    text = " ".join(page.text)
+    for name in ("majority", "blind", "scratch + attention", "scratch"):
+        assert name in text
+    assert "how many" in text

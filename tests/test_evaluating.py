@@ -12,6 +12,7 @@ from fruit_caption.dataset import read_data
 from fruit_caption.errors import DataError, RunError
 from fruit_caption.evaluating import evaluate, measure
 from fruit_caption.metrics import score
+from fruit_caption.training import train
 
 PICTURES = (
     "by-count.png", "by-fruit.png", "confusion.png", "mistakes.png", "reliability.png", "right.png",
@@ -19,10 +20,9 @@ PICTURES = (
 
 
 @pytest.fixture(scope="module")
-def run(compared, data, tmp_path_factory):
+def run(tiny, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated") / "run"
-    shutil.copytree(compared[1] / "scratch-0", folder)
-    shutil.rmtree(folder / "test")
+    train(tiny, folder)
     evaluate(folder, read_data(data), "test")
     return folder
 

@@ -264,7 +264,8 @@ def _fetch_photo(
     try:
         size = picture_size(path)
     except PictureError:
-        # It is not there yet, or not whole.
+        # It is not there yet, or not whole. Hashes are published of the originals alone, not of
+        # the copies that are fetched: one is whole if it is as long as announced and can be read.
         size = web.picture(_photo_address(photos, candidate), path)
     return Photo(
         path=path,
