@@ -9,6 +9,7 @@ are known: it takes one of each.
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,12 @@ def export(folder: Path, form: Format, bits: int = 32) -> Path:
 
 def _export(model: Captioner, file: Path, out: Path, form: Format, bits: int) -> None:
     single = form == "litert"
-    # What it says is true only once both parts are there.
-    (out / REST).unlink(missing_ok=True)
-    for part, network in ((LOOK, looking(model, single)), (SPEAK, speaking(model, single))):
-        with whole_file(out / f"{part}.{ENDINGS[form]}") as draft:
+    with ExitStack() as drafts:
+        for part, network in ((LOOK, looking(model, single)), (SPEAK, speaking(model, single))):
+            draft = drafts.enter_context(whole_file(out / f"{part}.{ENDINGS[form]}"))
             _convert(network, form, bits, draft)
+        # What it says is true only once both parts are there.
+        (out / REST).unlink(missing_ok=True)
     write_json(
         out / REST,
         {

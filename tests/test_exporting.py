@@ -1,5 +1,6 @@
 """An exported model says what the model says, without TensorFlow, and is asked in its place."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from fruit_caption import exported, exporting, runs
 from fruit_caption.config import ModelConfig
 from fruit_caption.dataset import read_data
 from fruit_caption.errors import FruitError, RunError
-from fruit_caption.exported import ENDINGS, LOOK, MODELS, REST
+from fruit_caption.exported import ENDINGS, LOOK, MODELS, REST, SPEAK
 from fruit_caption.features import load_pixels
 from fruit_caption.models.beam import beam_search
 from fruit_caption.models.captioner import Captioner
@@ -98,6 +99,21 @@ def test_weights_in_eight_bits_by_hand(tmp_path):
 def test_no_other_number_of_bits(run):
     with pytest.raises(FruitError, match=r"32, 16 or 8 bits, not 4"):
         exporting.export(run, "onnx", 4)
+
+
+def test_a_disk_that_is_full_keeps_the_export_that_was_there(run, tmp_path, monkeypatch):
+    shutil.copytree(run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run" / "onnx").iterdir()}
+
+    def convert(network, form, bits, path):
+        path.write_bytes(b"half")
+        if SPEAK in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(exporting, "_convert", convert)
+    with pytest.raises(FruitError, match=r"speak\.onnx can't be written: No space left on device"):
+        exporting.export(tmp_path / "run", "onnx", 16)
+    assert {path: path.read_bytes() for path in (tmp_path / "run" / "onnx").iterdir()} == before
 
 
 @pytest.mark.parametrize("form", MODELS)
