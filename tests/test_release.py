@@ -73,6 +73,16 @@ def test_graphs_of_the_card_are_there(file):
     assert (RELEASE / file).is_file()
 
 
+def test_the_writers_card_gives_the_scores_that_its_training_wrote():
+    writer = ROOT / "artifacts" / "writer"
+    card = (writer / "README.md").read_text(encoding="utf-8")
+    scores = json.loads((writer / "scores.json").read_text(encoding="utf-8"))
+    told = [f"{value:.2f}" for value in scores["perplexity"].values()]
+    told += [f"{100 * share:.0f} %" for share in (*scores["true"].values(), scores["new"])]
+    assert re.findall(r"\| ([\d.]+(?: %)?) \|", card) == told
+    assert f"{scores['steps']:,} steps" in card
+
+
 def test_it_is_installed_with_the_package_and_small():
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
