@@ -160,8 +160,11 @@ def _is_of(folder: Path, model: Path) -> bool:
 def _session(path: Path) -> Any:
     import onnxruntime
 
+    quietly = onnxruntime.SessionOptions()
+    quietly.log_severity_level = 4  # what is wrong is raised, too
+    content = path.read_bytes()  # by its path, weights would be read from any file that it names
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, quietly, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own have no narrower base
         raise ValueError(str(error)) from error
 

@@ -35,7 +35,7 @@ def export(folder: Path, form: Format, bits: int = 32) -> Path:
         the folder in the run's that holds the export.
 
     Raises:
-        RunError: there is no such run, or what converts models is not installed.
+        RunError: there is no such run, or what converts models is not installed or too old.
         FruitError: weights can't have so many bits.
         FruitError: another process exports there, or the folder can't be written to.
     """
@@ -109,6 +109,11 @@ def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
             raise RunError(
                 "Exporting to ONNX needs tf2onnx: pip install 'fruit-caption[export]'."
             ) from None
+    elif not converts_to_litert():
+        raise RunError(
+            f"Exporting to LiteRT needs Keras 3.13, which needs Python 3.11; this is Keras "
+            f"{keras.__version__}. `--format onnx` does without."
+        )
     # Keras exports only what was called.
     network(keras.tree.map_structure(_blank, network.input))
     with warnings.catch_warnings():
@@ -124,6 +129,12 @@ def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
         from fruit_caption.shrinking import shrink
 
         shrink(path, bits)
+
+
+def converts_to_litert() -> bool:
+    """Whether this release of Keras exports to LiteRT: the last for Python 3.10 doesn't."""
+    major, minor, *_ = keras.__version__.split(".")
+    return (int(major), int(minor)) >= (3, 13)
 
 
 def _converter(bits: int) -> dict[str, Any]:
