@@ -1,9 +1,9 @@
-"""What is left when a command is killed at any moment: `python benchmarks/kills.py [KILLS]`.
+"""What is left when a command is killed at any moment: `python benchmarks/kills.py 6 [COMMAND …]`.
 
 Each command runs once undisturbed. Then the same is begun in a new folder and killed (SIGKILL, with
 all its processes) after some random time, begun again, and so on, until it ends; then anew, until
-it was killed KILLS times. All results must be the same: every file, byte for byte, but for times of
-the day and durations. Writes benchmarks/kills.md.
+it was killed so often. All results must be the same: every file, byte for byte, but for times of
+the day and durations. Writes the rows of all commands, or of those named, into benchmarks/kills.md.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 
 from fruit_caption.files import write_text
 from fruit_caption.runs import load_run
@@ -34,6 +35,10 @@ from fruit_caption.runs import load_run
 FRUIT = [sys.executable, str(Path(__file__).parents[1] / "cli.py")]
 TABLE = Path(__file__).with_name("kills.md")
 SMALL = "--image-size 48 --reading 20 --batch-size 8 --epochs 6".split()
+HEAD = [
+    "| command | undisturbed, s | killed | ended as undisturbed | files |",
+    "| --- | ---: | ---: | ---: | ---: |",
+]
 CLOCKED = ("cost.png", "comparison.md", "report.html")
 """Files that show how long things took."""
 
@@ -90,20 +95,22 @@ def commands(data: Path, run: Path) -> list[Command]:
 
 
 def main() -> None:
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    rows = [
-        "| command | undisturbed, s | killed | ended as undisturbed | files |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
+    kills, names = int(sys.argv[1]), sys.argv[2:]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, run = folder / "made", folder / "trained"
         _fruit(["generate-data", "--scenes", "40", "--writer", "grammar", "--out", str(data)])
         _fruit(["train", "--scratch", "--data", str(data), "--run", str(run), *SMALL])
         for command in commands(data, run):
-            rows.append(measure(command, folder, kills))
-            print(rows[-1], flush=True)
-    write_text(TABLE, "\n".join(rows) + "\n")
+            if not names or command.name in names:
+                _file(command.name, measure(command, folder, kills))
+
+
+def _file(name: str, row: str) -> None:
+    """Put a row into the table, in the place of the one that the command had."""
+    lines = TABLE.read_text().splitlines() if TABLE.is_file() else HEAD
+    rows = [line for line in lines if not line.startswith(f"| {name} |")]
+    write_text(TABLE, "\n".join([*rows, row]) + "\n")
 
 
 def measure(command: Command, folder: Path, kills: int) -> str:
@@ -155,10 +162,25 @@ def _timeless(path: Path) -> bytes:
             config = file.read("config.json")
         weights = load_run(path.parent).get_weights()
         return b"".join([config, *(np.asarray(value).tobytes() for value in weights)])
+    if path.suffix == ".onnx":  # tf2onnx names, orders and folds the same operations otherwise
+        return b"".join(array.tobytes() for array in _computed(path))
     if path.suffix == ".json":
         content = json.loads(path.read_text(), object_hook=_uncounted)
         return json.dumps(content).encode()
     return path.read_bytes()
+
+
+def _computed(path: Path) -> list[np.ndarray]:
+    """What an ONNX file makes of the same random inputs, by the names of its outputs."""
+    session = onnxruntime.InferenceSession(path)
+    chance = np.random.default_rng(0)
+    given = {}
+    for one in session.get_inputs():
+        numbers = chance.random([size if isinstance(size, int) else 2 for size in one.shape])
+        kind = one.type.removeprefix("tensor(").rstrip(")")
+        given[one.name] = (4 * numbers).astype("float32" if kind == "float" else kind)
+    names = sorted(one.name for one in session.get_outputs())
+    return list(session.run(names, given))
 
 
 def _uncounted(content: dict[str, Any]) -> dict[str, Any]:

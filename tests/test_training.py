@@ -141,6 +141,7 @@ def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder
         model = replace(model, encoder_weights=str(tmp_path / "vgg.weights.h5"))
     config = replace(tiny, model=model, training=replace(tiny.training, epochs=3))
     train(config, tmp_path / "whole")
+    config = runs.read_config(tmp_path / "whole")  # which is enough to make it again
     with pytest.raises(Interrupted):
         train(config, tmp_path / "cut", listener=StopAfter(1))
     if encoder == "scratch":
