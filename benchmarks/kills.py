@@ -184,11 +184,12 @@ def _computed(path: Path) -> list[np.ndarray]:
 
 
 def _uncounted(content: dict[str, Any]) -> dict[str, Any]:
-    """Without what things cost, and the digest of a model's file, which holds the time of day."""
+    """Without costs, the time of day, and the digest of a model's file, which holds that too."""
     return {
         name: value
         for name, value in content.items()
-        if name not in ("cost", "costs") and not (name == "model" and isinstance(value, str))
+        if name not in ("cost", "costs", "date_saved")
+        and not (name == "model" and isinstance(value, str))
     }
 
 
