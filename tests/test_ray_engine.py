@@ -30,9 +30,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of its next rele
 
 @pytest.fixture(scope="module")
 def ray():
-    # Its workers must find this file, too.
     with pytest.MonkeyPatch.context() as patch:
+        # Its workers must find this file, too, and not give way to the tests of other files.
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        patch.setenv("RAY_worker_niceness", "0")
         with RayEngine(actors=2) as engine:
             yield engine
 
