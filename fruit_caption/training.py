@@ -342,9 +342,7 @@ class _Trainer:
         write_state(self.head, self.folder / runs.STATE)
 
     def _restore(self) -> None:
-        # The optimizer's momenta are restored too, once there are variables to hold them.
-        with self.team.scope():
-            self.head.optimizer.build(self.head.trainable_variables)
+        # The optimizer's momenta are restored too: `prepare` has made variables to hold them.
         self.head.load_weights(self.folder / runs.STATE)
         steps = int(keras.ops.convert_to_numpy(self.head.optimizer.iterations))
         self.history = runs.read_history(self.folder)[: steps // len(self._epoch(0))]
