@@ -10,14 +10,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 from fruit_caption.files import write_text
-from fruit_caption.photos.coco import read_coco
-from fruit_caption.photos.records import Photo
+from fruit_caption.photos.coco import IMAGES, read_coco
+from fruit_caption.photos.records import Photo, Split
 from fruit_caption.writer.qa import PhotoText, read_qa
 
 TABLES = Path(__file__).with_suffix(".md")
-SPLITS = ("train", "validation", "test", "unseen")
 MANY = 6
 MADE = re.compile(r"(composed|mosaic)_\d+_\d+")
 Cell = tuple[str, str]
@@ -26,7 +26,7 @@ Cell = tuple[str, str]
 def main() -> None:
     folder = Path(sys.argv[1])
     texts = {text.file_name: text for text in read_qa(folder)}
-    images = folder / "images"
+    images = folder / IMAGES
     photos = {
         photo.path.relative_to(images).as_posix(): photo for photo in read_coco(folder).photos
     }
@@ -58,8 +58,8 @@ def numbers(shown: Iterable[tuple[Photo, PhotoText]]) -> Counter[Cell]:
     found = Counter[Cell]()
     for photo, text in shown:
         for number in photo.counts().values():
-            many = "not known" if number is None else f"{min(number, MANY)}"
-            found[many + "+" * (many == f"{MANY}"), text.split] += 1
+            many = "not known" if number is None else f"{number}" if number < MANY else f"{MANY}+"
+            found[many, text.split] += 1
     return found
 
 
@@ -68,8 +68,8 @@ def kinds(texts: Iterable[PhotoText]) -> Counter[Cell]:
 
 
 def table(name: str, cells: Counter[Cell]) -> list[str]:
-    """Rows of Markdown: numbers by split, the largest row first, or by what is counted."""
-    splits = [split for split in SPLITS if any(column == split for _, column in cells)]
+    """Rows of Markdown: numbers by split; rows that begin with a number come first."""
+    splits = [split for split in get_args(Split) if any(column == split for _, column in cells)]
     rows = sorted({row for row, _ in cells}, key=lambda row: (not row[0].isdigit(), row))
     lines = [" | ".join([row, *(f"{cells[row, split]:,}" for split in splits)]) for row in rows]
     total = [
