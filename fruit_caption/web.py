@@ -34,8 +34,6 @@ WAITING = 64
 """Questions at most that wait for the model; who comes later is told to try again."""
 KEPT = 3600
 """Seconds for which uploads are kept."""
-PER_MINUTE = 240
-"""Calls that one client may make: a photo that is dropped and asked about takes three."""
 RUNNERS_UP = 3
 SAMPLES, SAMPLE_SIZE = 4, 448
 QUESTIONS = (
@@ -83,7 +81,7 @@ class Pace:
         made.append(now)
 
 
-def serve(eye: Eye, host: str, port: int, per_minute: int = PER_MINUTE) -> None:
+def serve(eye: Eye, host: str, port: int, per_minute: int) -> None:
     """Serve the page until it is interrupted.
 
     Raises:
@@ -123,13 +121,13 @@ def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = Tru
     )
 
 
-def build_app(eye: Eye, samples: list[Path], per_minute: int = PER_MINUTE) -> gr.Blocks:
+def build_app(eye: Eye, samples: list[Path], per_minute: int) -> gr.Blocks:
     """The page, and its API: `/count`, `/ask` and `/overlay`.
 
     Args:
         eye: that is asked.
         samples: pictures to click on.
-        per_minute: calls that one client may make.
+        per_minute: calls that one client may make; to drop a photo and ask about it takes three.
     """
     pace = Pace(per_minute)
 
