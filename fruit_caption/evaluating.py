@@ -162,7 +162,7 @@ def _kept(
 
 
 def _cost(model: Captioner, folder: Path, examples: Sequence[Example]) -> dict[str, Any]:
-    """`parameters` and `megabytes` of the model, `minutes` of training on cached features (or
+    """`parameters` and `megabytes` of the model, `minutes` of its epochs on cached features (or
     on pixels, if the encoder learns), and `milliseconds` of an answer to one question about one
     photo that is open already, the median of some.
     """

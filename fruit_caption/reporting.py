@@ -157,7 +157,8 @@ def _costs(costs: dict[str, Any]) -> str:
     if not costs:
         return ""
     lines = [
-        "What each costs, on the machine that compared them.",
+        "What each costs, on the machine that compared them. Minutes are of the epochs alone: "
+        "before them come lessons in reading, and a look at each photo.",
         "",
         f"| approach | {' | '.join(COST_COLUMNS)} |",
         f"| --- |{' ---: |' * len(COST_COLUMNS)}",
