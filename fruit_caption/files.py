@@ -22,29 +22,40 @@ DRAFT = re.compile(r"\.\d+\..+")
 
 
 @contextmanager
-def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
-    """Give a temporary path to write to; rename it to `path` once the block ends well.
+def writing(path: Path, size: int = 0) -> Iterator[None]:
+    """Make the folder of a file or folder, and tell in one line if `path` can't be written.
 
     Args:
-        path: of the file.
+        path: what is written in the block.
         size: bytes that there must be room for. HDF5 ends the process where a disk is full, so
             that this is to be known before.
 
     Raises:
         FruitError: the folder can't be written to, or the disk is full.
     """
-    # The name keeps its ending: Keras, matplotlib and Pillow choose the format by it.
-    draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(path.parent).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        yield draft
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(draft, path)
+        yield
     except OSError as error:
         raise FruitError(f"{path} can't be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
+    """Give a temporary path to write to; rename it to `path` once the block ends well.
+
+    Its arguments are those of `writing`, and it raises as that does.
+    """
+    # The name keeps its ending: Keras, matplotlib and Pillow choose the format by it.
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        with writing(path, size):
+            yield draft
+            with draft.open("rb") as written:
+                os.fsync(written.fileno())
+            os.replace(draft, path)
     finally:
         with suppress(OSError):
             draft.unlink()

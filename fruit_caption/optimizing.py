@@ -58,10 +58,13 @@ def write_state(model: keras.Model, path: Path) -> None:
     Raises:
         FruitError: the folder can't be written to, or its disk has no room.
     """
-    variables = [*model.variables, *model.optimizer.variables]
-    size = sum(4 * math.prod(variable.shape) for variable in variables)
-    with whole_file(path, size + HDF5_FRAME) as draft:
+    with whole_file(path, size_of([*model.variables, *model.optimizer.variables])) as draft:
         model.save_weights(draft)
+
+
+def size_of(variables: Iterable[keras.Variable]) -> int:
+    """Bytes of a file of weights that holds them, at most."""
+    return sum(4 * math.prod(variable.shape) for variable in variables) + HDF5_FRAME
 
 
 class TwoSpeedAdamW(keras.optimizers.AdamW):

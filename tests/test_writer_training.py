@@ -1,11 +1,12 @@
 """A tiny GPT-2 is made, trained, saved and loaded; what it may not see, it doesn't."""
 
 import random
+import shutil
 
 import numpy as np
 import pytest
 
-from fruit_caption.errors import WriterError
+from fruit_caption.errors import FruitError, WriterError
 from fruit_caption.files import read_json
 from fruit_caption.writer import training
 from fruit_caption.writer.presets import load_preset
@@ -74,6 +75,23 @@ def test_a_training_with_other_settings_begins_anew(small, tmp_path, monkeypatch
     training.train_writer(tmp_path / "two", steps=40, progress=told.append)
     assert read_json(tmp_path / "two" / "scores.json")["steps"] == 40
     assert "training: step 1 of 40" in told[-3]
+
+
+def test_without_room_for_the_preset_what_is_trained_is_kept(small, tmp_path, monkeypatch):
+    def full_once_trained(folder):
+        return usage(folder)._replace(free=0 if (folder / training.STATE).is_file() else 2**30)
+
+    usage, told = shutil.disk_usage, []
+    with monkeypatch.context() as disk:
+        disk.setattr(shutil, "disk_usage", full_once_trained)
+        # HDF5 would end the process.
+        with pytest.raises(FruitError, match="preset can't be written: No space left on device"):
+            training.train_writer(tmp_path / "one", steps=20, progress=told.append)
+    assert not (tmp_path / "one").exists()
+    assert any(line.startswith("training") for line in told)
+    told.clear()
+    training.train_writer(tmp_path / "one", steps=20, progress=told.append)
+    assert not any(line.startswith("training") for line in told)
 
 
 def test_some_facts_are_never_learnt():

@@ -25,8 +25,8 @@ import tokenizers
 
 from fruit_caption.domain import FRUITS
 from fruit_caption.errors import WriterError
-from fruit_caption.files import alone_in, read_json, write_json
-from fruit_caption.optimizing import seed_dropout, write_state
+from fruit_caption.files import alone_in, read_json, write_json, writing
+from fruit_caption.optimizing import seed_dropout, size_of, write_state
 from fruit_caption.photos.records import FruitBox, Photo
 from fruit_caption.progress import Progress, silent
 from fruit_caption.writer import phrasebook, prompts
@@ -125,7 +125,8 @@ def _train(folder: Path, made: dict[str, Any], progress: Progress) -> dict[str, 
         rows, weights = _rows(learnt, model.preprocessor.tokenizer, seed)
         rate = 1e-4 if start else 2e-3
         _fit(model, rows, weights, steps, rate, seed, folder / STATE, progress)
-        model.save_to_preset(str(preset))
+        with writing(preset, size_of(model.variables)):
+            model.save_to_preset(str(preset))
         # Whoever writes with it, knows by this file how it was taught.
         write_json(preset / SCORES, made)
     progress("trying the writer on what it never saw")
