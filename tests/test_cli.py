@@ -397,6 +397,11 @@ def test_going_on_from_a_run_takes_its_model_as_it_is(run, data, tmp_path):
     assert "validation questions answered rightly" in result.stdout
 
 
+def test_a_line_in_a_pipe_stays_whole(capsys):
+    terminal.console().print("many words " * 100)
+    assert capsys.readouterr().out == "many words " * 100 + "\n"
+
+
 def test_a_writer_that_is_not_there_is_refused_before_anything_is_made(tmp_path):
     line = refusal("generate-data", "--scenes", 2, "--out", tmp_path / "out", "--writer", "nobody")
     assert "There is no preset 'nobody'" in line

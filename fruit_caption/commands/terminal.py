@@ -7,9 +7,20 @@ from rich.console import Console
 from fruit_caption.errors import FruitError
 from fruit_caption.printing import plain
 
-output = Console()
-errors = Console(stderr=True)
-notes = Console(stderr=True)
+LONGEST_LINE = 100_000
+
+
+def console(stderr: bool = False) -> Console:
+    """One that breaks lines where a person reads them: in a pipe or a file they stay whole."""
+    made = Console(stderr=stderr)
+    if not made.is_terminal:
+        made.width = LONGEST_LINE
+    return made
+
+
+output = console()
+errors = console(stderr=True)
+notes = console(stderr=True)
 """How a command gets on, which --quiet keeps to itself."""
 
 
