@@ -87,8 +87,7 @@ def commands(data: Path, run: Path) -> list[Command]:
         ),
         Command(
             "train-writer",
-            # How far it is, is kept every hundred steps.
-            lambda folder: ["train-writer", "--steps", "220", "--out", str(folder / "writer")],
+            lambda folder: ["train-writer", "--steps", "60", "--out", str(folder / "writer")],
             "writer",
         ),
         Command("export", lambda folder: ["export", "--run", str(_copied(run, folder))], "run"),
