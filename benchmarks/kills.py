@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def _file(name: str, row: str) -> None:
-    """Put a row into the table, in the place of the one that the command had."""
+    """Put a row at the end of the table; the one that the command had is dropped."""
     lines = TABLE.read_text().splitlines() if TABLE.is_file() else HEAD
     rows = [line for line in lines if not line.startswith(f"| {name} |")]
     write_text(TABLE, "\n".join([*rows, row]) + "\n")
