@@ -58,7 +58,7 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/growth.py
 
 fuzz: $(VENV)/installed
-	FRUIT_FUZZ=500 $(BIN)/pytest tests/test_fuzz.py
+	FRUIT_FUZZ=500 $(BIN)/pytest tests/data/formats/test_fuzz.py
 
 # Builds the sdist, the wheel from the sdist, and asks the model that ships from the installed wheel,
 # in a folder that knows nothing of the checkout.
@@ -66,15 +66,15 @@ dist: $(VENV)/installed
 	rm -rf dist build
 	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
 	$(BIN)/python -m pip install --quiet --no-deps --target build/installed dist/*.whl
-	cd build && PYTHONPATH=installed ../$(BIN)/python -m cli ask ../docs/sample/images/*.jpg "which fruits are there?"
+	cd build && PYTHONPATH=installed ../$(BIN)/python -m fruit_caption ask ../docs/sample/images/*.jpg "which fruits are there?"
 
-docs/scenes.png: $(wildcard fruit_caption/photos/*.py) | $(VENV)/runnable
-	$(BIN)/python -m fruit_caption.photos.contact_sheet $@
+docs/scenes.png: $(wildcard fruit_caption/rendering/*.py) | $(VENV)/runnable
+	$(BIN)/python -m fruit_caption.rendering.contact_sheet $@
 
-docs/api.html: docs/api.py fruit_caption/__init__.py fruit_caption/answering.py fruit_caption/answers.py | $(VENV)/installed
+docs/api.html: docs/api.py fruit_caption/__init__.py fruit_caption/inference/predictor.py fruit_caption/inference/answer.py | $(VENV)/installed
 	$(BIN)/python docs/api.py $@
 
-docs/sample: $(wildcard artifacts/writer/* fruit_caption/photos/*.py) | $(VENV)/runnable
+docs/sample: $(wildcard artifacts/writer/* fruit_caption/rendering/*.py) | $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 2 --seed 3 --out $@
 	rm $@/written.jsonl
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import fruit_caption as fc
-from fruit_caption.sources import find_pictures
+from fruit_caption.inference.sources import find_pictures
 
 QUESTION = "how many apples?"
 ROUNDS = 3

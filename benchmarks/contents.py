@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
 
-from fruit_caption.files import write_text
-from fruit_caption.photos.coco import IMAGES, read_coco
-from fruit_caption.photos.records import Photo, Split
-from fruit_caption.writer.qa import PhotoText, read_qa
+from fruit_caption.data.formats.coco import IMAGES, read_coco
+from fruit_caption.data.qa import PhotoText, read_qa
+from fruit_caption.data.records import Photo, Split
+from fruit_caption.utils.files import write_text
 
 TABLES = Path(__file__).with_suffix(".md")
 MANY = 6

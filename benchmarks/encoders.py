@@ -18,17 +18,17 @@ from statistics import median
 import numpy as np
 
 from fruit_caption import runs
+from fruit_caption.comparison.report import cell
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.dataset import DataSet, read_data
-from fruit_caption.evaluating import measure
-from fruit_caption.files import write_json, write_text
+from fruit_caption.data.dataset import DataSet, read_data
+from fruit_caption.data.records import Split
+from fruit_caption.evaluation.evaluate import measure
 from fruit_caption.models import pretrained
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.folding import folded
 from fruit_caption.models.pretrained import Network
-from fruit_caption.photos import Split
-from fruit_caption.reporting import cell
-from fruit_caption.training import train, versions
+from fruit_caption.training.trainer import train, versions
+from fruit_caption.utils.files import write_json, write_text
 
 SEEDS = (0, 1, 2)
 SPLITS: tuple[Split, ...] = ("test", "unseen")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from kills import FRUIT, contents
 
-from fruit_caption.files import write_text
+from fruit_caption.utils.files import write_text
 
 TABLE = Path(__file__).with_name("engines.md")
 WAYS: dict[str, Sequence[str]] = {

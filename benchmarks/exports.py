@@ -15,14 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fruit_caption import exported, runs
-from fruit_caption.dataset import Example, read_data
-from fruit_caption.exported import Format
-from fruit_caption.exporting import export
-from fruit_caption.features import load_pixels
-from fruit_caption.files import write_text
-from fruit_caption.metrics import Row, score
+from fruit_caption import runs
+from fruit_caption.data.dataset import Example, read_data
+from fruit_caption.data.features import load_pixels
+from fruit_caption.evaluation.metrics import Row, score
+from fruit_caption.inference import exported
+from fruit_caption.inference.export import export
+from fruit_caption.inference.exported import Format
 from fruit_caption.models.decoding import Runtime, speak
+from fruit_caption.utils.files import write_text
 
 TABLE = Path(__file__).with_suffix(".md")
 FORMS: tuple[tuple[Format, int], ...] = (("onnx", 32), ("onnx", 16), ("onnx", 8), ("litert", 32))

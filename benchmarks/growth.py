@@ -6,6 +6,7 @@ photo, the side of a picture, and words that are known. Prints for each how much
 costs than the first, beside what growing linearly would cost, and draws benchmarks/growth.png.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import tempfile
@@ -16,26 +17,26 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from fruit_caption.quiet import start_keras
+from fruit_caption.utils.startup import start_keras
 
 start_keras()
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
-from fruit_caption import engines  # noqa: E402
-from fruit_caption.collecting import generate_data  # noqa: E402
-from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig  # noqa: E402
-from fruit_caption.dataset import Batches, DataSet, read_data  # noqa: E402
-from fruit_caption.domain import FRUITS  # noqa: E402
-from fruit_caption.examining import look_up  # noqa: E402
-from fruit_caption.features import FEATURES  # noqa: E402
-from fruit_caption.models.captioner import Captioner  # noqa: E402
-from fruit_caption.models.decoding import speak  # noqa: E402
-from fruit_caption.plot_style import BLUE, INK, VERMILION, new_figure  # noqa: E402
-from fruit_caption.reading import words_to_read  # noqa: E402
-from fruit_caption.training import prepare  # noqa: E402
-from fruit_caption.writer.grammar import ask  # noqa: E402
+from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
+from fruit_caption.data.dataset import Batches, DataSet, read_data
+from fruit_caption.data.features import FEATURES
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.evaluation.predict import look_up
+from fruit_caption.language.domain import FRUITS
+from fruit_caption.language.templates import ask
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import speak
+from fruit_caption.training.pretrain_decoder import words_to_read
+from fruit_caption.training.trainer import prepare
+from fruit_caption.utils import engines
+from fruit_caption.utils.plotting import BLUE, INK, VERMILION, new_figure
 
 PICTURE = Path(__file__).with_name("growth.png")
 PHOTOS = (500, 1000, 2000, 5000)

@@ -16,11 +16,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 import fruit_caption as fc
-from fruit_caption.answering import Eye
-from fruit_caption.answers import Answer
-from fruit_caption.dataset import DataSet, Example, read_data
-from fruit_caption.files import write_text
-from fruit_caption.pictures import open_picture
+from fruit_caption.data.dataset import DataSet, Example, read_data
+from fruit_caption.inference.answer import Answer
+from fruit_caption.inference.predictor import Eye
+from fruit_caption.utils.files import write_text
+from fruit_caption.utils.images import open_picture
 
 TABLE = Path(__file__).with_suffix(".md")
 SIDE = 320

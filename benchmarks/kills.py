@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from fruit_caption.files import write_text
 from fruit_caption.runs import load_run
+from fruit_caption.utils.files import write_text
 
 FRUIT = [sys.executable, str(Path(__file__).parents[1] / "cli.py")]
 TABLE = Path(__file__).with_name("kills.md")

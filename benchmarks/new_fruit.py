@@ -19,17 +19,17 @@ from pathlib import Path
 
 from fruit_caption import runs
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.dataset import DataSet, Example, read_data
-from fruit_caption.examining import answer_examples, look_up
-from fruit_caption.features import FEATURES
-from fruit_caption.files import write_json
-from fruit_caption.metrics import Row, score
+from fruit_caption.data.dataset import DataSet, Example, read_data
+from fruit_caption.data.features import FEATURES
+from fruit_caption.data.formats.coco import IMAGES, write_coco
+from fruit_caption.data.qa import CAPTION, GRAMMAR, Caption, Item, PhotoText, write_qa
+from fruit_caption.data.records import Photo, Split
+from fruit_caption.evaluation.metrics import Row, score
+from fruit_caption.evaluation.predict import answer_examples, look_up
+from fruit_caption.language import templates
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.photos import Photo, Split, write_coco
-from fruit_caption.photos.coco import IMAGES
-from fruit_caption.training import train, versions
-from fruit_caption.writer import grammar
-from fruit_caption.writer.qa import CAPTION, GRAMMAR, Caption, Item, PhotoText, write_qa
+from fruit_caption.training.trainer import train, versions
+from fruit_caption.utils.files import write_json
 
 LEARNT, VALIDATED = 36, 4
 
@@ -116,7 +116,7 @@ def _listed(photo: Photo, path: Path, listed: Sequence[str]) -> Photo:
 
 
 def _about(example: Example, fruit: str, there: bool) -> Example:
-    question, answer = grammar.ask("presence", fruit), grammar.answer("presence", fruit, there)
+    question, answer = templates.ask("presence", fruit), templates.answer("presence", fruit, there)
     return replace(example, items=(Item(question, answer, "presence", fruit, GRAMMAR),))
 
 

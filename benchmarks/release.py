@@ -16,11 +16,11 @@ from pathlib import Path
 from encoders import Eye, table, trained
 
 from fruit_caption.config import ModelConfig, TrainingConfig
-from fruit_caption.dataset import DataSet, read_data
-from fruit_caption.evaluating import measure
-from fruit_caption.files import write_json, write_text
-from fruit_caption.photos import Split
-from fruit_caption.training import versions
+from fruit_caption.data.dataset import DataSet, read_data
+from fruit_caption.data.records import Split
+from fruit_caption.evaluation.evaluate import measure
+from fruit_caption.training.trainer import versions
+from fruit_caption.utils.files import write_json, write_text
 
 Figures = dict[str, float | None]
 

@@ -5,6 +5,7 @@ step at a small size, bytes of features, and bytes that workers who train togeth
 Writes benchmarks/scale.md, from which docs/scale.md reckons on.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import argparse
@@ -15,21 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from fruit_caption.quiet import start_keras
+from fruit_caption.utils.startup import start_keras
 
 start_keras()
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
-from fruit_caption import engines, features  # noqa: E402
-from fruit_caption.collecting import generate_data  # noqa: E402
-from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig  # noqa: E402
-from fruit_caption.dataset import Batches, read_data  # noqa: E402
-from fruit_caption.examining import answer_examples, look_up  # noqa: E402
-from fruit_caption.files import write_text  # noqa: E402
-from fruit_caption.models.captioner import Captioner  # noqa: E402
-from fruit_caption.training import prepare  # noqa: E402
+from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
+from fruit_caption.data import features
+from fruit_caption.data.dataset import Batches, read_data
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.evaluation.predict import answer_examples, look_up
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.training.trainer import prepare
+from fruit_caption.utils import engines
+from fruit_caption.utils.files import write_text
 
 TABLE = Path(__file__).with_name("scale.md")
 PHOTOS = 128

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from fruit_caption.photos.scenes import write_scenes
+from fruit_caption.rendering.scenes import write_scenes
 
 ROUNDS = 7
 SCENES = 52

@@ -16,7 +16,7 @@ from statistics import median
 from gradio_client import Client, handle_file
 
 import fruit_caption as fc
-from fruit_caption.sources import find_pictures
+from fruit_caption.inference.sources import find_pictures
 
 QUESTIONS = ("which fruits are there?", "how many fruits are there?", "describe the photo")
 

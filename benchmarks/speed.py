@@ -5,6 +5,7 @@ figure is the median of its rounds. RUN needs an export (`fruit export`). Prints
 writes it to benchmarks/RESULTS.md with the machine and the versions.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import argparse
@@ -20,26 +21,28 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from fruit_caption.quiet import start_keras
+from fruit_caption.utils.startup import start_keras
 
 start_keras()
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
-import fruit_caption as fc  # noqa: E402
-from fruit_caption import engines, features, runs  # noqa: E402
-from fruit_caption.collecting import generate_data  # noqa: E402
-from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig  # noqa: E402
-from fruit_caption.dataset import Batches, read_data  # noqa: E402
-from fruit_caption.domain import FRUITS  # noqa: E402
-from fruit_caption.files import write_text  # noqa: E402
-from fruit_caption.models.captioner import Captioner  # noqa: E402
-from fruit_caption.models.decoding import MOST_WORDS, Seen, padded, speak  # noqa: E402
-from fruit_caption.models.encoders import encoder_parts, joined  # noqa: E402
-from fruit_caption.photos.scenes import write_scenes  # noqa: E402
-from fruit_caption.training import prepare  # noqa: E402
-from fruit_caption.writer.grammar import ask  # noqa: E402
+import fruit_caption as fc
+from fruit_caption import runs
+from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.data import features
+from fruit_caption.data.dataset import Batches, read_data
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.language.domain import FRUITS
+from fruit_caption.language.templates import ask
+from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import MOST_WORDS, Seen, padded, speak
+from fruit_caption.models.encoders import encoder_parts, joined
+from fruit_caption.rendering.scenes import write_scenes
+from fruit_caption.training.trainer import prepare
+from fruit_caption.utils import engines
+from fruit_caption.utils.files import write_text
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 FRUIT = [str(Path(sys.executable).with_name("fruit"))]

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fruit_caption.writer.qa import GRAMMAR, read_qa
-from fruit_caption.writer.wording import distinct_2, wording
+from fruit_caption.data.qa import GRAMMAR, read_qa
+from fruit_caption.datagen.diversity import distinct_2, wording
 
 COMPARED = 1000
 """Texts of each sort over which distinct-2 is taken."""

@@ -16,7 +16,7 @@ from statistics import median
 import keras_nlp
 import numpy as np
 
-from fruit_caption.writer.generation import Generator
+from fruit_caption.datagen.language_model.generation import Generator
 
 ROUNDS = 3
 PREFIX = "".join(f"{number} plums and a pear\n" for number in range(10, 15))

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import easy_vqa
 
-from fruit_caption.photos import Split
-from fruit_caption.photos.coco import IMAGES
-from fruit_caption.writer.qa import Item, PhotoText, write_qa
+from fruit_caption.data.formats.coco import IMAGES
+from fruit_caption.data.qa import Item, PhotoText, write_qa
+from fruit_caption.data.records import Split
 
 KINDS = {
     "shape": ("circle", "rectangle", "triangle"),

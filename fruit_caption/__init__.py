@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fruit_caption.errors import FruitError, OutOfDomain, PictureError, RunError
+from fruit_caption.utils.errors import FruitError, OutOfDomain, PictureError, RunError
 
 if TYPE_CHECKING:
-    from fruit_caption.answering import Eye, Sight, load
-    from fruit_caption.answers import Alternative, Answer
+    from fruit_caption.inference.answer import Alternative, Answer
+    from fruit_caption.inference.predictor import Eye, Sight, load
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,7 +36,7 @@ def __getattr__(name: str) -> Any:
     """What takes time to import is imported when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fruit_caption import answering
+    from fruit_caption.inference import predictor
 
-    globals()[name] = found = getattr(answering, name)
+    globals()[name] = found = getattr(predictor, name)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar, get_origin, get_type_hints
 
-from fruit_caption.errors import FruitError
+from fruit_caption.utils.errors import FruitError
 
 Settings = TypeVar("Settings", bound="_Settings")
 

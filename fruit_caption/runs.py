@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fruit_caption.config import RunConfig
-from fruit_caption.errors import DataError, FruitError, RunError
-from fruit_caption.files import read_json, shipped, whole_file, write_text
-from fruit_caption.metrics import Row
-from fruit_caption.quiet import start_keras
+from fruit_caption.evaluation.metrics import Row
+from fruit_caption.utils.errors import DataError, FruitError, RunError
+from fruit_caption.utils.files import read_json, shipped, whole_file, write_text
+from fruit_caption.utils.startup import start_keras
 
 if TYPE_CHECKING:
-    from fruit_caption.dataset import Example
+    from fruit_caption.data.dataset import Example
     from fruit_caption.models.captioner import Captioner
 
 ARTIFACTS = Path("artifacts")

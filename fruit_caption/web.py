@@ -17,12 +17,12 @@ from typing import Any
 
 from PIL import Image
 
-from fruit_caption.answering import Eye
-from fruit_caption.answers import Answer
-from fruit_caption.domain import FRUITS, LONGEST_QUESTION, listed, plural
-from fruit_caption.errors import FruitError
-from fruit_caption.photos.scenes import write_scenes
-from fruit_caption.pictures import UNNAMED, decode_picture
+from fruit_caption.inference.answer import Answer
+from fruit_caption.inference.predictor import Eye
+from fruit_caption.language.domain import FRUITS, LONGEST_QUESTION, listed, plural
+from fruit_caption.rendering.scenes import write_scenes
+from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.images import UNNAMED, decode_picture
 
 try:
     import gradio as gr

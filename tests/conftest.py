@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fruit_caption.collecting import generate_data
 from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.photos import FruitBox, Photo, write_coco
+from fruit_caption.data.formats.coco import write_coco
+from fruit_caption.data.records import FruitBox, Photo
+from fruit_caption.datagen.generate import generate_data
 
 COLOURS = {"apple": (200, 30, 40), "banana": (240, 220, 60), "lime": (60, 170, 50)}
 SIDE = 48
@@ -66,7 +67,7 @@ def tiny(data):
 @pytest.fixture(scope="session")
 def learnt(data, tmp_path_factory):
     """A small run that has learnt something, its scores, and its data."""
-    from fruit_caption.training import train
+    from fruit_caption.training.trainer import train
 
     config = RunConfig(
         data=str(data),

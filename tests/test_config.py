@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.errors import FruitError
+from fruit_caption.utils.errors import FruitError
 
 
 @pytest.mark.parametrize(

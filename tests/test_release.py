@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import cli
 import fruit_caption as fc
-from fruit_caption import exported, runs
-from fruit_caption.answering import Eye
-from fruit_caption.photos.scenes import Scene, render_scene
-from fruit_caption.reporting import score_table
+from fruit_caption import runs
+from fruit_caption.commands.app import app
+from fruit_caption.comparison.report import score_table
+from fruit_caption.inference import exported
+from fruit_caption.inference.predictor import Eye
+from fruit_caption.rendering.scenes import Scene, render_scene
 
 ROOT = Path(__file__).parent.parent
 RELEASE = ROOT / "artifacts" / "release"
@@ -32,7 +33,7 @@ def scenes() -> list[Scene]:
 def test_it_answers_from_any_directory_without_tensorflow(scenes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(scenes[0].pixels).save("scene.png")
-    result = CliRunner().invoke(cli.app, ["ask", "scene.png", "is there any fruit?", "--json"])
+    result = CliRunner().invoke(app, ["ask", "scene.png", "is there any fruit?", "--json"])
     assert result.exit_code == 0, result.output
     assert isinstance(fc.load().model, exported.OnnxModel)
 

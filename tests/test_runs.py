@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fruit_caption import runs
-from fruit_caption.errors import DataError
+from fruit_caption.utils.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
-from strange_pictures import write_broken, write_odd, write_sound
 
 import fruit_caption as fc
-from fruit_caption.errors import FruitError
+from fruit_caption.utils.errors import FruitError
+from tests.strange_pictures import write_broken, write_odd, write_sound
 
 pytest.importorskip("gradio")
 

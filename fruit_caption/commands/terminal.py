@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from fruit_caption.errors import FruitError
-from fruit_caption.printing import plain
+from fruit_caption.commands.printing import plain
+from fruit_caption.utils.errors import FruitError
 
 LONGEST_LINE = 100_000
 

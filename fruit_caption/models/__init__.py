@@ -1,1 +1,1 @@
-"""The unified model: an encoder sees, attention looks, an LSTM speaks."""
+"""The captioner and the networks and layers that it is made of."""

@@ -18,11 +18,11 @@ import numpy as np
 from keras import layers, ops
 
 from fruit_caption.config import ModelConfig
-from fruit_caption.models.attention import CountingAttention, QuestionLSTM
+from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import Looker, Seen
 from fruit_caption.models.encoders import encoder_parts, joined
 from fruit_caption.models.folding import folded
-from fruit_caption.vocabulary import Vocabulary
+from fruit_caption.models.layers import CountingAttention, QuestionLSTM
 
 DILATIONS = (1, 2, 3)
 """Of the neck's blocks. A fruit may fill a third of the photo and counts once: each cell has to

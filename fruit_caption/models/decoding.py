@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fruit_caption.vocabulary import Vocabulary, split_words
+from fruit_caption.language.vocabulary import Vocabulary, split_words
 
 MOST_WORDS = 40
 Seen = dict[str, np.ndarray]

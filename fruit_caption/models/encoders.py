@@ -12,8 +12,8 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from fruit_caption.models.dividing import Parts
 from fruit_caption.models.pretrained import pretrained
+from fruit_caption.models.surgery import Parts
 
 
 def scratch(size: int) -> keras.Model:

@@ -20,9 +20,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fruit_caption.errors import WeightsError
-from fruit_caption.models.dividing import Parts, divided
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0
+from fruit_caption.models.surgery import Parts, divided
+from fruit_caption.utils.errors import WeightsError
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""`fruit compare`: train several variants, score them side by side and write a report."""

@@ -1,0 +1,1 @@
+"""Data sets: records, files, splits, batches, augmentation and cached features."""

@@ -1,0 +1,125 @@
+"""Photos and boxes as YOLO text files, a box a line: class, centre and size as shares."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fruit_caption.data.formats.common import (
+    ClassNames,
+    Unusable,
+    at_home,
+    clipped_box,
+    left_out,
+    pictures_in,
+)
+from fruit_caption.data.records import FruitBox, Photo, PhotoSet
+from fruit_caption.language.domain import fruit_named
+from fruit_caption.utils.errors import DataError, PictureError
+from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.progress import Progress, counted, silent
+
+DATA_YAML, CLASSES_TXT = "data.yaml", "classes.txt"
+
+
+def read_yolo(
+    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+) -> PhotoSet:
+    """Read the photos of a folder and its subfolders with their label files.
+
+    A photo's labels lie beside it or in a folder `labels` where its own is called `images`. An
+    empty label file says that the photo shows nothing; a photo without one is left out, as are
+    those with a broken line. All that is left out is listed in `PhotoSet.skipped`.
+
+    Args:
+        folder: holds `data.yaml` or `classes.txt`.
+        names: gives the fruit of a class name, or `None`.
+        progress: told in words what is being done.
+
+    Raises:
+        DataError: the classes can't be read.
+    """
+    classes = _classes(folder)
+    fruits = {number: names(name) for number, name in classes.items()}
+    listed = frozenset(fruit for fruit in fruits.values() if fruit)
+    photos: list[Photo] = []
+    skipped: list[str] = []
+    for picture in counted(list(pictures_in(folder)), f"reading {folder}", progress):
+        name = picture.relative_to(folder).as_posix()
+        try:
+            labels = at_home(_labels_of(folder, picture), folder)
+            size = upright_size(at_home(picture, folder))
+            boxes = tuple(_boxes(labels, fruits, size))
+            photos.append(Photo(picture, *size, boxes, listed, group=name, source=folder.name))
+        except (Unusable, PictureError) as reason:
+            skipped.append(left_out(name, reason))
+    unknown = tuple(sorted(classes[number] for number, fruit in fruits.items() if not fruit))
+    return PhotoSet(tuple(photos), listed, "YOLO", tuple(skipped), unknown)
+
+
+def _classes(folder: Path) -> dict[int, str]:
+    path = folder / DATA_YAML
+    try:
+        if not path.is_file():
+            path = folder / CLASSES_TXT
+            lines = path.read_text(encoding="utf-8").splitlines()
+            return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
+        names = _mapping(yaml.safe_load(path.read_text(encoding="utf-8"))).get("names")
+        rows = enumerate(names) if isinstance(names, list) else _mapping(names).items()
+        return {int(number): str(name) for number, name in rows}
+    except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DataError(f"{path} does not list classes as YOLO does: {reason}.") from None
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise TypeError('it needs "names", a list or a mapping from numbers')
+    return value
+
+
+def _labels_of(folder: Path, picture: Path) -> Path:
+    inner = picture.relative_to(folder).with_suffix(".txt")
+    beside = [*("labels" if part == "images" else part for part in inner.parts)]
+    for path in (folder.joinpath(*beside), folder / inner):
+        if path.is_file():
+            return path
+    raise Unusable(f"it has no label file {'/'.join(beside)}")
+
+
+def _boxes(path: Path, fruits: dict[int, str | None], size: tuple[int, int]) -> list[FruitBox]:
+    boxes = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f"its labels can't be read ({error})") from None
+    for place, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                boxes.append(_box(line.split(), fruits, size))
+            except Unusable as reason:
+                raise Unusable(f"{path.name}, line {place}: {reason}") from None
+    return [box for box in boxes if box.fruit]
+
+
+def _box(values: list[str], fruits: dict[int, str | None], size: tuple[int, int]) -> FruitBox:
+    try:
+        kind, x, y, width, height = (float(value) for value in values)
+        if not all(math.isfinite(value) for value in (kind, x, y, width, height)):
+            raise ValueError
+    except ValueError:
+        raise Unusable(f"it is not a class and four numbers: {' '.join(values)[:60]!r}") from None
+    if kind not in fruits:
+        raise Unusable(f"there is no class {values[0]}")
+    across, down = size
+    return clipped_box(
+        fruits[int(kind)] or "",
+        (x - width / 2) * across,
+        (y - height / 2) * down,
+        (x + width / 2) * across,
+        (y + height / 2) * down,
+        size,
+    )

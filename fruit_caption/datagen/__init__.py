@@ -1,0 +1,1 @@
+"""Builds a data set: chooses questions, writes texts, checks them, and composes photos."""

@@ -1,0 +1,1 @@
+"""Scores answers: metrics, calibration, baselines and plots."""

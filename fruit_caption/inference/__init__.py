@@ -1,0 +1,1 @@
+"""Asks trained models about pictures, and exports them to ONNX and LiteRT."""

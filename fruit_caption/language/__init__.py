@@ -1,0 +1,1 @@
+"""Fruit names and numbers, reading questions and answers, templates, and the vocabulary."""

@@ -1,0 +1,1 @@
+"""The scene renderer: draws fruit, look-alikes and backgrounds as photos with exact boxes."""

@@ -1,0 +1,1 @@
+"""Trains models: decoder pre-training, trainer, optimizer, distribution, text writer."""

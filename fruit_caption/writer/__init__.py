@@ -1,1 +1,0 @@
-"""Writes captions, questions and answers about photos, and keeps only what the boxes prove."""

@@ -1,0 +1,178 @@
+"""The comparison trains what is missing, reuses the rest, and says what was left out; its page
+needs nothing beside it.
+"""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from fruit_caption import runs
+from fruit_caption.comparison.compare import VARIANTS, Variant, compare
+from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.models import encoders
+from fruit_caption.utils.errors import FruitError, RunError, WeightsError
+
+NAMES = [variant.name for variant in VARIANTS]
+SCRATCH = [Variant.named("scratch")]
+BASELINES = ["majority", "question alone", "colour and contour"]
+
+
+@pytest.fixture(scope="module")
+def compared(data, tmp_path_factory):
+    """The settings of a comparison, its folder, what it found, and what it reported."""
+    config = RunConfig(
+        data=str(data),
+        model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
+        training=TrainingConfig(epochs=1, batch_size=8, questions=4, reading=2),
+    )
+    folder = tmp_path_factory.mktemp("comparison")
+    lines = []
+    return config, folder, compare(config, folder, report=lines.append), lines
+
+
+@pytest.fixture
+def copy(compared, tmp_path):
+    shutil.copytree(compared[1], tmp_path / "comparison")
+    return tmp_path / "comparison"
+
+
+def test_names_of_variants():
+    assert NAMES == ["pretrained + attention", "pretrained", "scratch + attention", "scratch"]
+    assert [Variant.named(name) for name in NAMES] == list(VARIANTS)
+    assert Variant.named(" MobileNetV3Large+ attention ") == Variant("MobileNetV3Large", True)
+    for name in ("", "+ attention", "scratch + luck", "scratch +"):
+        with pytest.raises(FruitError, match="is no variant"):
+            Variant.named(name)
+
+
+def test_all_variants_stand_beside_the_baselines(compared):
+    _, folder, comparison, _ = compared
+    assert list(comparison["results"]["test"]) == [*BASELINES, "blind", *NAMES]
+    assert json.loads((folder / "comparison.json").read_text()) == comparison
+    assert list(comparison["costs"]) == ["blind", *NAMES]
+    assert comparison["costs"]["scratch"]["parameters"] > 1000
+
+
+def test_differences_have_one_cause_each(compared):
+    differences = compared[2]["differences"]["test"]
+    overall = [(d["of"], d["over"]) for d in differences if d["subset"] == "overall"]
+    assert overall == [
+        ("pretrained + attention", "pretrained"),
+        ("pretrained + attention", "scratch + attention"),
+        ("pretrained", "scratch"),
+        ("scratch + attention", "scratch"),
+        *((name, "blind") for name in NAMES),
+    ]
+    results = compared[2]["results"]["test"]
+    for row in differences:
+        if row["subset"] == "overall":
+            gain = results[row["of"]][0]["exact"] - results[row["over"]][0]["exact"]
+            assert row["mean"] == pytest.approx(gain, abs=1e-4)
+            assert row["low"] <= row["mean"] <= row["high"]
+
+
+def test_trained_variants_are_reused(compared):
+    config, folder, comparison, _ = compared
+    models = {path: path.stat().st_mtime_ns for path in folder.glob("*/model.keras")}
+    assert len(models) == 5
+    assert compare(config, folder) == comparison
+    assert {path: path.stat().st_mtime_ns for path in models} == models
+
+
+def test_more_seeds_are_trained_beside_those_that_are_there(compared, copy):
+    config, _, _, _ = compared
+    before = {path: path.stat().st_mtime_ns for path in copy.glob("*/model.keras")}
+    comparison = compare(config, copy, SCRATCH, seeds=2)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (copy / "scratch-1" / runs.MODEL).is_file()
+    assert len(comparison["results"]["test"]["scratch"]) == 2
+    assert len(comparison["results"]["test"]["majority"]) == 1
+    assert runs.read_config(copy / "scratch-1").training.seed == 1
+    assert " ± " in (copy / "comparison.md").read_text()
+
+
+def test_a_removed_run_is_trained_again_as_it_was(compared, copy):
+    config, _, comparison, _ = compared
+    shutil.rmtree(copy / "scratch-0")
+    again = compare(config, copy, SCRATCH)["results"]["test"]["scratch"]
+    assert again == comparison["results"]["test"]["scratch"]
+
+
+def test_a_corrupt_score_is_repaired_and_it_is_said(compared, copy):
+    config, _, comparison, _ = compared
+    (copy / "scratch-0" / "test" / runs.METRICS).write_text("[")
+    lines = []
+    again = compare(config, copy, SCRATCH, report=lines.append)["results"]["test"]["scratch"]
+    assert again == comparison["results"]["test"]["scratch"]
+    assert any("scratch-0/test" in line and "asked for again" in line for line in lines)
+
+
+def test_runs_of_other_settings_or_data_are_refused_and_named(compared, copy):
+    config = compared[0]
+    other = replace(config, training=replace(config.training, epochs=2))
+    with pytest.raises(RunError, match=r"blind-0 was trained with other settings \(epochs\)"):
+        compare(other, copy)
+    content = json.loads((copy / "scratch-0" / runs.CONFIG).read_text())
+    content["data_digest"] = "other"
+    (copy / "scratch-0" / runs.CONFIG).write_text(json.dumps(content))
+    with pytest.raises(RunError, match=r"scratch-0 .*\(data_digest\)"):
+        compare(config, copy)
+
+
+def test_without_weights_the_pretrained_variants_are_left_out_and_it_is_said(
+    compared, copy, tmp_path, monkeypatch
+):
+    config, _, _, _ = compared
+
+    def no_internet(*_):
+        raise WeightsError("no weights")
+
+    monkeypatch.setattr(encoders, "pretrained", no_internet)
+    with pytest.raises(WeightsError):
+        compare(config, tmp_path / "new")
+    downloaded = replace(config, model=replace(config.model, encoder_weights="imagenet"))
+    shutil.rmtree(copy / "pretrained-0")
+    lines = []
+    some = [Variant.named("pretrained"), *SCRATCH]
+    comparison = compare(downloaded, copy, some, report=lines.append)
+    assert list(comparison["left_out"]) == ["pretrained"]
+    assert "pretrained is left out: no weights" in (copy / "comparison.md").read_text().splitlines()
+    assert "pretrained is left out: no weights" in lines
+    assert list(comparison["results"]["test"]) == [*BASELINES, "blind", "scratch"]
+
+
+class _Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.text = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [(tag, v) for name, v in attributes if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_graphs_are_pictures(compared):
+    for name in ("accuracy-test.png", "learning-curves.png", "cost.png"):
+        with Image.open(compared[1] / name) as picture:
+            assert picture.width > 1000
+            assert len(picture.convert("RGBA").getcolors(10**6)) > 20
+
+
+def test_the_page_holds_all_that_it_shows(compared):
+    page = _Links()
+    html = (compared[1] / "report.html").read_text()
+    page.feed(html)
+    assert page.found
+    assert all(v.startswith("data:image/png;base64,") for _, v in page.found)
+    assert not re.search(r"@import|url\(|<script|<link", html)
+    text = " ".join(page.text)
+    for name in ("majority", "blind", "scratch + attention", "scratch"):
+        assert name in text
+    assert "how many" in text

@@ -1,0 +1,77 @@
+"""Tables by hand."""
+
+from fruit_caption.comparison.report import columns, kinds_of, markdown, telling, values
+from fruit_caption.data.qa import Item
+from fruit_caption.evaluation.metrics import Row
+
+COUNT = {"n": 10, "exact": 0.5, "within_one": 0.75, "rmse": 1.234, "read": 1.0}
+SCORES = {
+    "n": 10,
+    "exact": 0.5,
+    "kinds": {"count": COUNT},
+    "several": {"n": 0, "exact": None},
+    "calibration_error": None,
+}
+OTHER = SCORES | {"exact": 0.75, "kinds": {"count": COUNT | {"exact": 0.7, "rmse": 1.0}}}
+
+
+def comparison(**results):
+    return {
+        "data": {"photos": {"test": 4}},
+        "seeds": max(map(len, results.values())),
+        "results": {"test": results},
+        "differences": {
+            "test": [
+                {"of": "a", "over": "b", "subset": "overall", "mean": 0.12, "low": -0.01,
+                 "high": 0.2, "is_real": False},
+            ]
+        },
+        "costs": {"a": {"parameters": 1_250_000, "megabytes": 5.0, "minutes": None,
+                        "milliseconds": 12.3}},
+        "left_out": {"b": "no weights"},
+    }  # fmt: skip
+
+
+def test_the_tables_by_hand():
+    lines = markdown(comparison(majority=[SCORES], a=[SCORES, OTHER])).splitlines()
+    assert lines[0] == (
+        "Right answers in %, test split: 4 photos, 10 questions, mean ± standard deviation of "
+        "2 seeds."
+    )
+    assert lines[2] == (
+        "| approach | overall | count | counts of 2 and more | count within 1 | count RMSE "
+        "| calibration error |"
+    )
+    assert lines[4] == "| majority | 50.0 | 50.0 | - | 75.0 | 1.23 | - |"
+    assert lines[5] == "| a | 62.5 ± 17.7 | 60.0 ± 14.1 | - | 75.0 ± 0.0 | 1.12 ± 0.17 | - |"
+    assert "| a over b | overall | +12.0 | -1.0 to +20.0 | no |" in lines
+    assert "| a | 1.2 | 5.0 | - | 12.3 |" in lines
+    assert lines[-1] == "b is left out: no weights"
+
+
+def test_kinds_of_any_data_set_have_columns():
+    scores = {"exact": 1.0, "kinds": {"colour": {}, "presence": {}, "caption": {}, "area": {}}}
+    assert kinds_of({"a": [scores]}) == ["presence", "area", "colour", "caption"]
+    assert list(columns({"a": [scores]})) == [
+        "overall", "presence", "area", "colour", "caption", "calibration error",
+    ]  # fmt: skip
+
+
+def test_values_of_all_seeds_or_none():
+    assert values([SCORES, OTHER], ("kinds", "count", "exact")) == [0.5, 0.7]
+    assert values([SCORES], ("several", "exact")) == []
+    assert values([SCORES], ("kinds", "colour", "exact")) == []
+
+
+def test_telling_questions_tell_approaches_apart():
+    def rows(*right):
+        kinds = ["shape", "shape", "shape", "hue", "hue"]
+        photos = ["a", "b", "c", "b", "c"]
+        return [
+            Row(photo, Item("?", "one", kind, None, ""), "one" if one else "two", 1.0)
+            for photo, kind, one in zip(photos, kinds, right, strict=True)
+        ]
+
+    # Photo b divides the three best, for both kinds; but it is taken then.
+    answers = {"x": rows(1, 1, 1, 1, 1), "y": rows(1, 0, 1, 0, 1), "z": rows(1, 0, 1, 0, 1)}
+    assert telling(answers) == [1, 4]

@@ -1,0 +1,282 @@
+"""A folder in any of four forms gives the same photos, and what is wrong in it is listed."""
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fruit_caption.config import DataConfig
+from fruit_caption.data.formats.coco import read_coco
+from fruit_caption.data.formats.folders import class_names, read_photos
+from fruit_caption.data.qa import read_qa
+from fruit_caption.data.records import FruitBox
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.utils.errors import DataError
+
+CLASSES = ["Apples", "banana", "lime", "spoon"]
+
+
+def as_voc(photos: Path, folder: Path) -> Path:
+    """The same photos with VOC annotations."""
+    (folder / "JPEGImages").mkdir(parents=True)
+    (folder / "Annotations").mkdir()
+    for photo in read_coco(photos).photos:
+        (folder / "JPEGImages" / photo.path.name).write_bytes(photo.path.read_bytes())
+        things = "".join(
+            f"<object><name>{box.fruit}</name><bndbox><xmin>{box.left}</xmin><ymin>{box.top}</ymin>"
+            f"<xmax>{box.left + box.width}</xmax><ymax>{box.top + box.height}</ymax></bndbox>"
+            "</object>"
+            for box in photo.boxes
+        )
+        (folder / "Annotations" / photo.path.with_suffix(".xml").name).write_text(
+            f"<annotation><filename>{photo.path.name}</filename><size><width>{photo.width}</width>"
+            f"<height>{photo.height}</height></size>{things}</annotation>"
+        )
+    return folder
+
+
+def as_yolo(photos: Path, folder: Path) -> Path:
+    """The same photos with YOLO labels."""
+    (folder / "train" / "images").mkdir(parents=True)
+    (folder / "train" / "labels").mkdir()
+    (folder / "data.yaml").write_text("train: train/images\nnames: [apple, banana, lime]\n")
+    for photo in read_coco(photos).photos:
+        (folder / "train" / "images" / photo.path.name).write_bytes(photo.path.read_bytes())
+        lines = [
+            f"{['apple', 'banana', 'lime'].index(box.fruit)} "
+            f"{(box.left + box.width / 2) / photo.width} "
+            f"{(box.top + box.height / 2) / photo.height} "
+            f"{box.width / photo.width} {box.height / photo.height}"
+            for box in photo.boxes
+        ]
+        label = folder / "train" / "labels" / photo.path.with_suffix(".txt").name
+        label.write_text("\n".join(lines))
+    return folder
+
+
+def boxes_by_name(found):
+    return {
+        photo.path.name: [
+            (box.fruit, *(round(v, 6) for v in (box.left, box.top, box.width, box.height)))
+            for box in photo.boxes
+        ]
+        for photo in found.photos
+    }
+
+
+@pytest.mark.parametrize(("write", "form"), [(as_voc, "Pascal VOC"), (as_yolo, "YOLO")])
+def test_every_form_gives_the_same_boxes(photos, tmp_path, write, form):
+    found = read_photos(write(photos, tmp_path / "other"))
+    original = read_photos(photos)
+    assert (original.form, found.form) == ("COCO", form)
+    assert boxes_by_name(found) == boxes_by_name(original)
+    assert found.listed == original.listed
+    assert found.skipped == ()
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """One photo with a VOC annotation."""
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    (tmp_path / "a.xml").write_text(VOC)
+    return tmp_path
+
+
+VOC = """<annotation><filename>a.png</filename><size><width>40</width><height>30</height></size>
+<object><name>Granny-Smith</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>11</xmax><ymax>22</ymax>
+</bndbox></object><object><name>spoon</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax>
+<ymax>4</ymax></bndbox></object></annotation>"""
+
+BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><annotation>&c;</annotation>'
+
+
+def test_voc_by_hand(voc):
+    found = read_photos(voc)
+    assert found.photos[0].boxes == (FruitBox("apple", 1, 2, 10, 20),)
+    assert found.unknown_classes == ("spoon",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (BOMB, "declares a document type"),
+        (BOMB.encode("utf-16"), "declares a document type"),
+        ("<annotation>", "no valid XML"),
+        ("<html/>", "no VOC annotation"),
+        (VOC.replace("a.png", "../../a.png"), "no path inside"),
+        (VOC.replace("<width>40", "<width>50"), "it has 40 x 30 pixels"),
+        (VOC.replace("<xmin>1<", "<xmin>one<", 1), "'one' and no number"),
+        (VOC.replace("<xmax>11<", "<xmax>1100<"), "lies outside"),
+    ],
+)
+def test_a_broken_voc_file_is_listed(voc, text, reason):
+    Image.new("RGB", (40, 30)).save(voc / "b.png")
+    (voc / "b.xml").write_text(VOC.replace("a.png", "b.png"))
+    (voc / "a.xml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = read_photos(voc)
+    assert [photo.path.name for photo in found.photos] == ["b.png"]
+    assert reason in found.skipped[0]
+
+
+@pytest.fixture
+def yolo(tmp_path):
+    """Two photos with YOLO labels beside them."""
+    for name in ("a", "b"):
+        Image.new("RGB", (40, 20)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text("0 0.5 0.5 0.25 0.5\n3 .1 .1 .1 .1\n")
+    (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
+    return tmp_path
+
+
+def test_yolo_by_hand(yolo):
+    found = read_photos(yolo)
+    assert found.photos[0].boxes == (FruitBox("apple", 15, 5, 10, 10),)
+    assert found.listed == {"apple", "banana", "lime"}
+    assert found.unknown_classes == ("spoon",)
+    (yolo / "classes.txt").unlink()
+    (yolo / "data.yaml").write_text("names: {0: satsuma, 3: plum}")
+    found = read_photos(yolo)
+    assert found.photos[0].fruits == ("mandarin", "plum")
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("0 .5 .5 .1 .1 .1", "line 1: it is not a class and four numbers"),
+        ("0 .5 .5 .1 .1\n99 .5 .5 .1 .1", "line 2: there is no class 99"),
+        ("0 .5 .5 .1 nan", "not a class and four numbers"),
+        ("0 .5 .5 2 .1", "lies outside"),
+        (None, "it has no label file a.txt"),
+    ],
+)
+def test_a_broken_yolo_file_is_listed(yolo, labels, reason):
+    if labels is None:
+        (yolo / "a.txt").unlink()
+    else:
+        (yolo / "a.txt").write_text(labels)
+    found = read_photos(yolo)
+    assert [photo.path.name for photo in found.photos] == ["b.png"]
+    assert reason in found.skipped[0]
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "names: 5", "names: [", "names: {one: apple}"])
+def test_classes_that_cannot_be_read_are_refused(yolo, text):
+    (yolo / "data.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"data\.yaml") as refusal:
+        read_photos(yolo)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.fixture
+def class_folders(tmp_path):
+    """Photos in folders called after what they show."""
+    for place, name in enumerate(["Apples", "passion_fruit", "dogs"]):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            picture = Image.new("RGB", (8, 8), (place, number, 0))
+            picture.save(tmp_path / name / f"{number:02d}.png")
+    (tmp_path / "plum").mkdir()
+    (tmp_path / "photos.csv").write_text(
+        "file,fruit,source,license\nApples/00.png,apple,here,CC0\n"
+    )
+    return tmp_path
+
+
+def test_class_folders_tell_which_but_not_how_many(class_folders, tmp_path_factory):
+    found = read_photos(class_folders)
+    assert len(found.photos) == 24
+    assert found.unknown_classes == ("dogs",)
+    assert found.skipped == ("plum: the folder holds no pictures",)
+    apple = found.photos[0]
+    assert (apple.fruits, apple.count("apple"), apple.count("plum")) == (("apple",), None, None)
+    assert (apple.source, apple.license) == ("here", "CC0")
+
+    out = tmp_path_factory.mktemp("out")
+    generate_data(DataConfig(photos=(str(class_folders),), writer="grammar"), out)
+    texts = read_qa(out)
+    assert {item.kind for text in texts for item in text.questions} == {"identify", "presence"}
+    answers = [item.answer.split(",")[0] for text in texts for item in text.questions]
+    assert 0.8 < answers.count("yes") / answers.count("no") < 1.3
+    again = {photo.labels for photo in read_coco(out).photos}
+    assert again == {frozenset(["apple"]), frozenset(["passion fruit"])}
+
+
+def test_a_loop_of_links_ends(class_folders):
+    (class_folders / "Apples" / "again").symlink_to(class_folders)
+    assert len(read_photos(class_folders).photos) == 24
+
+
+def test_the_users_own_names_come_first(class_folders):
+    table = class_folders / "names.json"
+    table.write_text(json.dumps({"Dogs": "cherries"}))
+    assert "cherry" in read_photos(class_folders, class_names(table)).listed
+    for text in ('{"dogs": "hound"}', '{"dogs": 5}', "[]"):
+        table.write_text(text)
+        with pytest.raises(DataError, match=r"names\.json"):
+            class_names(table)
+
+
+def test_a_folder_of_no_known_form_is_told_which_there_are(tmp_path):
+    with pytest.raises(DataError, match="Pascal VOC"):
+        read_photos(tmp_path)
+    (tmp_path / "plum").mkdir()
+    with pytest.raises(DataError, match="no photo that can be used: plum: the folder holds no"):
+        read_photos(tmp_path)
+
+
+def test_sources_are_merged_and_every_photo_is_kept_once(photos, yolo, tmp_path_factory):
+    out = tmp_path_factory.mktemp("merged")
+    # Another picture by the same name, and the same picture by the same name.
+    same = sorted((photos / "images").iterdir())[1]
+    Image.new("RGB", (40, 20), "red").save(yolo / "00.png")
+    (yolo / "00.txt").write_text("")
+    (yolo / same.name).write_bytes(same.read_bytes())
+    (yolo / f"{same.stem}.txt").write_text("")
+    summary = generate_data(DataConfig(photos=(str(photos), str(yolo)), writer="grammar"), out)
+    assert sum(summary.photos.values()) == 40 + 2
+    # b.png is a copy of a.png under another name.
+    assert [reason.split(": ")[-1] for reason in summary.skipped] == [
+        f"the same photo as {same}",
+        f"the same photo as {yolo / 'a.png'}",
+    ]
+    names = {photo.path.name for photo in read_coco(out).photos}
+    assert {"00.png", "00-2.png", "a.png"} <= names
+    images = json.loads((out / "instances.json").read_text())["images"]
+    assert all(len(image["sha256"]) == 64 for image in images)
+
+
+@given(text=st.text(max_size=80) | st.from_regex(r"([0-9] (0\.\d )*)*", fullmatch=True))
+@settings(max_examples=200, deadline=None)
+def test_any_yolo_labels_are_read_or_listed(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("yolo")
+    (folder / "classes.txt").write_text("apple")
+    Image.new("RGB", (4, 4)).save(folder / "a.png")
+    (folder / "a.txt").write_text(text, encoding="utf-8", errors="ignore")
+    with suppress(DataError):
+        assert len(read_photos(folder).photos) == 1
+
+
+@given(
+    tag=st.sampled_from(["filename", "width", "xmin", "name", "annotation", "object", "bndbox"]),
+    text=st.text(max_size=20),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_voc_content_is_read_or_listed(tmp_path_factory, tag, text):
+    folder = tmp_path_factory.mktemp("voc")
+    Image.new("RGB", (40, 30)).save(folder / "a.png")
+    broken = VOC.replace(f"<{tag}>", f"<{tag}>{text}")
+    (folder / "a.xml").write_text(broken, encoding="utf-8", errors="ignore")
+    with suppress(DataError):
+        assert len(read_photos(folder).photos) == 1
+
+
+def test_labels_and_boxes_tell_apart_what_is_known(photos):
+    photo = read_coco(photos).photos[0]
+    labelled = replace(photo, boxes=(), labels=frozenset(["apple"]))
+    assert labelled.counts() == {"apple": None}
+    assert labelled.total() is None

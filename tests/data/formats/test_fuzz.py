@@ -1,0 +1,281 @@
+"""Files from strangers: every reader reads them, or refuses them in a line; nothing else.
+
+A few hundred cases in all; `make fuzz` tries more than ten thousand.
+"""
+
+import json
+import os
+import random
+import shutil
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fruit_caption.config import RunConfig
+from fruit_caption.data.formats.coco import read_coco
+from fruit_caption.data.formats.folders import read_photos
+from fruit_caption.data.formats.voc import read_voc
+from fruit_caption.data.formats.vqa import import_vqa
+from fruit_caption.data.formats.yolo import read_yolo
+from fruit_caption.data.qa import read_qa
+from fruit_caption.data.records import PhotoSet
+from fruit_caption.language.domain import FRUITS
+from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.files import read_json
+
+CASES = int(os.environ.get("FRUIT_FUZZ", 25))
+"""For each reader and each way of breaking its file."""
+
+fuzz = settings(
+    max_examples=CASES,
+    deadline=30_000,  # what hangs is found; what waits for other work is not blamed
+    derandomize=CASES < 100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+ENCODABLE = st.characters(exclude_categories=["Cs"])
+PHOTO, SIDE = "apple_7.png", 40
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Two pictures, to which a file may say what it likes."""
+    folder = tmp_path_factory.mktemp("fuzz") / "photos"
+    (folder / "images").mkdir(parents=True)
+    for name in (PHOTO, "b.png"):
+        Image.new("RGB", (SIDE, SIDE), (200, 30, 40)).save(folder / "images" / name)
+    return folder
+
+
+COCO = {
+    "images": [{"id": 7, "file_name": PHOTO, "width": SIDE, "height": SIDE, "license": 1,
+                "exhaustive": True, "count_ok": ["apple"], "group": "g", "source": "s",
+                "listed": ["apple"]}],
+    "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 12],
+                     "iscrowd": 0}],
+    "categories": [{"id": 3, "name": "apple"}],
+    "licenses": [{"id": 1, "name": "CC BY 4.0"}],
+}  # fmt: skip
+QA = {
+    "info": {},
+    "photos": [{"file_name": PHOTO, "split": "train", "caption": {"text": "one apple", "by": "g"},
+                "questions": [{"question": "how many apples?", "answer": "there is one apple",
+                               "kind": "count", "fruit": "apple", "by": "grammar"}]}],
+}  # fmt: skip
+VQA = {
+    "images": [{"id": 7, "file_name": f"images/{PHOTO}"}],
+    "questions": [{"question_id": 1, "image_id": 7, "question": "how many apples are there?"}],
+    "annotations": [{"question_id": 1, "image_id": 7, "multiple_choice_answer": "1"}],
+}
+CONFIG = json.loads(
+    (Path(__file__).parents[3] / "artifacts" / "release" / "config.json").read_text("utf-8")
+)
+VOC = f"""<annotation><filename>{PHOTO}</filename><size><width>{SIDE}</width>
+<height>{SIDE}</height><depth>3</depth></size><object><name>apple</name><bndbox><xmin>1</xmin>
+<ymin>2</ymin><xmax>11</xmax><ymax>14</ymax></bndbox></object></annotation>"""
+YAML = "path: .\ntrain: images\nnc: 2\nnames:\n  0: apple\n  1: pear\n"
+LABELS = "0 0.5 0.5 0.2 0.3\n1 0.2 0.2 0.1 0.1\n"
+
+
+def in_photos(found: PhotoSet, folder: Path) -> None:
+    """What every reader of photos promises."""
+    home = folder.resolve()
+    for photo in found.photos:
+        assert photo.path.resolve().is_relative_to(home)
+        assert photo.path.is_file()
+        for box in photo.boxes:
+            assert box.fruit in FRUITS
+            assert 0 <= box.left < box.left + box.width <= photo.width + 0.01
+            assert 0 <= box.top < box.top + box.height <= photo.height + 0.01
+    assert all(len(line.splitlines()) <= 1 for line in found.skipped)
+
+
+def coco(folder: Path) -> None:
+    in_photos(read_coco(folder), folder)
+
+
+def voc(folder: Path) -> None:
+    in_photos(read_voc(folder), folder)
+
+
+def yolo(folder: Path) -> None:
+    in_photos(read_yolo(folder), folder)
+
+
+def table(folder: Path) -> None:
+    in_photos(read_photos(folder), folder)
+
+
+def qa(folder: Path) -> None:
+    for text in read_qa(folder):
+        assert not Path(text.file_name).is_absolute()
+        assert ".." not in Path(text.file_name).parts
+        assert all(isinstance(item.question, str) for item in text.questions)
+
+
+def config(folder: Path) -> None:
+    found = RunConfig.from_json(read_json(folder / "config.json"))
+    assert RunConfig.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def vqa(folder: Path) -> None:
+    out = Path(mkdtemp()) / "out"
+    try:
+        for text in import_vqa(folder, out).texts:
+            assert (out / "images" / text.file_name).resolve().is_relative_to(out.resolve())
+    finally:
+        shutil.rmtree(out.parent)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader and what it reads: the files beside the pictures, the first of which is broken."""
+
+    read: Any
+    files: dict[str, Any]
+
+    @property
+    def sound(self) -> Any:
+        """What the file holds that is to be broken: text, or what JSON is made of."""
+        return next(iter(self.files.values()))
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.sound) if isinstance(self.sound, dict) else self.sound
+
+
+READERS = {
+    "coco": Reader(coco, {"instances.json": COCO}),
+    "voc": Reader(voc, {"a.xml": VOC}),
+    "yolo classes": Reader(yolo, {"data.yaml": YAML, "images/apple_7.txt": LABELS}),
+    "yolo labels": Reader(yolo, {"images/apple_7.txt": LABELS, "data.yaml": YAML}),
+    "yolo names": Reader(yolo, {"classes.txt": "apple\npear\n", "images/apple_7.txt": LABELS}),
+    "photos.csv": Reader(
+        table, {"photos.csv": f"file,source,license\nimages/{PHOTO},web,CC0\n", "apple/": ""}
+    ),
+    "qa": Reader(qa, {"qa.json": QA}),
+    "config": Reader(config, {"config.json": CONFIG}),
+    "vqa questions": Reader(
+        vqa, {"v2_train_questions.json": VQA, "v2_train_annotations.json": VQA}
+    ),
+    "vqa answers": Reader(vqa, {"v2_train_annotations.json": VQA, "v2_train_questions.json": VQA}),
+}
+OF_JSON = [name for name, reader in READERS.items() if isinstance(reader.sound, dict)]
+
+
+def try_to_read(reader: Reader, folder: Path, content: bytes) -> bool:
+    """Whether the reader takes its file with another content; it may refuse it in a line."""
+    written = []
+    for place, (name, sound) in enumerate(reader.files.items()):
+        path = folder / name
+        if name.endswith("/"):
+            path.mkdir()
+            shutil.copy(folder / "images" / PHOTO, path)
+        else:
+            text = json.dumps(sound) if isinstance(sound, dict) else sound
+            path.write_bytes(text.encode() if place else content)
+        written.append(path)
+    try:
+        reader.read(folder)
+        told = ""
+    except FruitError as error:
+        told = str(error)
+    finally:
+        for path in written:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert len(told.splitlines()) <= 1, told
+    return not told
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_sound_files_are_read(name, folder):
+    assert try_to_read(READERS[name], folder, READERS[name].text.encode())
+
+
+@pytest.mark.parametrize("name", READERS)
+@fuzz
+@given(content=st.binary(max_size=200) | st.text(ENCODABLE, max_size=200).map(str.encode))
+def test_any_bytes(name, folder, content):
+    try_to_read(READERS[name], folder, content)
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from([-1, 0, 1e308, 10**30, 2**63, "", "../../x", "/etc/hosts", "a\0b", "a\nb",
+                     "C:\\x", "x" * 5000, "nan", [], {}, [[]], [None], {"": None}, "apple",
+                     "images/b.png", 7, "7", 7.5, [1, 2, 3, 4], ["apple"]]),
+    st.text(max_size=20),
+    st.recursive(st.none(), lambda inner: st.lists(inner, max_size=2), max_leaves=40),
+)  # fmt: skip
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container of a JSON value with each of its keys."""
+    if isinstance(value, dict):
+        keys: list[Any] = list(value)
+    else:
+        keys = list(range(len(value))) if isinstance(value, list) else []
+    return [each for key in keys for each in [(value, key), *places(value[key])]]
+
+
+@pytest.mark.parametrize("name", OF_JSON)
+@fuzz
+@given(data=st.data())
+def test_values_of_another_kind(name, folder, data):
+    """One to three values are replaced, taken out or doubled."""
+    content = deepcopy(READERS[name].sound)
+    for _ in range(data.draw(st.integers(1, 3))):
+        if not (found := places(content)):
+            break
+        container, key = found[data.draw(st.integers(0, len(found) - 1))]
+        what = data.draw(st.sampled_from(["other", "other", "out", "twice"]))
+        if what == "out":
+            del container[key]
+        elif what == "twice" and isinstance(container, list):
+            container.append(deepcopy(container[key]))
+        else:
+            container[key] = deepcopy(data.draw(ODD))
+    try_to_read(READERS[name], folder, json.dumps(content).encode())
+
+
+PIECES = (
+    "<!DOCTYPE a [<!ENTITY b 'c'>]>", "&b;", "&lt;", "<!DOCTYPE a SYSTEM 'file:///etc/hosts'>",
+    "<object>", "</object>", "<name>", "]]>", "<?xml version='1.0' encoding='utf-7'?>", "nan",
+    "-1e999", "9" * 5000, "!!python/object/apply:os.system ['true']", "&a [*a]", "*a", "<<: *a",
+    "{", "}", "[", "]", "- ", "\t", "names:", "\0", "\ufeff", "../", "0 ", "-0.5 ", "1e400 ", "\n",
+    ",", '"', "'", "NaN", "Infinity", "\\u0000", "\\ud800", "[" * 3000, "<a>" * 3000, "é",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+@fuzz
+@given(seed=st.integers(0, 2**32))
+def test_pieces_in_the_wrong_place(name, folder, seed):
+    """Parts of the text are cut out, and what confuses parsers is put there."""
+    chance, text = random.Random(seed), READERS[name].text
+    for _ in range(chance.randint(1, 3)):
+        start = chance.randrange(len(text) + 1)
+        end = min(len(text), start + int(chance.expovariate(0.2)))
+        text = text[:start] + chance.choice(["", *PIECES]) + text[end:]
+    try_to_read(READERS[name], folder, text.encode("utf-8", "surrogatepass"))
+
+
+def test_entities_are_not_unfolded(folder):
+    """A billion laughs in a few lines of XML."""
+    laughs = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 10))
+    text = f"<!DOCTYPE a [<!ENTITY l0 'ha'>{laughs}]>" + VOC.replace("apple<", "&l9;<", 1)
+    (folder / "a.xml").write_text(text)
+    found = read_voc(folder)
+    (folder / "a.xml").unlink()
+    assert found.photos == ()
+    assert "declares a document type" in found.skipped[0]

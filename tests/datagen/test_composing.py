@@ -1,0 +1,389 @@
+"""Fruits are cut out cleanly or not at all; what is made of photos proves its counts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fruit_caption.data.formats.folders import read_photos
+from fruit_caption.data.records import FruitBox, Photo
+from fruit_caption.data.splits import split_of
+from fruit_caption.datagen.composing import compose, gather
+from fruit_caption.datagen.compositions import (
+    STUDIO_HIDDEN,
+    STUDIO_NUMBERS,
+    STUDIO_SHARE,
+    Parts,
+    develop,
+    plan_photo,
+)
+from fruit_caption.datagen.cutouts import cut_out, cut_outs, whole_fruits
+from fruit_caption.datagen.mosaics import mosaic
+from fruit_caption.utils.errors import DataError
+from fruit_caption.utils.images import open_picture, upright_size
+
+REAL = Path(__file__).parents[3] / "shared" / "photos" / "boxed"
+LISTED = frozenset(["apple", "lime", "plum", "pear"])
+COLOURS = {"apple": (190, 40, 45), "lime": (90, 170, 50), "plum": (70, 40, 110)}
+GROUND = (205, 200, 192)
+SIZE, MOST = 96, 6
+
+Spot = tuple[str, float, float, float, float]
+"""A fruit: its kind, its middle (x, y) and its half axes in pixels."""
+
+TWO: tuple[Spot, ...] = (("apple", 55, 60, 32, 30), ("lime", 145, 62, 28, 36))
+
+
+def paint(
+    path: Path,
+    spots: tuple[Spot, ...] = TWO,
+    ground: tuple[int, ...] = GROUND,
+    clutter: bool = False,
+) -> tuple[Photo, list[np.ndarray]]:
+    """A photo, 200 x 120 pixels, of shaded ellipses with soft shadows, and the mask of each."""
+    rng = np.random.default_rng(len(path.name))
+    y, x = np.mgrid[:120, :200] + 0.5
+    picture = np.ones((120, 200, 3)) * ground * (0.95 + 0.1 * x / 200)[..., None]
+    if clutter:
+        tiles = rng.choice([*COLOURS.values(), GROUND], (15, 25))
+        picture = tiles.repeat(8, 0).repeat(8, 1).astype(float)
+    masks, boxes = [], []
+    for fruit, across, down, wide, high in spots:
+        shadow = np.hypot((x - across - 5) / wide, (y - down - 5) / high)
+        picture *= 1 - 0.3 * np.clip((1.25 - shadow) / 0.4, 0, 1)[..., None]
+        far = np.hypot((x - across) / wide, (y - down) / high)
+        light = 1.1 - 0.55 * np.hypot((x - across + 9) / wide, (y - down + 9) / high) ** 2 / 2
+        skin = np.array(COLOURS.get(fruit, ground)) * light[..., None]
+        share = np.clip((1 - far) * min(wide, high) + 0.5, 0, 1)[..., None]
+        picture += (skin - picture) * share
+        masks.append(far < 1)
+        boxes.append(FruitBox(fruit, across - wide, down - high, 2 * wide, 2 * high))
+    picture += rng.normal(0, 1.5, picture.shape)
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+    about = {"group": "table", "license": "CC0-1.0", "source": "painted"}
+    return Photo(path, 200, 120, tuple(boxes), LISTED, **about), masks
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Photo]:
+    """Six photos with two fruits each, one with none."""
+    folder = tmp_path_factory.mktemp("painted")
+    kinds = ["apple", "lime", "plum"]
+    made = []
+    for number in range(6):
+        first, second = kinds[number % 3], kinds[(number + 1) % 3]
+        spots = ((first, 55, 60, 26 + 2 * number, 30), (second, 145, 62, 28, 36 - number))
+        made.append(paint(folder / f"{number}.png", spots)[0])
+    return [*made, paint(folder / "empty.png", (), (120, 140, 160))[0]]
+
+
+@pytest.fixture(scope="module")
+def parts(photos: list[Photo]) -> Parts:
+    return gather(photos)
+
+
+# Cut-outs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fruit", COLOURS)
+@pytest.mark.parametrize("ground", [GROUND, (150, 110, 70), (235, 240, 245)])
+def test_a_cut_out_is_the_fruit(tmp_path: Path, fruit: str, ground: tuple[int, ...]) -> None:
+    photo, masks = paint(tmp_path / "a.png", ((fruit, 80, 60, 44, 36),), ground)
+    cut = cut_out(photo, np.asarray(open_picture(photo.path)), photo.boxes[0])
+    assert cut is not None
+    assert (cut.fruit, cut.photo) == (fruit, photo)
+    assert _overlap(cut.cover > 0.5, masks[0]) >= 0.95
+    colour = cut.pixels[cut.cover > 0.5].mean(0)
+    skin = np.asarray(open_picture(photo.path))[masks[0]].mean(0)
+    assert np.abs(colour - skin).max() < 8
+    # Beyond its edge the colour goes on, so that no rim of the old background is pasted.
+    rim = (cut.cover > 0.05) & (cut.cover < 0.5)
+    assert np.abs(cut.pixels[rim] - skin).mean() < 0.6 * np.abs(ground - skin).mean()
+
+
+@pytest.mark.parametrize(
+    ("spots", "clutter"),
+    [
+        ((("pear", 80, 60, 40, 36),), False),  # painted in the colour of the ground
+        ((("lime", 80, 60, 40, 36),), True),
+    ],
+    ids=["camouflaged", "cluttered"],
+)
+def test_what_can_not_be_told_is_not_cut_out(
+    tmp_path: Path, spots: tuple[Spot, ...], clutter: bool
+) -> None:
+    photo, _ = paint(tmp_path / "a.png", spots, clutter=clutter)
+    assert cut_outs([photo]) == ([], 1)
+
+
+def test_a_box_that_fits_badly_gives_no_cut_out(tmp_path: Path) -> None:
+    photo, _ = paint(tmp_path / "a.png", (("apple", 100, 60, 30, 30),))
+    for box in (FruitBox("apple", 70, 30, 100, 60), FruitBox("apple", 85, 45, 33, 33)):
+        assert cut_outs([replace(photo, boxes=(box,))]) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        FruitBox("lime", 1, 20, 60, 60),
+        FruitBox("lime", 20, 20, 60, 99.5),
+        FruitBox("lime", 60, 20, 60, 60),
+        FruitBox("lime", 20, 20, 31, 60),
+        FruitBox("plum", 20, 20, 50, 60),
+    ],
+    ids=["left edge", "lower edge", "overlap", "small", "bunch"],
+)
+def test_only_whole_fruits_are_tried(box: FruitBox) -> None:
+    apple = FruitBox("apple", 100, 10, 60, 60)
+    countable = frozenset(["apple", "lime"])
+    photo = Photo(Path("a.png"), 200, 120, (apple, box), LISTED, count_ok=countable)
+    assert box not in list(whole_fruits(photo))
+    if box.left != 60:
+        assert list(whole_fruits(photo)) == [apple]
+
+
+def test_photos_that_can_not_be_read_are_passed_over(photos: list[Photo]) -> None:
+    gone = replace(photos[0], path=photos[0].path.with_name("gone.png"))
+    assert cut_outs([gone, photos[1]])[1] == 2
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the shared photos")
+def test_real_fruits_are_cut_out(tmp_path: Path) -> None:
+    content = json.loads((REAL / "instances.json").read_text())
+    content["images"] = content["images"][::60]
+    chosen = {image["id"] for image in content["images"]}
+    content["annotations"] = [box for box in content["annotations"] if box["image_id"] in chosen]
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    for image in content["images"]:
+        shutil.copy(REAL / "images" / image["file_name"], tmp_path)
+    found, tried = cut_outs(read_photos(tmp_path).photos)
+    assert tried > 15
+    assert len(found) / tried > 0.4
+
+
+# Composed photos -----------------------------------------------------------------------------
+
+
+def test_photos_say_what_was_composed(photos: list[Photo], tmp_path: Path) -> None:
+    made = compose(photos, tmp_path, 4 * (MOST + 1), seed=1, size=SIZE, most=MOST)
+    kinds = [len(photo.fruits) for photo in made.photos if len(photo.boxes) > 2]
+    assert 0.2 < np.mean(np.array(kinds) == 1) < 0.8
+    for number, photo in enumerate(made.photos):
+        assert photo.path == tmp_path / f"composed_1_{number:05d}.jpg"
+        assert (photo.width, photo.height) == upright_size(photo.path) == (SIZE, SIZE)
+        assert (photo.exhaustive, photo.count_ok, photo.listed) == (True, None, LISTED)
+        assert photo.total() == len(photo.boxes)
+
+
+def test_only_the_given_photos_are_used_and_named(photos: list[Photo], tmp_path: Path) -> None:
+    groups = [replace(photo, group=f"table {n}") for n, photo in enumerate(photos)]
+    train = [photo for photo in groups if split_of(photo) == "train"]
+    made = compose(train, tmp_path, 14, seed=2, size=SIZE, most=MOST)
+    assert {split_of(photo) for photo in made.photos} == {"train"}
+    assert {photo.group for photo in made.photos} <= {photo.group for photo in train}
+    used = set()
+    for photo in made.photos:
+        if photo.source != "rendered":
+            names = photo.source.removeprefix("composed from ").split(", ")
+            used |= set(names)
+            kinds = {box.fruit for each in train if each.path.name in names for box in each.boxes}
+            assert set(photo.fruits) <= kinds
+        assert photo.license == "CC0-1.0"
+    assert used <= {photo.path.name for photo in train}
+    assert len(used) > 2
+
+
+def test_boxes_are_tight_round_what_is_seen(parts: Parts) -> None:
+    hidden = []
+    for index in range(10):
+        layout = plan_photo(parts, 3, index, SIZE, MOST).layout
+        masks = layout.visible_masks()
+        assert np.sum(masks, axis=0).max(initial=0) <= 1, "a pixel shows two fruits"
+        for item, box, mask in zip(layout.placed, layout.boxes(), masks, strict=True):
+            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+            assert (box.left, box.top) == (columns[0], rows[0])
+            assert (box.width, box.height) == (np.ptp(columns) + 1, np.ptp(rows) + 1)
+            hidden.append(1 - mask.sum() / item.mask.sum())
+    assert 0 < max(hidden) <= STUDIO_HIDDEN + 1e-6
+
+
+def test_fruit_is_painted_where_it_is_said_to_be(parts: Parts) -> None:
+    for index in range(8):
+        plan = plan_photo(parts, 4, index, SIZE, MOST)
+        bare = replace(plan, layout=replace(plan.layout, placed=()))
+        full, empty = develop(plan).astype(float), develop(bare).astype(float)
+        seen = np.zeros((SIZE, SIZE), bool)
+        for item, mask in zip(plan.layout.placed, plan.layout.visible_masks(), strict=True):
+            strongest = np.argmax(COLOURS[item.fruit])
+            assert full[mask].mean(0).argmax() == strongest
+            seen |= mask
+        for axis in (0, 1):
+            seen = np.any([np.roll(seen, step, axis) for step in range(-3, 4)], axis=0)
+        assert (full - empty)[~seen].max(initial=0) <= 5, "fruit outside the masks"
+
+
+def test_scattered_counts_are_spread_and_set_up_ones_are_what_people_set_up(parts: Parts) -> None:
+    plans = [plan_photo(parts, 1, index, SIZE, 12) for index in range(130)]
+    counts = Counter((plan.studio, len(plan.layout.placed)) for plan in plans)
+    set_up = sum(counts[True, number] for number in range(13))
+    assert set_up / len(plans) == pytest.approx(STUDIO_SHARE, abs=0.1)
+    assert {number for studio, number in counts if studio} == set(STUDIO_NUMBERS)
+    assert sum(counts[True, number] for number in (2, 3, 4)) > set_up / 2
+    assert len([number for studio, number in counts if not studio]) > 10
+
+
+def test_what_is_set_up_stands_in_rows_on_a_plain_ground(parts: Parts) -> None:
+    plans = [plan_photo(parts, 6, index, SIZE, 12) for index in range(30)]
+    set_up = [plan for plan in plans if plan.studio]
+    for plan in set_up:
+        assert plan.ground is None
+        empty = develop(replace(plan, layout=replace(plan.layout, placed=()))).astype(float)
+        assert np.abs(np.diff(empty.mean(2), axis=1)).mean() < 6, "the ground is not plain"
+    # In one row or two, the farther first, and in each row from the left to the right.
+    rows = [np.diff([item.x for item in plan.layout.placed]) for plan in set_up]
+    in_rows = [(steps < 0).sum() <= 1 for steps in rows]
+    assert np.mean(in_rows) > 0.8
+
+
+def test_a_background_says_only_what_it_was_searched_for(photos: list[Photo]) -> None:
+    narrow = replace(photos[-1], listed=frozenset(["plum", "pear"]))
+    unsure = replace(photos[-1], exhaustive=False)
+    elsewhere = replace(photos[-1], listed=frozenset(["pear"]))
+    parts = gather([*photos[:-1], narrow, unsure, elsewhere])
+    assert parts.grounds == [narrow]
+    plans = [plan_photo(parts, 0, index, SIZE, 2) for index in range(36)]
+    grounded = [plan for plan in plans if plan.ground]
+    assert 3 < len(grounded) < 15
+    for plan in grounded:
+        assert plan.listed == narrow.listed
+        assert {item.fruit for item in plan.layout.placed} <= {"plum"}
+    assert {plan.listed for plan in plans} == {narrow.listed, LISTED}
+
+
+def test_composing_resumes(photos: list[Photo], tmp_path: Path) -> None:
+    first = compose(photos, tmp_path, 4, seed=9, size=SIZE)
+    kept = {photo.path: photo.path.read_bytes() for photo in first.photos}
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    gone, short = first.photos[1].path, first.photos[2].path
+    gone.unlink()
+    short.write_bytes(kept[short][:300])
+
+    assert compose(photos, tmp_path, 4, seed=9, size=SIZE) == first
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert first.photos[0].path.stat().st_mtime_ns == times[first.photos[0].path]
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+def test_photos_made_of_others_are_not_kept(photos: list[Photo], tmp_path: Path) -> None:
+    old = compose(photos[:3], tmp_path, 3, seed=9, size=SIZE, most=2)
+    before = [photo.path.read_bytes() for photo in old.photos]
+    new = compose(photos[3:], tmp_path, 3, seed=9, size=SIZE, most=2)
+    again = compose(photos[3:], tmp_path / "new", 3, seed=9, size=SIZE, most=2)
+    for made, fresh, bytes_before in zip(new.photos, again.photos, before, strict=True):
+        assert made.boxes == fresh.boxes
+        if made.boxes:
+            assert made.path.read_bytes() == fresh.path.read_bytes() != bytes_before
+
+
+def test_too_few_cut_outs_are_refused(photos: list[Photo], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^2 of 2 boxed fruits .* 4 are needed: add") as refusal:
+        compose(photos[:1], tmp_path, 1, seed=0)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("make", [compose, mosaic])
+def test_splits_are_not_mixed(photos: list[Photo], tmp_path: Path, make) -> None:
+    mixed = [replace(photos[n % 7], group=str(n)) for n in range(60)]
+    with pytest.raises(DataError, match="splits test, train, validation"):
+        make(mixed, tmp_path, 1, seed=0)
+    assert not list(tmp_path.iterdir())
+
+
+# Mosaics -------------------------------------------------------------------------------------
+
+
+def test_mosaics_show_their_photos_whole(photos: list[Photo], tmp_path: Path) -> None:
+    made = mosaic(photos, tmp_path, 20, seed=6, size=200)
+    sizes = set()
+    for number, each in enumerate(made.photos):
+        assert each.path == tmp_path / f"mosaic_6_{number:05d}.jpg"
+        names = each.source.removeprefix("composed from ").split(", ")
+        sources = [photo for photo in photos if photo.path.name in names]
+        assert 2 <= len(sources) == len(names) <= 4
+        for fruit in LISTED:
+            assert each.count(fruit) == sum(photo.count(fruit) or 0 for photo in sources)
+        shapes = sorted(box.width / box.height for box in each.boxes)
+        assert shapes == pytest.approx(
+            sorted(box.width / box.height for photo in sources for box in photo.boxes), rel=0.02
+        )
+        pixels = np.asarray(open_picture(each.path)).astype(float)
+        assert pixels.shape == (each.height, each.width, 3)
+        sizes.add((each.width, each.height))
+        for box in each.boxes:
+            x, y = box.left + box.width / 2, box.top + box.height / 2
+            middle = pixels[int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5].mean((0, 1))
+            assert np.abs(middle - COLOURS[box.fruit]).max() < 25
+            for dx, dy in ((-0.6, 0), (0.6, 0), (0, -0.6), (0, 0.6)):
+                beside = pixels[int(y + dy * box.height), int(x + dx * box.width)]
+                assert np.abs(beside - COLOURS[box.fruit]).max() > 40
+    assert sizes == {(200, 100), (100, 200), (200, 200)}
+
+
+def test_half_of_the_mosaics_show_one_kind_in_every_photo(
+    photos: list[Photo], tmp_path: Path
+) -> None:
+    apart = [
+        replace(photo, boxes=photo.boxes[place % 2 : place % 2 + 1])
+        for place, photo in enumerate(photos[:6])
+    ]
+    made = mosaic(apart, tmp_path, 30, seed=3, size=64)
+    assert 0.5 < np.mean([len(photo.fruits) == 1 for photo in made.photos]) < 1
+
+
+def test_mosaics_are_made_of_photos_of_which_all_is_known(
+    photos: list[Photo], tmp_path: Path
+) -> None:
+    good = photos[:2]
+    doubtful = [
+        replace(photos[2], exhaustive=False),
+        replace(photos[3], count_ok=frozenset(["apple"])),
+        replace(photos[4], boxes=(), labels=frozenset(["apple"])),
+        replace(photos[5], listed=LISTED | {"fig"}),
+        replace(photos[5], listed=frozenset(["plum"])),
+    ]
+    made = mosaic([*doubtful, *good], tmp_path, 5, seed=0, size=64)
+    names = {photo.source.removeprefix("composed from ") for photo in made.photos}
+    assert names <= {"0.png, 1.png", "1.png, 0.png"}
+    assert {photo.listed for photo in made.photos} == {made.listed} == {LISTED}
+    with pytest.raises(DataError, match=r"^2 of 6 photos have every fruit boxed"):
+        mosaic([*doubtful, good[0]], tmp_path, 1, seed=0)
+
+
+def test_mosaics_resume(photos: list[Photo], tmp_path: Path) -> None:
+    first = mosaic(photos, tmp_path, 3, seed=1, size=64)
+    kept = {photo.path: photo.path.read_bytes() for photo in first.photos}
+    first.photos[1].path.unlink()
+    assert mosaic(photos, tmp_path, 3, seed=1, size=64) == first
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def _overlap(cut: np.ndarray, painted: np.ndarray) -> float:
+    """Intersection over union of two masks, the one moved over the other to where they fit best."""
+    sizes = [(np.ptp(np.argwhere(mask), axis=0) + 5) for mask in (cut, painted)]
+    height, width = np.maximum(*sizes)
+    squares = []
+    for mask in (cut, painted):
+        top, left = np.argwhere(mask).min(0)
+        square = np.zeros((height, width), bool)
+        trimmed = mask[top:, left:][: height - 4, : width - 4]
+        square[2 : 2 + len(trimmed), 2 : 2 + trimmed.shape[1]] = trimmed
+        squares.append(square)
+    moves = [np.roll(squares[0], (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    return max((move & squares[1]).sum() / (move | squares[1]).sum() for move in moves)

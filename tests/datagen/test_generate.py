@@ -1,0 +1,214 @@
+"""Collecting: killed and run again it ends the same, and it stays in the folders it was given."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from fruit_caption.config import DataConfig
+from fruit_caption.data.formats.coco import read_coco, write_coco
+from fruit_caption.data.qa import read_qa
+from fruit_caption.data.records import FruitBox, Photo
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.utils.errors import DataError, FruitError
+
+KILLED = """
+import json, os, sys
+from pathlib import Path
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.config import DataConfig
+
+replace, written = os.replace, 0
+
+def replace_or_die(*paths):
+    global written
+    written += 1
+    if written == 6:
+        os._exit(9)  # as SIGKILL: nothing is tidied up
+    replace(*paths)
+
+os.replace = replace_or_die
+generate_data(DataConfig.from_json(json.loads(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def paint(path: Path, number: int) -> Photo:
+    """An apple and a lime, whole and apart, on a plain ground."""
+    picture = Image.new("RGB", (160, 100), (200 + number, 200, 190))
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((20, 25, 65, 70), (190, 40, 45))
+    pen.ellipse((95, 30, 140, 80), (90, 170, 50))
+    picture.save(path)
+    boxes = FruitBox("apple", 20, 25, 46, 46), FruitBox("lime", 95, 30, 46, 51)
+    return Photo(path, 160, 100, boxes, frozenset(["apple", "lime"]), group=path.stem)
+
+
+@pytest.fixture(scope="module")
+def whole_fruits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A COCO folder of photos that can be cut up."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "images").mkdir()
+    painted = [paint(folder / "images" / f"{number}.png", number) for number in range(8)]
+    write_coco(folder, painted, frozenset(["apple", "lime"]))
+    return folder
+
+
+@pytest.fixture
+def config(whole_fruits: Path) -> DataConfig:
+    return DataConfig(
+        (str(whole_fruits),), compose=4, mosaic=3, scenes=4, scene_size=32, writer="grammar"
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, by its name in it."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_killed_again_and_again_it_ends_as_undisturbed(config: DataConfig, tmp_path: Path) -> None:
+    generate_data(config, tmp_path / "undisturbed")
+    command = [sys.executable, "-c", KILLED, json.dumps(asdict(config)), str(tmp_path / "killed")]
+    # Five files a run: the photos, the composed ones, mosaics and scenes are all interrupted.
+    for _ in range(4):
+        assert subprocess.run(command, check=False).returncode == 9
+        hidden = [name for name in contents(tmp_path / "killed") if "/." in f"/{name}"]
+        assert hidden, "the kill should leave a half-written file"
+    assert subprocess.run(command, check=False).returncode == 0
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate_data(config, tmp_path / "undisturbed")
+    fsync, room = os.fsync, [12]
+
+    def fill(number: int) -> None:
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", fill)
+    with pytest.raises(FruitError, match="can't be written: No space left on device"):
+        generate_data(config, tmp_path / "full")
+    assert len(contents(tmp_path / "full")) == 12
+    room[0] = 1000
+    generate_data(config, tmp_path / "full")
+    assert contents(tmp_path / "full") == contents(tmp_path / "undisturbed")
+
+
+def test_beside_real_photos_scenes_are_trained_on_only(config: DataConfig, tmp_path: Path) -> None:
+    generate_data(config, tmp_path / "both")
+    splits = {text.file_name: text.split for text in read_qa(tmp_path / "both")}
+    assert {splits[name] for name in splits if name.startswith("scene_")} == {"train"}
+    scenes = DataConfig(scenes=40, scene_size=32, writer="grammar")
+    generate_data(scenes, tmp_path / "scenes")
+    assert {text.split for text in read_qa(tmp_path / "scenes")} == {"train", "validation", "test"}
+
+
+def test_a_photo_that_is_called_like_a_made_one_is_not_overwritten(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    generate_data(DataConfig(scenes=40, scene_size=32, writer="grammar"), first)
+    scenes = contents(first / "images")
+    generate_data(DataConfig((str(first),), scenes=2, scene_size=48, writer="grammar"), second)
+    assert set(scenes.values()) < set(contents(second / "images").values())
+    assert len(read_coco(second).photos) == 42
+
+
+def test_the_photos_stay_out_of_what_is_made_of_them(whole_fruits: Path) -> None:
+    for out in (whole_fruits, whole_fruits / "data" / "fruit"):
+        with pytest.raises(DataError, match="make the data set elsewhere"):
+            generate_data(DataConfig((str(whole_fruits),), writer="grammar"), out)
+
+
+# Bad input -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> Path:
+    """Four apples; beside the folder, a secret."""
+    home = tmp_path / "photos" / "apple"
+    home.mkdir(parents=True)
+    for number in range(4):
+        Image.new("RGB", (8, 8), (200, number, 0)).save(home / f"{number}.png")
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (8, 8), "blue").save(tmp_path / "elsewhere" / "secret.png")
+    return tmp_path / "photos"
+
+
+def test_links_are_not_followed_out_of_the_folder(class_folder: Path, tmp_path: Path) -> None:
+    elsewhere, home = tmp_path / "elsewhere", class_folder / "apple"
+    (home / "out.png").symlink_to(elsewhere / "secret.png")
+    (home / "loop.png").symlink_to(home / "loop.png")
+    (home / "gone.png").symlink_to(home / "nothing.png")
+    (home / "again").symlink_to(class_folder)
+    (class_folder / "pear").symlink_to(elsewhere)
+    summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
+    assert sum(summary.photos.values()) == 4
+    reasons = {line.split(": ")[0]: line.split(": ", 1)[1] for line in summary.skipped}
+    assert set(reasons) == {
+        "apple/out.png",
+        "apple/loop.png",
+        "apple/gone.png",
+        "pear/secret.png",
+    }
+    assert (
+        reasons["apple/out.png"] == reasons["pear/secret.png"] == "a link leads out of the folder"
+    )
+    secret = (elsewhere / "secret.png").read_bytes()
+    assert secret not in contents(tmp_path / "out").values()
+
+
+def test_a_link_in_the_made_folder_is_replaced_not_followed(
+    class_folder: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "out" / "images" / "apple"
+    images.mkdir(parents=True)
+    secret = tmp_path / "elsewhere" / "secret.png"
+    before = secret.read_bytes()
+    (images / "0.png").symlink_to(secret)
+    generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
+    assert secret.read_bytes() == before
+    assert (images / "0.png").read_bytes() == (class_folder / "apple" / "0.png").read_bytes()
+
+
+LABEL = "0 0.5 0.5 0.5 0.5"
+XML = (
+    "<annotation><size><width>8</width><height>8</height></size><object><name>apple</name><bndbox>"
+    "<xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></annotation>"
+)
+
+
+@pytest.mark.parametrize(("ending", "text"), [(".txt", LABEL), (".xml", XML)])
+def test_annotations_are_not_read_through_links(ending: str, text: str, tmp_path: Path) -> None:
+    folder, secret = tmp_path / "photos", tmp_path / "secret"
+    folder.mkdir()
+    secret.write_text(text)
+    if ending == ".txt":
+        (folder / "classes.txt").write_text("apple")
+    for name in ("kept", "lost"):
+        Image.new("RGB", (8, 8), (len(name), ord(name[0]), 0)).save(folder / f"{name}.png")
+    (folder / f"kept{ending}").write_text(text)
+    (folder / f"lost{ending}").symlink_to(secret)
+    summary = generate_data(DataConfig((str(folder),), writer="grammar"), tmp_path / "out")
+    assert sum(summary.photos.values()) == 1
+    assert "a link leads out of the folder" in summary.skipped[0]
+
+
+def test_a_huge_picture_is_skipped(class_folder: Path, tmp_path: Path) -> None:
+    # A few kilobytes that would unpack to 2.7 gigabytes of colours.
+    Image.new("1", (30_000, 30_000)).save(class_folder / "apple" / "huge.png")
+    summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
+    assert sum(summary.photos.values()) == 4
+    assert "far too many pixels; scale it down" in summary.skipped[0]

@@ -1,0 +1,173 @@
+"""The README says what is so."""
+
+import json
+import re
+import runpy
+import shlex
+import shutil
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from fruit_caption.commands import terminal
+from fruit_caption.commands.app import app
+from fruit_caption.comparison.report import markdown, score_section
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "artifacts/**/README.md", "data/*.md")
+    for path in ROOT.glob(pattern)
+)
+COMPARISON = ROOT / "artifacts" / "real"
+
+
+def test_the_tables_of_results_are_those_that_compare_wrote():
+    comparison = json.loads((COMPARISON / "comparison.json").read_text(encoding="utf-8"))
+    tables = (COMPARISON / "comparison.md").read_text(encoding="utf-8")
+    assert markdown(comparison) == tables
+    assert len(comparison["results"]) == 2
+    for split in comparison["results"]:
+        assert score_section(comparison, split) in README
+
+
+def test_the_table_of_eyes_is_the_benchmarks():
+    table = runpy.run_path(str(ROOT / "benchmarks" / "encoders.py"))["table"]
+    found = json.loads((ROOT / "benchmarks" / "encoders.json").read_text(encoding="utf-8"))
+    assert table(found["results"]) in README
+
+
+def test_the_table_of_the_release_is_the_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    release = runpy.run_path(str(ROOT / "benchmarks" / "release.py"))
+    found = json.loads((ROOT / "benchmarks" / "release.json").read_text(encoding="utf-8"))
+    table = release["table"](found["results"], release["COLUMNS"], "model")
+    assert release["with_goals"](table) in README
+
+
+def test_what_a_million_photos_cost_is_the_benchmarks():
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    table = (ROOT / "benchmarks" / "scale.md").read_text(encoding="utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    assert [line for line in page.splitlines() if line in rows] == rows
+
+
+@pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
+def test_pictures_are_there(picture):
+    assert (ROOT / picture).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / page).parent.joinpath(link).exists(), link
+
+
+def layout():
+    """What the tree of the layout names: paths from the root of the repository."""
+    tree = README.split("## Layout")[1].split("```")[1]
+    above: list[str] = []
+    for line in tree.strip().splitlines():
+        entry = re.fullmatch(r"((?:  )*)(\S+?)(/?)(?: {2,}\S.*)?", line)
+        assert entry, line
+        above = [*above[: len(entry[1]) // 2], entry[2]]
+        yield "/".join(above)
+
+
+def test_the_layout_is_that_of_the_repository():
+    told = [*layout()]
+    assert len(set(told)) == len(told)
+    assert [path for path in told if not (ROOT / path).exists()] == []
+    files = {"cli.py"}
+    for pattern in ("fruit_caption/**/*.py", "benchmarks/*.py", "docs/*", "examples/*"):
+        files |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
+    files = {path for path in files if not path.split("/")[-1].startswith(("_", "."))}
+    assert files - {*told} == set()
+
+
+def test_the_picture_at_the_top_is_small():
+    assert (ROOT / "docs" / "answer.png").stat().st_size < 300_000
+
+
+SMALLER = {
+    "generate-data": "--seed 2",  # twelve scenes of it fall into all three splits
+    "train": "--encoder-weights none --image-size 48 --epochs 1 --reading 2",
+    "compare": "--variant scratch --image-size 48 --epochs 1 --reading 2 --seeds 1",
+}
+"""What is added to commands that would take too long; of an option given twice the last counts."""
+
+
+def code_blocks(page="README.md"):
+    """The blocks of a page that are typed into a shell, and show what it prints."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [lines for language, lines in blocks if not language]
+
+
+def sessions():
+    """Commands with what they print; nothing where it isn't shown."""
+    for block in code_blocks():
+        lines = block.splitlines()
+        for place, line in enumerate(lines):
+            command = line.removeprefix("$ ").split("  #")[0].strip()
+            if command.startswith("fruit "):
+                shown = takewhile(lambda other: not other.startswith("$ "), lines[place + 1 :])
+                yield command, list(shown) if line.startswith("$ ") else []
+
+
+def pattern(line):
+    """What a line may look like that the README shows: machines differ by a percent."""
+    return re.sub(r"\d+(?=\\ %)", r"\\d+", re.escape(line).replace("…", ".*"))
+
+
+def test_every_command_prints_what_the_readme_promises(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for console in ("output", "errors", "notes"):
+        monkeypatch.setattr(terminal, console, Console(stderr=console != "output", width=200))
+    shutil.copytree(photos, "photos")
+    with Image.open(photos / "images" / "05.png") as picture:
+        picture.convert("RGB").save("photo.jpg")
+    shutil.copytree(ROOT / "docs" / "sample", "docs/sample")
+    ran = []
+    for command, shown in sessions():
+        name = shlex.split(command)[1]
+        if re.search(r"[A-Z]{4,}", command):
+            continue  # of files that everybody has elsewhere; its options are looked at below
+        command = command.replace("--scenes 1000", "--scenes 12")
+        words = [*shlex.split(command)[1:], *shlex.split(SMALLER.get(name, ""))]
+        result = CliRunner().invoke(app, words)
+        refused = any(line.startswith("error: ") for line in shown)
+        assert result.exit_code == (2 if refused else 0), (command, result.output)
+        printed = (result.stderr if refused else result.stdout).splitlines()
+        for line in shown:
+            assert any(re.fullmatch(pattern(line), other) for other in printed), (line, printed)
+        ran.append(name)
+    assert len(ran) >= 14
+    assert Path("seen.png").is_file()
+    assert Path("answers.csv").is_file()
+
+
+def test_python_answers_as_the_readme_says(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    [code] = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    answer = names["answer"]
+    assert f"# {answer.text!r}, {answer.value}, {answer.confidence:.2f}" in code
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_their_options_exist(page):
+    commands = get_command(app).commands
+    code = "".join(code_blocks(page))
+    for name, rest in re.findall(r"^(?:\$ )?fruit ([a-z-]+)(.*)$", code, flags=re.MULTILINE):
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        options |= {o for parameter in commands[name].params for o in parameter.secondary_opts}
+        assert set(re.findall(r"--[a-z-]+", rest.split("#")[0])) <= options, name

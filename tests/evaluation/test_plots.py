@@ -1,0 +1,171 @@
+"""The numbers that are drawn, and that what is drawn can be seen on white and on black pages."""
+
+import matplotlib as mpl
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from fruit_caption.comparison import plots as comparison_plots
+from fruit_caption.comparison.plots import Cost, draw_accuracy, draw_cost, draw_learning_curves
+from fruit_caption.data.qa import Item
+from fruit_caption.evaluation import plots
+from fruit_caption.evaluation.metrics import Row
+from fruit_caption.evaluation.plots import LARGEST, Tally, confusion, tally
+from fruit_caption.utils import plotting
+from fruit_caption.utils.plotting import COLOURS, INK, colours_of
+
+PAGES = ("#ffffff", "#0d1117")
+
+
+def row(kind, fruit, true, said, confidence=0.5):
+    return Row("a.jpg", Item("?", true, kind, fruit, ""), said, confidence)
+
+
+ROWS = [
+    row("count", "fig", "there are no figs", "there are no figs", 0.9),
+    row("count", "fig", "there are no figs", "well, er"),
+    row("count", "fig", "there is one fig", "there are three figs"),
+    row("count", "fig", "there is one fig", "there is one pear"),
+    row("count", "pear", "there is one pear", "there is one pear", 1.0),
+    row("count", "fig", "many", "there is one fig"),
+    row("presence", "fig", "yes, there is a fig", "no, there is no fig", 0.1),
+    row("presence", None, "yes, there is fruit", "yes", 0.7),
+    row("total", None, "there are two fruits", "there are two fruits"),
+]
+
+
+def test_confusion():
+    assert confusion(ROWS).tolist() == [
+        [1, 0, 0, 0, 1],  # none is not "no number", nor is a number of pears a number of figs
+        [0, 1, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+def test_large_numbers_stand_together():
+    table = confusion([row("count", "fig", "there are 25 figs", "there are 1000000 figs")])
+    assert table.shape == (LARGEST + 1, LARGEST + 2)
+    assert table[LARGEST, LARGEST] == table.sum() == 1
+
+
+def test_confusion_of_nothing():
+    assert confusion([]).tolist() == [[0, 0]]
+
+
+def test_tally():
+    assert tally(ROWS, lambda row: row.item.kind) == {
+        "count": Tally(2, 6),
+        "presence": Tally(1, 2),
+        "total": Tally(1, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("right", "asked", "low", "high"),
+    [
+        # Newcombe (1998), table I: 81 of 263 and 15 of 148.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (1, 1, 0.2065, 1.0),
+    ],
+)
+def test_wilson_interval(right, asked, low, high):
+    assert Tally(right, asked).interval == pytest.approx((low, high), abs=1e-4)
+
+
+def test_each_approach_has_its_own_colour_everywhere():
+    assert len(set(COLOURS.values())) == len(COLOURS)
+    colours = colours_of(["mine", "scratch", "yours"])
+    assert colours["scratch"] == COLOURS["scratch"] == colours_of(COLOURS)["scratch"]
+    assert not {colours["mine"], colours["yours"]} & set(COLOURS.values())
+    assert len(set(colours_of("abcdef").values())) == 6
+
+
+def luminance(colour):
+    """Relative luminance as WCAG 2 defines it, 0 to 1."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_all_is_seen_on_white_and_on_black(page):
+    def contrast(colour):
+        dark, light = sorted((luminance(colour), luminance(page)))
+        return (light + 0.05) / (dark + 0.05)
+
+    assert contrast(INK) > 4
+    for colour in (*COLOURS.values(), plotting.GREEN, plotting.PURPLE):
+        assert contrast(colour) > 2, colour
+
+
+HISTORY = [
+    {"epoch": epoch, "logits_loss": 1 / epoch, "validation_exact": epoch / 10}
+    for epoch in range(1, 5)
+]
+SCORES = {
+    "majority": {"count": [0.2]},
+    "blind": {"count": [0.3, 0.4], "total": []},
+    "mine": {"total": [0.5, 0.6], "count": [0.7]},
+}
+COSTS = {
+    "scratch": Cost(1_200_000, 12.0, 80.0, [0.5, 0.6]),
+    "pretrained": Cost(9_000_000, None, 200.0, [0.7]),
+}
+DRAWN = {
+    "confusion": lambda path: plots.draw_confusion(path, ROWS),
+    "by count": lambda path: plots.draw_accuracy_by_count(path, ROWS),
+    "by fruit": lambda path: plots.draw_accuracy_by_fruit(path, ROWS),
+    "reliability": lambda path: plots.draw_reliability(path, ROWS),
+    "accuracy": lambda path: draw_accuracy(path, "Right", ("count", "total"), SCORES),
+    "curves": lambda path: draw_learning_curves(
+        path, {"scratch": [HISTORY, HISTORY[:2]], "blind": [HISTORY]}
+    ),
+    "cost": lambda path: draw_cost(path, COSTS),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_plots_are_transparent(name, tmp_path):
+    settings = dict(mpl.rcParams)
+    DRAWN[name](tmp_path / "graph.png")
+    assert dict(mpl.rcParams) == settings
+    with Image.open(tmp_path / "graph.png") as picture:
+        assert picture.width == 1200
+        assert picture.getpixel((0, 0))[3] == 0
+        pixels = picture.convert("RGBA").getcolors(10**6)
+    assert max(pixels)[1][3] == 0  # most of it is the page
+    ink = tuple(round(255 * part) for part in to_rgb(INK))
+    assert (*ink, 255) in [colour for _, colour in pixels]
+
+
+def test_a_mean_goes_as_far_as_all_seeds_do(tmp_path, monkeypatch):
+    drawn = []
+    plot = comparison_plots.Axes.plot
+
+    def watched(axes, x, y, **settings):
+        drawn.append((list(x), y, settings["lw"]))
+        return plot(axes, x, y, **settings)
+
+    monkeypatch.setattr(comparison_plots.Axes, "plot", watched)
+    other = [{"epoch": 1, "logits_loss": 2.0, "validation_exact": 0.5}]
+    draw_learning_curves(tmp_path / "curves.png", {"mine": [HISTORY, other]})
+    assert drawn[0] == ([1], [1.5], 2)
+    assert drawn[1] == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4], 0.7)
+    assert drawn[3][1] == pytest.approx([30])
+
+
+@pytest.mark.parametrize(
+    "name", ["confusion", "accuracy_by_count", "accuracy_by_fruit", "reliability"]
+)
+def test_nothing_to_draw_is_no_error(name, tmp_path):
+    getattr(plots, f"draw_{name}")(tmp_path / "graph.png", [])
+    assert (tmp_path / "graph.png").is_file()
+
+
+def test_what_is_missing_is_left_out(tmp_path):
+    draw_learning_curves(tmp_path / "curves.png", {"mine": [[]], "yours": [HISTORY]})
+    draw_learning_curves(tmp_path / "none.png", {"mine": [[]]})
+    assert all((tmp_path / f"{name}.png").is_file() for name in ("curves", "none"))

@@ -1,0 +1,101 @@
+"""A file is written whole or not at all."""
+
+import multiprocessing
+import shutil
+
+import pytest
+
+from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.files import LOCK, alone_in, read_json, whole_file, write_json
+
+
+def test_round_trip_leaves_nothing_else(tmp_path):
+    write_json(tmp_path / "new" / "a.json", {"ä": 1})
+    assert read_json(tmp_path / "new" / "a.json") == {"ä": 1}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.json"]
+
+
+def test_a_failure_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half():
+        with whole_file(path) as draft:
+            draft.write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FruitError, match=r"a\.json can't be written"):
+        write_json(tmp_path / "file" / "a.json", {})
+
+
+def test_what_a_disk_has_no_room_for_is_not_begun(tmp_path):
+    path, room = tmp_path / "a.txt", shutil.disk_usage(tmp_path).free
+    path.write_text("old")
+    with (
+        pytest.raises(FruitError, match=r"a\.txt can't be written: No space left on device\."),
+        whole_file(path, 2 * room),
+    ):
+        raise AssertionError("begun")
+    with whole_file(path, room // 2) as draft:
+        draft.write_text("new")
+    assert path.read_text() == "new"
+
+
+def try_to_work_in(folder, answers):
+    try:
+        with alone_in(folder):
+            answers.put("worked")
+    except FruitError as error:
+        answers.put(str(error))
+
+
+def test_two_processes_are_never_at_work_in_one_folder(tmp_path):
+    """Neither is refused what the other has left, even where that was killed."""
+    folder, spawn = tmp_path / "run", multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+
+    def other():
+        process = spawn.Process(target=try_to_work_in, args=(folder, answers))
+        process.start()
+        process.join()
+        return answers.get(timeout=10)
+
+    with alone_in(folder):
+        assert other() == (
+            f"Another process is at work in {folder}; wait for it, or choose another folder."
+        )
+        assert folder.is_dir()
+    assert not folder.exists()
+    (folder / LOCK).parent.mkdir()
+    (folder / LOCK).touch()  # as a killed process leaves it
+    assert other() == "worked"
+
+
+def test_a_folder_with_something_in_it_stays(tmp_path):
+    with alone_in(tmp_path / "run"):
+        (tmp_path / "run" / "a.txt").touch()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(FruitError, match=r"file/run can't be written"),
+        alone_in(tmp_path / "file" / "run"),
+    ):
+        pass
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
+    for name in (".17.state.weights.h5", ".hidden", "17.kept"):
+        (tmp_path / name).touch()
+    with alone_in(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".lock", "17.kept"]

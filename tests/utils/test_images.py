@@ -1,0 +1,133 @@
+"""Every odd picture is opened the way a person sees it, or refused by name."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fruit_caption.utils.errors import PictureError
+from fruit_caption.utils.images import PADDING, letterbox, letterbox_offset, open_picture
+
+RED = (200, 30, 40)
+
+
+def picture(width=40, height=20, colour=RED):
+    return Image.new("RGB", (width, height), colour)
+
+
+def pixels_of(path):
+    return np.asarray(open_picture(path)).astype(int)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "gif", "tiff"])
+def test_formats(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    picture().save(path)
+    assert np.abs(pixels_of(path) - RED).max() < 12
+
+
+def test_cmyk(tmp_path):
+    path = tmp_path / "a.jpg"
+    picture().convert("CMYK").save(path, quality=95)
+    assert np.abs(pixels_of(path) - RED).max() < 12
+
+
+def test_grey(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("L", (5, 5), 77).save(path)
+    assert (pixels_of(path) == 77).all()
+
+
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((4, 6), 257 * 99, "uint16")).save(path)
+    assert (pixels_of(path) == 99).all()
+
+
+def test_palette_with_transparency_is_shown_on_white(tmp_path):
+    path = tmp_path / "a.png"
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, *RED])
+    palette.putpixel((0, 0), 0)
+    palette.save(path, transparency=0)
+    pixels = pixels_of(path)
+    assert tuple(pixels[0, 0]) == (255, 255, 255)
+    assert tuple(pixels[1, 1]) == RED
+
+
+def test_alpha_is_shown_on_white(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(path)
+    assert (pixels_of(path) == 255).all()
+
+
+def test_of_an_animation_the_first_frame_counts(tmp_path):
+    path = tmp_path / "a.gif"
+    picture(colour=RED).save(path, save_all=True, append_images=[picture(colour=(0, 0, 255))])
+    assert np.abs(pixels_of(path) - RED).max() < 12
+
+
+def test_exif_orientation_is_honoured(tmp_path):
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture(40, 20).save(path, exif=exif)
+    assert open_picture(path).size == (20, 40)
+
+
+def test_one_pixel(tmp_path):
+    path = tmp_path / "a.png"
+    picture(1, 1).save(path)
+    square = letterbox(open_picture(path), 32)
+    assert square.shape == (32, 32, 3)
+    assert (square == RED).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("text.jpg", b"this is no picture"),
+        ("empty.jpg", b""),
+        ("header.png", b"\x89PNG\r\n\x1a\n"),
+    ],
+)
+def test_no_picture_is_refused_by_name(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(PictureError, match=name):
+        open_picture(path)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_truncated_jpeg_is_refused_by_name(tmp_path, share):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8")
+    whole = io.BytesIO()
+    Image.fromarray(noise).save(whole, "JPEG")
+    path = tmp_path / "half.jpg"
+    path.write_bytes(whole.getvalue()[: int(share * len(whole.getvalue()))])
+    with pytest.raises(PictureError, match=r"half\.jpg"):
+        open_picture(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(PictureError, match="no such file"):
+        open_picture(tmp_path / "a.jpg")
+    with pytest.raises(PictureError, match="folder"):
+        open_picture(tmp_path)
+
+
+def test_too_many_pixels_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setenv("FRUIT_MAX_PIXELS", "100")
+    path = tmp_path / "a.png"
+    picture(11, 10).save(path)
+    with pytest.raises(PictureError, match="11 x 10"):
+        open_picture(path)
+
+
+def test_letterbox_keeps_the_aspect_ratio():
+    square = letterbox(picture(40, 20), 32)
+    assert (square[:8] == PADDING).all()
+    assert (square[24:] == PADDING).all()
+    assert (square[8:24] == RED).all()
+    assert letterbox_offset(40, 20, 32) == (0, 8)

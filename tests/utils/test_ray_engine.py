@@ -1,0 +1,152 @@
+"""Ray makes what this process makes, whoever of it dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ray.data", reason="pip install 'fruit-caption[scale]'")
+
+from fruit_caption import runs
+from fruit_caption.config import DataConfig
+from fruit_caption.data import features
+from fruit_caption.data.dataset import read_data
+from fruit_caption.datagen import texts
+from fruit_caption.datagen.generate import generate_data
+from fruit_caption.evaluation.predict import answer_examples, look_up
+from fruit_caption.utils import ray_engine
+from fruit_caption.utils.engines import LOCAL
+from fruit_caption.utils.errors import FruitError, WriterError
+from fruit_caption.utils.ray_engine import RayEngine
+
+SCENES = 12
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of its next release
+
+
+@pytest.fixture(scope="module")
+def ray():
+    with pytest.MonkeyPatch.context() as patch:
+        # Its workers must find this file, too, and not give way to the tests of other files.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
+        patch.setenv("RAY_worker_niceness", "0")
+        with RayEngine(actors=2) as engine:
+            yield engine
+
+
+def _square(number):
+    return [number**2, "as it was", (number, None)]
+
+
+def _refuse(number):
+    if number == 7:
+        raise FruitError("seven is too many.")
+    return number
+
+
+def _adder(more):
+    return partial(_add, more)
+
+
+def _add(more, number):
+    return number + more
+
+
+def _missing():
+    raise WriterError("There is no such model.")
+
+
+def test_it_gives_what_was_made_in_order_as_it_was(ray):
+    assert list(ray.each(_square, range(120))) == [_square(number) for number in range(120)]
+    assert list(ray.with_model(partial(_adder, 1), range(5), _double)) == [1, 3, 5, 7, 9]
+    assert list(ray.with_model(partial(_adder, 1), [])) == []
+
+
+def _double(number):
+    return 2 * number
+
+
+def test_what_a_user_is_told_elsewhere_is_told_here(ray):
+    with pytest.raises(FruitError, match=r"^seven is too many\.$"):
+        list(ray.each(_refuse, range(20)))
+    with pytest.raises(FruitError, match=r"^seven is too many\.$"):
+        list(ray.with_model(partial(_adder, 1), range(20), _refuse))
+    with pytest.raises(WriterError, match=r"^There is no such model\.$"):
+        list(ray.with_model(_missing, range(3)))
+
+
+def test_it_sees_and_answers_what_this_process_does(ray, learnt, tmp_path):
+    folder, _, data = learnt
+    model = runs.load_run(folder)
+    examples = read_data(data).splits["validation"]
+    encoder = model.encoder
+    shown = [(example.path, features.PLAIN) for example in examples]
+    ours, theirs = (
+        features.load(features.extract_features(encoder, shown, 48, tmp_path / name, engine=engine))
+        for name, engine in (("here", LOCAL), ("there", ray))
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    files = look_up(model, examples, tmp_path / "pixels", engine=ray)
+    here, there = (
+        answer_examples(model, examples, files, batch=2, engine=engine) for engine in (LOCAL, ray)
+    )
+    assert [row.answer for row in here] == [row.answer for row in there]
+    assert [row.confidence for row in here] == pytest.approx([row.confidence for row in there])
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_it_makes_the_same_data_set_even_if_who_writes_is_killed(ray, tmp_path, monkeypatch):
+    monkeypatch.setattr(texts, "CHUNK", 3)
+    config = DataConfig(scenes=SCENES, scene_size=64)
+    generate_data(config, tmp_path / "here")
+    killed = []
+
+    def kill():
+        while not (found := _writers()):
+            time.sleep(0.1)
+        time.sleep(3)
+        os.kill(found[0], signal.SIGKILL)
+        killed.append(found[0])
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    generate_data(config, tmp_path / "there", engine=ray)
+    killer.join()
+    assert killed
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def _writers():
+    """The processes that hold a model."""
+    told = subprocess.run(["pgrep", "-f", "^ray::MapWorker"], capture_output=True, text=True)
+    return [int(line) for line in told.stdout.split()]
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(ray_engine, "import_module", missing)
+    with pytest.raises(FruitError, match=r"pip install 'fruit-caption\[scale\]'"):
+        RayEngine()
+
+
+def test_an_address_without_a_cluster_is_one_line():
+    program = (
+        "from fruit_caption.utils.ray_engine import RayEngine\n"
+        "from fruit_caption.utils.errors import FruitError\n"
+        "try:\n    RayEngine('127.0.0.1:9')\n"
+        "except FruitError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith("There is no Ray cluster at 127.0.0.1:9 (")
+    assert len(done.stdout.splitlines()) == 1
