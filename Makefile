@@ -38,7 +38,7 @@ check: $(VENV)/installed
 # So small a model learns from so few photos only in plain words: the grammar's.
 demo: $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 500 --out $(DEMO) --seed 0 --writer grammar
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --reading 1300 --batch-size 8 \
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --pretrain-steps 1300 --batch-size 8 \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
 		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention-0

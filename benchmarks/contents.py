@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from fruit_caption.data.formats.coco import IMAGES, read_coco
-from fruit_caption.data.qa import PhotoText, read_qa
+from fruit_caption.data.qa import PhotoQA, read_qa
 from fruit_caption.data.records import Photo, Split
 from fruit_caption.utils.files import write_text
 
@@ -43,7 +43,7 @@ def main() -> None:
     )
 
 
-def sources(shown: Iterable[tuple[Photo, PhotoText]]) -> Counter[Cell]:
+def sources(shown: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
     """Where photos are from; of those made from others, how they were made."""
     found = Counter[Cell]()
     for photo, text in shown:
@@ -53,7 +53,7 @@ def sources(shown: Iterable[tuple[Photo, PhotoText]]) -> Counter[Cell]:
     return found
 
 
-def numbers(shown: Iterable[tuple[Photo, PhotoText]]) -> Counter[Cell]:
+def numbers(shown: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
     """How often a photo shows so many of a kind, and how often that is not known."""
     found = Counter[Cell]()
     for photo, text in shown:
@@ -63,7 +63,7 @@ def numbers(shown: Iterable[tuple[Photo, PhotoText]]) -> Counter[Cell]:
     return found
 
 
-def kinds(texts: Iterable[PhotoText]) -> Counter[Cell]:
+def kinds(texts: Iterable[PhotoQA]) -> Counter[Cell]:
     return Counter((item.kind, text.split) for text in texts for item in text.items())
 
 

@@ -17,16 +17,16 @@ from statistics import median
 
 import numpy as np
 
-from fruit_caption import runs
 from fruit_caption.comparison.report import cell
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.data.dataset import DataSet, read_data
 from fruit_caption.data.records import Split
-from fruit_caption.evaluation.evaluate import measure
+from fruit_caption.evaluation.evaluate import evaluate_split
 from fruit_caption.models import pretrained
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.folding import folded
 from fruit_caption.models.pretrained import Network
+from fruit_caption.models.surgery import fuse_batch_norm
+from fruit_caption.runs import Run
 from fruit_caption.training.trainer import train, versions
 from fruit_caption.utils.files import write_json, write_text
 
@@ -47,15 +47,15 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Eye:
+class Encoder:
     """One row: a name, the settings of model and training, the eye from whose run it goes on, and
     where VGG16 is tapped for it.
     """
 
     name: str
     model: ModelConfig
-    training: TrainingConfig = TrainingConfig(epochs=16, reading=0, views=2)  # noqa: RUF009  (frozen)
-    start: Eye | None = None
+    training: TrainingConfig = TrainingConfig(epochs=16, pretrain_steps=0, views=2)  # noqa: RUF009  (frozen)
+    start: Encoder | None = None
     taps: tuple[str, ...] = ("block4_pool",)
 
     def folder(self, out: Path, seed: int) -> Path:
@@ -80,26 +80,26 @@ def main() -> None:
             write_text(given.out / "encoders.md", table(results))
 
 
-def eyes(vgg16: str, lite0: str) -> list[Eye]:
+def eyes(vgg16: str, lite0: str) -> list[Encoder]:
     """The rows, given the weights."""
     vgg = ModelConfig("vgg16", vgg16)
     lite = ModelConfig("efficientnet-lite0", lite0, image_size=320)
-    frozen = Eye("Lite0", lite)
+    frozen = Encoder("Lite0", lite)
     gently = TrainingConfig(epochs=5, learning_rate=1e-3, views=2)
     return [
-        Eye("scratch", ModelConfig("scratch", "none")),
-        Eye("VGG16", vgg),
-        Eye("VGG16, two scales", vgg, taps=("block3_pool", "block4_pool")),
+        Encoder("scratch", ModelConfig("scratch", "none")),
+        Encoder("VGG16", vgg),
+        Encoder("VGG16, two scales", vgg, taps=("block3_pool", "block4_pool")),
         frozen,
-        Eye("Lite0, fine-tuned", replace(lite, unfreeze=1), gently, frozen),
+        Encoder("Lite0, fine-tuned", replace(lite, unfreeze=1), gently, frozen),
     ]
 
 
-def result(eye: Eye, seed: int, data: DataSet, out: Path) -> dict[str, float | None]:
+def result(eye: Encoder, seed: int, data: DataSet, out: Path) -> dict[str, float | None]:
     """Train with an eye, or take the run that is there, and score it."""
     folder = trained(eye, seed, data.folder, out)
     splits = [split for split in SPLITS if data.splits[split]]
-    found = {split: measure(folder, data, split) for split in splits}
+    found = {split: evaluate_split(Run(folder), data, split) for split in splits}
     test, unseen = found["test"].scores, found["unseen"].scores if "unseen" in found else None
     cost = found["test"].cost
     before = result(eye.start, seed, data, out)["minutes"] if eye.start else 0
@@ -110,21 +110,21 @@ def result(eye: Eye, seed: int, data: DataSet, out: Path) -> dict[str, float | N
         "identify": test["kinds"]["identify"]["exact"],
         "unseen_count": unseen["kinds"]["count"]["exact"] if unseen else None,
         "unseen_several": unseen["several"]["exact"] if unseen else None,
-        "look_ms": _look_ms(runs.load_run(folder)),
+        "look_ms": _look_ms(Run(folder).load_model()),
         "minutes": cost["minutes"] + before if cost["minutes"] and before is not None else None,
         "megabytes": cost["megabytes"],
     }
 
 
-def trained(eye: Eye, seed: int, data: Path, out: Path) -> Path:
+def trained(eye: Encoder, seed: int, data: Path, out: Path) -> Path:
     """The run of an eye and a seed: trained, continued, or as it is there."""
     pretrained.NETWORKS["vgg16"] = Network(taps=eye.taps)
     folder = eye.folder(out, seed)
-    if not (folder / runs.MODEL).is_file():
+    if not (Run(folder).model_file).is_file():
         start = str(eye.start.folder(out, seed)) if eye.start else None
         training = replace(eye.training, seed=seed)
         config = RunConfig(str(data), eye.model, training, versions(), start)
-        train(config, folder, resume=(folder / runs.CONFIG).is_file())
+        train(config, Run(folder), resume=(Run(folder).config_file).is_file())
     return folder
 
 
@@ -149,7 +149,7 @@ def _cell(column: str, values: Sequence[float | None]) -> str:
 
 def _look_ms(model: Captioner) -> float:
     """Milliseconds of the encoder for a photo, in batches; the median of some rounds."""
-    size, encoder = model.config.image_size, folded(model.encoder)
+    size, encoder = model.config.image_size, fuse_batch_norm(model.encoder)
     pixels = np.zeros((PHOTOS, size, size, 3), "uint8")
     encoder.predict_on_batch(pixels)
     times = []

@@ -1,7 +1,7 @@
 """What an export costs in right answers: `python benchmarks/exports.py RUN DATA`.
 
 The test questions of DATA are answered by the Keras model of RUN and by its exports, whose weights
-have 32, 16 and 8 bits. Writes benchmarks/exports.md.
+have 32 and 16 bits. Writes benchmarks/exports.md.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fruit_caption import runs
 from fruit_caption.data.dataset import Example, read_data
 from fruit_caption.data.features import load_pixels
-from fruit_caption.evaluation.metrics import Row, score
+from fruit_caption.data.qa import Prediction
+from fruit_caption.evaluation.metrics import score
 from fruit_caption.inference import exported
 from fruit_caption.inference.export import export
 from fruit_caption.inference.exported import Format
-from fruit_caption.models.decoding import Runtime, speak
+from fruit_caption.models.decoding import Runtime, decode
+from fruit_caption.runs import Run
 from fruit_caption.utils.files import write_text
 
 TABLE = Path(__file__).with_suffix(".md")
-FORMS: tuple[tuple[Format, int], ...] = (("onnx", 32), ("onnx", 16), ("onnx", 8), ("litert", 32))
+FORMS: tuple[tuple[Format, int], ...] = (("onnx", 32), ("onnx", 16), ("litert", 32))
 COLUMNS = (
     "model",
     "MB",
@@ -44,21 +45,21 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("data", type=Path)
     given = parser.parse_args()
-    run = runs.run_folder(given.run)
+    run = Run.named(given.run).path
     examples = read_data(given.data).splits["test"]
-    expected, took = _answers(runs.load_run(run), examples)
+    expected, took = _answers(Run(run).load_model(), examples)
     lines = [
         f"| {' | '.join(COLUMNS)} |",
         "| --- |" + " ---: |" * (len(COLUMNS) - 1),
-        _line("Keras", (run / runs.MODEL).stat().st_size, expected, expected, took),
+        _line("Keras", (Run(run).model_file).stat().st_size, expected, expected, took),
     ]
     for form, bits in FORMS:
         with tempfile.TemporaryDirectory() as name:
             copy = Path(name)
-            for file in (runs.MODEL, runs.CONFIG):
+            for file in ("model.keras", "config.json"):
                 shutil.copy(run / file, copy)
             size = sum(file.stat().st_size for file in export(copy, form, bits).iterdir())
-            model = exported.current(copy)
+            model = exported.current(Run(copy))
             assert model
             rows, took = _answers(model, examples)
         lines.append(_line(f"{form}, {bits} bits", size, rows, expected, took))
@@ -66,20 +67,22 @@ def main() -> None:
     write_text(TABLE, "\n".join(lines) + "\n")
 
 
-def _answers(model: Runtime, examples: Sequence[Example]) -> tuple[list[Row], float]:
+def _answers(model: Runtime, examples: Sequence[Example]) -> tuple[list[Prediction], float]:
     """The answers to all questions, photo by photo, and the seconds that one took."""
-    look, rows, began = model.looker(), [], time.perf_counter()
+    look, rows, began = model.encoder_fn(), [], time.perf_counter()
     for example in examples:
         seen = look(load_pixels([example.path], model.image_size))
-        (answers,) = speak(model, seen, [[item.question for item in example.items]])
+        (answers,) = decode(model, seen, [[item.question for item in example.items]])
         rows += [
-            Row(example.name, item, said.text, said.confidence)
+            Prediction(example.name, item, said.text, said.confidence)
             for item, said in zip(example.items, answers, strict=True)
         ]
     return rows, (time.perf_counter() - began) / len(rows)
 
 
-def _line(name: str, size: int, rows: list[Row], expected: list[Row], took: float) -> str:
+def _line(
+    name: str, size: int, rows: list[Prediction], expected: list[Prediction], took: float
+) -> str:
     scores = score(rows)
     shares = (scores["exact"], scores["kinds"]["count"]["exact"], scores["several"]["exact"])
     others = sum(ours.answer != theirs.answer for ours, theirs in zip(rows, expected, strict=True))

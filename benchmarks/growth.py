@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from fruit_caption.models.decoding import decode
 from fruit_caption.utils.startup import start_keras
 
 start_keras()
@@ -28,12 +29,11 @@ from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
 from fruit_caption.data.dataset import Batches, DataSet, read_data
 from fruit_caption.data.features import FEATURES
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.evaluation.predict import look_up
-from fruit_caption.language.domain import FRUITS
-from fruit_caption.language.templates import ask
+from fruit_caption.evaluation.evaluate import encode_photos
+from fruit_caption.language import templates
+from fruit_caption.language.fruits import FRUITS
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import speak
-from fruit_caption.training.pretrain_decoder import words_to_read
+from fruit_caption.training.pretraining import synthetic_words
 from fruit_caption.training.trainer import prepare
 from fruit_caption.utils import engines
 from fruit_caption.utils.plotting import BLUE, INK, VERMILION, new_figure
@@ -93,9 +93,9 @@ def photos(folder: Path) -> Growth:
 def questions(_: Path) -> Growth:
     """About one photo, answered together."""
     model = _model(320)
-    seen = model.looker()(np.zeros((1, 320, 320, 3), "uint8"))
-    asked = [ask("count", fruit) for fruit in KINDS]
-    seconds = [_cost(speak, model, seen, [asked[:number]]) for number in QUESTIONS]
+    seen = model.encoder_fn()(np.zeros((1, 320, 320, 3), "uint8"))
+    asked = [templates.question("count", fruit) for fruit in KINDS]
+    seconds = [_cost(decode, model, seen, [asked[:number]]) for number in QUESTIONS]
     return Growth("questions about a photo", QUESTIONS, {"answers": seconds})
 
 
@@ -103,7 +103,7 @@ def sides(_: Path) -> Growth:
     """Of the picture that the eye looks at."""
     seconds = []
     for side in SIDES:
-        look, pixels = _model(side).looker(), np.zeros((1, side, side, 3), "uint8")
+        look, pixels = _model(side).encoder_fn(), np.zeros((1, side, side, 3), "uint8")
         seconds.append(_cost(look, pixels))
     return Growth("side of a picture, pixels", SIDES, {"a look": seconds}, lambda side: side**2)
 
@@ -113,14 +113,14 @@ def words(_: Path) -> Growth:
     seconds = []
     for number in WORDS:
         model = _model(96, tuple(f"word{n}" for n in range(number)))
-        seen = model.looker()(np.zeros((16, 96, 96, 3), "uint8"))
-        known = {name: seen[name] for name in model.needs}
+        seen = model.encoder_fn()(np.zeros((16, 96, 96, 3), "uint8"))
+        known = {name: seen[name] for name in model.decoder_inputs}
         known["words"] = np.full((16, 8, 1), 5, "int32")
-        seconds.append(_cost(model.step, known))
+        seconds.append(_cost(model.decode_step, known))
     return Growth("words that are known", WORDS, {"a word of 128 answers": seconds})
 
 
-def _model(side: int, known: tuple[str, ...] = words_to_read(KINDS, varied=False)) -> Captioner:
+def _model(side: int, known: tuple[str, ...] = synthetic_words(KINDS, varied=False)) -> Captioner:
     keras.utils.set_random_seed(0)
     model = Captioner(ModelConfig("efficientnet-lite0", "saved", image_size=side), known, KINDS)
     # Weights by chance would go on for ever; a trained model's answers have some six words.
@@ -134,12 +134,12 @@ def _epoch(data: DataSet) -> float:
     settings = ModelConfig("scratch", "none", image_size=64, channels=32, units=64)
     model = Captioner(settings, data.vocabulary().words, data.fruits)
     examples = data.splits["train"]
-    files = look_up(model, examples, data.folder / FEATURES)
-    grid = model.eye.output["density"].shape[1:3]
+    files = encode_photos(model, examples, data.folder / FEATURES)
+    grid = model.neck.output["density"].shape[1:3]
     batches = Batches(examples, files, model.vocabulary, model.fruits, grid, config, epoch=0)
-    prepare(model.head, config, len(batches))
-    model.head.train_on_batch(*batches[0])  # compiles
-    return _once(partial(model.head.fit, batches, shuffle=False, verbose=0))
+    prepare(model.training_model, config, len(batches))
+    model.training_model.train_on_batch(*batches[0])  # compiles
+    return _once(partial(model.training_model.fit, batches, shuffle=False, verbose=0))
 
 
 def _once(work: Callable[..., object], *given: object) -> float:
@@ -157,10 +157,10 @@ def _cost(work: Callable[..., object], *given: object) -> float:
 def _draw(growths: Sequence[Growth]) -> None:
     with new_figure(PICTURE, 6.4) as figure:
         for axes, growth in zip(figure.subplots(2, 2).flat, growths, strict=True):
-            for (what, seconds), colour in zip(
+            for (what, seconds), color in zip(
                 growth.seconds.items(), (BLUE, VERMILION), strict=False
             ):
-                axes.plot(growth.numbers, seconds, "o-", color=colour, label=what)
+                axes.plot(growth.numbers, seconds, "o-", color=color, label=what)
                 linear = [
                     seconds[0] * growth.size(number) / growth.size(growth.numbers[0])
                     for number in growth.numbers

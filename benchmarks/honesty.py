@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 import fruit_caption as fc
 from fruit_caption.data.dataset import DataSet, Example, read_data
 from fruit_caption.inference.answer import Answer
-from fruit_caption.inference.predictor import Eye
+from fruit_caption.inference.predictor import Predictor
 from fruit_caption.utils.files import write_text
 from fruit_caption.utils.images import open_picture
 
@@ -67,10 +67,10 @@ def _fruitless(data: DataSet) -> list[Image.Image]:
 
 
 def drawn() -> list[Image.Image]:
-    """Black, white and coloured frames, gradients, noise from fine to coarse, and pages of text."""
+    """Black, white and colored frames, gradients, noise from fine to coarse, and pages of text."""
     rng = np.random.default_rng(0)
-    colours = [(0, 0, 0), (255, 255, 255), *rng.integers(0, 256, (18, 3)).tolist()]
-    frames = [Image.new("RGB", (SIDE, SIDE), tuple(colour)) for colour in colours]
+    colors = [(0, 0, 0), (255, 255, 255), *rng.integers(0, 256, (18, 3)).tolist()]
+    frames = [Image.new("RGB", (SIDE, SIDE), tuple(color)) for color in colors]
     slopes = [
         ImageOps.colorize(Image.linear_gradient("L").rotate(30 * turn), *map(tuple, pair))
         for turn, pair in enumerate(rng.integers(0, 256, (20, 2, 3)).tolist())
@@ -91,24 +91,24 @@ def _page(rng: np.random.Generator) -> Image.Image:
     return page
 
 
-def _about_nothing(eye: Eye, name: str, pictures: Sequence[Image.Image]) -> list[str]:
+def _about_nothing(eye: Predictor, name: str, pictures: Sequence[Image.Image]) -> list[str]:
     lines = []
     for question, truth in EMPTY.items():
         answers = [*eye.ask_many(pictures, [question])]
-        wrong = np.mean([answer.sure and answer.value != truth for answer in answers])
-        unsure = np.mean([not answer.sure for answer in answers])
+        wrong = np.mean([answer.is_confident and answer.value != truth for answer in answers])
+        unsure = np.mean([not answer.is_confident for answer in answers])
         lines.append(
             f"| {name} | {len(answers)} | {question} | {100 * wrong:.1f} | {100 * unsure:.1f} |"
         )
     return lines
 
 
-def _changed(eye: Eye, examples: Sequence[Example]) -> list[str]:
+def _changed(eye: Predictor, examples: Sequence[Example]) -> list[str]:
     before, lines = _asked(eye, examples, lambda picture: picture), []
     for name, change in CHANGES.items():
         after = _asked(eye, examples, change)
         other = [o.text != n.text for o, n in zip(before, after, strict=True)]
-        sure = [flip for flip, answer in zip(other, before, strict=True) if answer.sure]
+        sure = [flip for flip, answer in zip(other, before, strict=True) if answer.is_confident]
         lines.append(
             f"| {name} | {len(other)} | {100 * np.mean(other):.1f} | {100 * np.mean(sure):.1f} |"
         )
@@ -116,7 +116,7 @@ def _changed(eye: Eye, examples: Sequence[Example]) -> list[str]:
 
 
 def _asked(
-    eye: Eye, examples: Iterable[Example], change: Callable[[Image.Image], Image.Image]
+    eye: Predictor, examples: Iterable[Example], change: Callable[[Image.Image], Image.Image]
 ) -> list[Answer]:
     """Answers to all questions about photos that were changed; captions are no questions."""
     answers = []
@@ -127,7 +127,7 @@ def _asked(
     return answers
 
 
-def _swapped(eye: Eye, examples: Sequence[Example]) -> str:
+def _swapped(eye: Predictor, examples: Sequence[Example]) -> str:
     """Of two questions about one photo, one after a fruit that is there and one after another."""
     changed = []
     for example in examples:
@@ -135,7 +135,7 @@ def _swapped(eye: Eye, examples: Sequence[Example]) -> str:
         there = [question for question, item in asked.items() if " no " not in item.answer]
         absent = [question for question in asked if question not in there]
         if there and absent:
-            sight = eye.look(open_picture(example.path))
+            sight = eye.encode(open_picture(example.path))
             changed.append(sight.ask(there[0]).value != sight.ask(absent[0]).value)
     share = 100 * np.mean(changed)
     return (

@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from fruit_caption.runs import load_run
+from fruit_caption.runs import Run
 from fruit_caption.utils.files import write_text
 
 FRUIT = [sys.executable, str(Path(__file__).parents[1] / "cli.py")]
 TABLE = Path(__file__).with_name("kills.md")
-SMALL = "--image-size 48 --reading 20 --batch-size 8 --epochs 6".split()
+SMALL = "--image-size 48 --pretrain-steps 20 --batch-size 8 --epochs 6".split()
 HEAD = [
     "| command | undisturbed, s | killed | ended as undisturbed | files |",
     "| --- | ---: | ---: | ---: | ---: |",
@@ -160,7 +160,7 @@ def _timeless(path: Path) -> bytes:
     if path.suffix == ".keras":  # also says when it was saved
         with zipfile.ZipFile(path) as file:
             config = file.read("config.json")
-        weights = load_run(path.parent).get_weights()
+        weights = Run(path.parent).load_model().get_weights()
         return b"".join([config, *(np.asarray(value).tobytes() for value in weights)])
     if path.suffix == ".onnx":  # tf2onnx names, orders and folds the same operations otherwise
         return b"".join(array.tobytes() for array in _computed(path))

@@ -17,17 +17,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fruit_caption import runs
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.data.dataset import DataSet, Example, read_data
 from fruit_caption.data.features import FEATURES
 from fruit_caption.data.formats.coco import IMAGES, write_coco
-from fruit_caption.data.qa import CAPTION, GRAMMAR, Caption, Item, PhotoText, write_qa
+from fruit_caption.data.qa import CAPTION, GRAMMAR, Caption, PhotoQA, Prediction, QAPair, write_qa
 from fruit_caption.data.records import Photo, Split
-from fruit_caption.evaluation.metrics import Row, score
-from fruit_caption.evaluation.predict import answer_examples, look_up
+from fruit_caption.evaluation.evaluate import encode_photos, predict
+from fruit_caption.evaluation.metrics import score
 from fruit_caption.language import templates
 from fruit_caption.models.captioner import Captioner
+from fruit_caption.runs import Run
 from fruit_caption.training.trainer import train, versions
 from fruit_caption.utils.files import write_json
 
@@ -58,8 +58,8 @@ def main() -> None:
 
     model = ModelConfig("efficientnet-lite0", given.weights, image_size=320)
     before = RunConfig(str(out / "rest"), model, TrainingConfig(epochs=given.epochs), versions())
-    if not (out / "before" / runs.MODEL).is_file():
-        train(before, out / "before", resume=(out / "before" / runs.CONFIG).is_file())
+    if not (out / "before" / "model.keras").is_file():
+        train(before, Run(out / "before"), resume=(Run(out / "before").config_file).is_file())
     after = replace(
         before,
         data=str(out / "new"),
@@ -68,17 +68,17 @@ def main() -> None:
         training=TrainingConfig(epochs=10, learning_rate=1e-3),
     )
     began = time.monotonic()
-    train(after, out / "after")
+    train(after, Run(out / "after"))
     minutes = (time.monotonic() - began) / 60
 
     result = {"fruit": fruit, "minutes": round(minutes, 1), "rehearse": after.rehearse}
     rest = read_data(out / "rest")
     for name in ("before", "after"):
-        answers = _ask(runs.load_run(out / name), rest.splits["test"], out / "rest" / FEATURES)
+        answers = _ask(Run(out / name).load_model(), rest.splits["test"], out / "rest" / FEATURES)
         result[f"others_{name}"] = score(answers)["exact"]
     asked = [_about(e, fruit, True) for e in held_out]
     asked += [_about(e, fruit, False) for e in rest.splits["test"]]
-    answers = _ask(runs.load_run(out / "after"), asked, data.folder / FEATURES)
+    answers = _ask(Run(out / "after").load_model(), asked, data.folder / FEATURES)
     result |= {"photos_of_it": len(held_out), "photos_of_others": len(rest.splits["test"])}
     result["presence"] = score(answers)["kinds"]["presence"]
     print(result)
@@ -102,7 +102,7 @@ def _write(
             caption = next(item for item in items if item.kind == CAPTION)
             questions = tuple(item for item in items if item.kind != CAPTION)
             texts.append(
-                PhotoText(example.name, split, Caption(caption.answer, caption.by), questions)
+                PhotoQA(example.name, split, Caption(caption.answer, caption.by), questions)
             )
             if example.photo:
                 photos.append(_listed(example.photo, out / IMAGES / example.name, listed))
@@ -116,12 +116,15 @@ def _listed(photo: Photo, path: Path, listed: Sequence[str]) -> Photo:
 
 
 def _about(example: Example, fruit: str, there: bool) -> Example:
-    question, answer = templates.ask("presence", fruit), templates.answer("presence", fruit, there)
-    return replace(example, items=(Item(question, answer, "presence", fruit, GRAMMAR),))
+    question, answer = (
+        templates.question("presence", fruit),
+        templates.answer("presence", fruit, there),
+    )
+    return replace(example, items=(QAPair(question, answer, "presence", fruit, GRAMMAR),))
 
 
-def _ask(model: Captioner, examples: Sequence[Example], cache: Path) -> list[Row]:
-    return answer_examples(model, examples, look_up(model, examples, cache))
+def _ask(model: Captioner, examples: Sequence[Example], cache: Path) -> list[Prediction]:
+    return predict(model, examples, encode_photos(model, examples, cache))
 
 
 if __name__ == "__main__":

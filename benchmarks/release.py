@@ -13,12 +13,13 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from encoders import Eye, table, trained
+from encoders import Encoder, table, trained
 
 from fruit_caption.config import ModelConfig, TrainingConfig
 from fruit_caption.data.dataset import DataSet, read_data
 from fruit_caption.data.records import Split
-from fruit_caption.evaluation.evaluate import measure
+from fruit_caption.evaluation.evaluate import evaluate_split
+from fruit_caption.runs import Run
 from fruit_caption.training.trainer import versions
 from fruit_caption.utils.files import write_json, write_text
 
@@ -73,19 +74,19 @@ def main() -> None:
             write_text(given.out / "release.md", with_goals(table(results, COLUMNS, "model")))
 
 
-def steps(lite0: str, vgg16: str, real: Path, everything: Path) -> list[tuple[Eye, Path, int]]:
+def steps(lite0: str, vgg16: str, real: Path, everything: Path) -> list[tuple[Encoder, Path, int]]:
     """The rows, each with what it learns from and how many times it is trained."""
     frozen = ModelConfig("efficientnet-lite0", lite0, image_size=320)
     learns = replace(frozen, unfreeze=1)
     long, short = TrainingConfig(epochs=7, quiz=True), TrainingConfig(epochs=12)
     return [
-        (Eye("release", learns, long), everything, 3),
-        (Eye("without attention", replace(learns, attention=False), long), everything, 3),
-        (Eye("blind", ModelConfig("blind", "none", attention=False), short), real, 3),
-        (Eye("VGG16, real photos alone", ModelConfig("vgg16", vgg16), short), real, 3),
-        (Eye("scratch, real photos alone", ModelConfig("scratch", "none"), short), real, 3),
-        (Eye("frozen eye, real photos alone", frozen, short), real, 1),
-        (Eye("frozen eye", frozen, long), everything, 1),
+        (Encoder("release", learns, long), everything, 3),
+        (Encoder("without attention", replace(learns, attention=False), long), everything, 3),
+        (Encoder("blind", ModelConfig("blind", "none", attention=False), short), real, 3),
+        (Encoder("VGG16, real photos alone", ModelConfig("vgg16", vgg16), short), real, 3),
+        (Encoder("scratch, real photos alone", ModelConfig("scratch", "none"), short), real, 3),
+        (Encoder("frozen eye, real photos alone", frozen, short), real, 1),
+        (Encoder("frozen eye", frozen, long), everything, 1),
     ]
 
 
@@ -100,7 +101,7 @@ def figures(folder: Path, real: DataSet) -> Figures:
     """Every score of a run, by split and name."""
     found: Figures = {}
     for split in SPLITS:
-        evaluation = measure(folder, real, split)
+        evaluation = evaluate_split(Run(folder), real, split)
         scores, kinds = evaluation.scores, evaluation.scores["kinds"]
         figures = {
             "exact": scores["exact"],

@@ -27,7 +27,7 @@ from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
 from fruit_caption.data import features
 from fruit_caption.data.dataset import Batches, read_data
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.evaluation.predict import answer_examples, look_up
+from fruit_caption.evaluation.evaluate import encode_photos, predict
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.training.trainer import prepare
 from fruit_caption.utils import engines
@@ -120,25 +120,27 @@ def _training(config: ModelConfig, folder: Path) -> Training:
     examples = data.splits["train"]
     shown = [(example.path, features.PLAIN) for example in examples]
     cache = folder / "features"
-    features.extract_features(model.frozen, shown[:16], config.image_size, cache)  # compiles
+    features.extract_features(
+        model.frozen_encoder, shown[:16], config.image_size, cache
+    )  # compiles
     again = PHOTOS / (len(shown) - 16)
-    looking = cost(lambda: look_up(model, examples, cache)) * again
-    files = look_up(model, examples, cache)
+    looking = cost(lambda: encode_photos(model, examples, cache)) * again
+    files = encode_photos(model, examples, cache)
     training = TrainingConfig(views=1)
-    grid = model.eye.output["density"].shape[1:3]
+    grid = model.neck.output["density"].shape[1:3]
     batches = Batches(examples, files, model.vocabulary, model.fruits, grid, training, epoch=0)
-    prepare(model.head, training, len(batches))
-    model.head.train_on_batch(*batches[0])
+    prepare(model.training_model, training, len(batches))
+    model.training_model.train_on_batch(*batches[0])
     took = []
     began = time.process_time()
     for number in range(STEPS):
         clock = time.perf_counter()
-        model.head.train_on_batch(*batches[number % (len(batches) - 1)])
+        model.training_model.train_on_batch(*batches[number % (len(batches) - 1)])
         took.append(time.perf_counter() - clock)
     epoch = (time.process_time() - began) / STEPS / training.batch_size
-    answer_examples(model, examples[:32], files[:32])  # compiles
-    answers = cost(lambda: answer_examples(model, examples[:32], files[:32])) * PHOTOS / 32
-    learns = sum(int(np.prod(one.shape)) for one in model.head.trainable_variables)
+    predict(model, examples[:32], files[:32])  # compiles
+    answers = cost(lambda: predict(model, examples[:32], files[:32])) * PHOTOS / 32
+    learns = sum(int(np.prod(one.shape)) for one in model.training_model.trainable_variables)
     size = files[0][0].stat().st_size
     return Training(looking, epoch, answers, size, median(took), FLOAT * learns)
 

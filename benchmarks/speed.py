@@ -29,17 +29,17 @@ import keras
 import numpy as np
 
 import fruit_caption as fc
-from fruit_caption import runs
 from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.data import features
 from fruit_caption.data.dataset import Batches, read_data
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.language.domain import FRUITS
-from fruit_caption.language.templates import ask
+from fruit_caption.language import templates
+from fruit_caption.language.fruits import FRUITS
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import MOST_WORDS, Seen, padded, speak
+from fruit_caption.models.decoding import MAX_WORDS, Encoding, decode, pad_prompts
 from fruit_caption.models.encoders import encoder_parts, joined
 from fruit_caption.rendering.scenes import write_scenes
+from fruit_caption.runs import Run
 from fruit_caption.training.trainer import prepare
 from fruit_caption.utils import engines
 from fruit_caption.utils.files import write_text
@@ -72,7 +72,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for row in _rows(runs.run_folder(given.run), given.vgg16, Path(folder)):
+        for row in _rows(Run.named(given.run).path, given.vgg16, Path(folder)):
             print(f"{row.what}: {row.here} ({row.reference})", flush=True)
             rows.append(row)
     write_text(RESULTS, _table(rows))
@@ -83,9 +83,9 @@ def _rows(run: Path, vgg16: str, folder: Path) -> Iterator[Row]:
     yield from starts()
     yield from cold_question(run, photos[1])
     yield second_question(run, photos[1])
-    yield from looking(vgg16, photos, folder)
+    yield from encoding(vgg16, photos, folder)
     yield decoder_epoch(vgg16, folder)
-    yield greedy(runs.load_run(run), photos)
+    yield greedy(Run(run).load_model(), photos)
     yield from scenes(folder)
     yield from memory(folder)
 
@@ -105,8 +105,8 @@ def cold_question(run: Path, photo: Path) -> Iterator[Row]:
     """A question in a process of its own, to the export and to Keras."""
     through_keras = (
         "import sys; from pathlib import Path; from fruit_caption import runs;"
-        "from fruit_caption.answering import Eye;"
-        "print(Eye(runs.load_run(Path(sys.argv[1]))).ask(sys.argv[2], sys.argv[3]).sentence)"
+        "from fruit_caption.answering import Predictor;"
+        "print(Predictor(Run(Path(sys.argv[1])).load_model()).ask(sys.argv[2], sys.argv[3]).sentence)"
     )
     ask = [*FRUIT, "ask", str(photo), QUESTIONS[0], "--run", str(run.absolute())]
     reference = [sys.executable, "-c", through_keras, str(run), str(photo), QUESTIONS[0]]
@@ -125,7 +125,7 @@ def cold_question(run: Path, photo: Path) -> Iterator[Row]:
 def second_question(run: Path, photo: Path) -> Row:
     """One more question about a photo that was looked at, against the first."""
     eye = fc.load(run)
-    sight = eye.look(photo)
+    sight = eye.encode(photo)
     ours, theirs = _in_turns(
         lambda: _timed(lambda: sight.ask(QUESTIONS[1])),
         lambda: _timed(lambda: eye.ask(photo, QUESTIONS[0])),
@@ -137,11 +137,11 @@ def second_question(run: Path, photo: Path) -> Row:
     )
 
 
-def looking(vgg16: str, photos: Sequence[Path], folder: Path) -> Iterator[Row]:
+def encoding(vgg16: str, photos: Sequence[Path], folder: Path) -> Iterator[Row]:
     """VGG16 through the feature cache's way of looking, and from files, against `predict`."""
     encoder = joined(encoder_parts("vgg16", 224, vgg16, 0))
     pixels = features.load_pixels(photos, 224)
-    look = features.looker(encoder)
+    look = features.encoder_fn(encoder)
     caches = iter(range(100))
 
     def in_memory() -> float:
@@ -176,7 +176,7 @@ def decoder_epoch(vgg16: str, folder: Path) -> Row:
     keras.utils.set_random_seed(0)
     config = RunConfig(str(data.folder), ModelConfig("vgg16", vgg16), TrainingConfig())
     model = Captioner(config.model, data.vocabulary().words, data.fruits)
-    examples, grid = data.splits["train"], model.eye.output["density"].shape[1:3]
+    examples, grid = data.splits["train"], model.neck.output["density"].shape[1:3]
     files = []
     for number in range(len(examples)):  # what VGG16 sees takes no part in how long this takes
         file = folder / f"{number}.npy"
@@ -186,10 +186,10 @@ def decoder_epoch(vgg16: str, folder: Path) -> Row:
         examples, files, model.vocabulary, model.fruits, grid, config.training, epoch=0
     )
     held = _Held([batches[number] for number in range(len(batches))])
-    prepare(model.head, config.training, len(batches))
+    prepare(model.training_model, config.training, len(batches))
     ours, theirs = _in_turns(
-        lambda: _timed(lambda: model.head.fit(batches, shuffle=False, verbose=0)),
-        lambda: _timed(lambda: model.head.fit(held, shuffle=False, verbose=0)),
+        lambda: _timed(lambda: model.training_model.fit(batches, shuffle=False, verbose=0)),
+        lambda: _timed(lambda: model.training_model.fit(held, shuffle=False, verbose=0)),
         rounds=3,
     )
     share = theirs / ours
@@ -215,16 +215,18 @@ class _Held(keras.utils.PyDataset):
 def greedy(model: Captioner, photos: Sequence[Path]) -> Row:
     """Answers word by word with the LSTM's state kept, against reading all words for each."""
     fruits = [fruit for fruit in model.fruits if fruit in FRUITS]
-    asked = [ask("count", fruit) for fruit in fruits[: ASKED - 1]] + [ask("identify", None)]
-    seen = model.looker()(features.load_pixels(photos[: PHOTOS // ASKED], model.image_size))
+    asked = [templates.question("count", fruit) for fruit in fruits[: ASKED - 1]] + [
+        templates.question("identify", None)
+    ]
+    seen = model.encoder_fn()(features.load_pixels(photos[: PHOTOS // ASKED], model.image_size))
     questions = [asked] * (PHOTOS // ASKED)
     said = [
-        [one.text for answers in speak(model, seen, questions) for one in answers],
+        [one.text for answers in decode(model, seen, questions) for one in answers],
         _spoken_anew(model, seen, questions),
     ]
     assert said[0] == said[1], "the two ways of answering differ"
     ours, theirs = _in_turns(
-        lambda: _timed(lambda: speak(model, seen, questions)),
+        lambda: _timed(lambda: decode(model, seen, questions)),
         lambda: _timed(lambda: _spoken_anew(model, seen, questions)),
         rounds=7,
     )
@@ -237,14 +239,14 @@ def greedy(model: Captioner, photos: Sequence[Path]) -> Row:
     )
 
 
-def _spoken_anew(model: Captioner, seen: Seen, questions: list[list[str]]) -> list[str]:
+def _spoken_anew(model: Captioner, seen: Encoding, questions: list[list[str]]) -> list[str]:
     """What `speak` says, with nothing kept from one word to the next."""
     vocabulary = model.vocabulary
-    known = {name: seen[name] for name in model.needs}
+    known = {name: seen[name] for name in model.decoder_inputs}
     sequences = [[vocabulary.prompt(question) for question in each] for each in questions]
     prompts = [len(sequence) for each in sequences for sequence in each]
-    for _ in range(MOST_WORDS):
-        logits = model.decoder.predict_on_batch(known | {"words": padded(sequences)})["logits"]
+    for _ in range(MAX_WORDS):
+        logits = model.decoder.predict_on_batch(known | {"words": pad_prompts(sequences)})["logits"]
         for photo, each in enumerate(sequences):
             for place, sequence in enumerate(each):
                 following = logits[photo, place, len(sequence) - 1]
@@ -294,7 +296,7 @@ def memory(folder: Path) -> Iterator[Row]:
         held["generate-data"].append(
             _process([sys.executable, "-c", make, str(photos), str(data)]).megabytes
         )
-        settings = "--scratch --image-size 64 --epochs 1 --views 1 --reading 0".split()
+        settings = "--scratch --image-size 64 --epochs 1 --views 1 --pretrain-steps 0".split()
         train = [*FRUIT, "train", *settings, "--data", str(data), "--run", str(run)]
         held["train"].append(_process(train).megabytes)
     for what, (before, after) in held.items():

@@ -2,7 +2,7 @@ r"""Questions about shapes, not fruit: `python examples/shapes.py data/shapes`.
 
 Turns easy-VQA (Zhou 2019, "Easy Visual Question Answering"; `pip install easy-vqa`) into a folder
 that `fruit train`, `fruit evaluate` and `fruit compare` take as it is: 5,000 pictures of one
-coloured shape each, and questions such as "is there not a blue shape?". Its test split stays the
+colored shape each, and questions such as "is there not a blue shape?". Its test split stays the
 test split; every tenth of the other pictures is kept for validation. Of pictures as regular as
 these one view is enough:
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import easy_vqa
 
 from fruit_caption.data.formats.coco import IMAGES
-from fruit_caption.data.qa import Item, PhotoText, write_qa
+from fruit_caption.data.qa import PhotoQA, QAPair, write_qa
 from fruit_caption.data.records import Split
 
 KINDS = {
@@ -50,21 +50,21 @@ def _texts(
     questions: tuple[Sequence[str], Sequence[str], Sequence[int]],
     pictures: Mapping[int, str],
     most: int | None,
-) -> list[tuple[str, PhotoText]]:
+) -> list[tuple[str, PhotoQA]]:
     """Each picture's file and what is asked about it."""
     asked = defaultdict(list)
     for question, answer, picture in zip(*questions, strict=True):
-        asked[picture].append(Item(question, answer, _kind(answer), None, "easy-VQA"))
+        asked[picture].append(QAPair(question, answer, _kind(answer), None, "easy-VQA"))
     texts = []
     for picture in sorted(asked)[:most]:
         split: Split = "validation" if part == "train" and picture % 10 == 0 else part
         name = f"{part}-{picture}.png"
-        texts.append((pictures[picture], PhotoText(name, split, None, tuple(asked[picture]))))
+        texts.append((pictures[picture], PhotoQA(name, split, None, tuple(asked[picture]))))
     return texts
 
 
 def _kind(answer: str) -> str:
-    return next((kind for kind, answers in KINDS.items() if answer in answers), "colour")
+    return next((kind for kind, answers in KINDS.items() if answer in answers), "color")
 
 
 if __name__ == "__main__":

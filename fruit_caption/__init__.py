@@ -16,18 +16,18 @@ from fruit_caption.utils.errors import FruitError, OutOfDomain, PictureError, Ru
 
 if TYPE_CHECKING:
     from fruit_caption.inference.answer import Alternative, Answer
-    from fruit_caption.inference.predictor import Eye, Sight, load
+    from fruit_caption.inference.predictor import EncodedImage, Predictor, load
 
 __version__ = "0.1.0"
 __all__ = [
     "Alternative",
     "Answer",
-    "Eye",
+    "EncodedImage",
     "FruitError",
     "OutOfDomain",
     "PictureError",
+    "Predictor",
     "RunError",
-    "Sight",
     "load",
 ]
 

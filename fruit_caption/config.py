@@ -127,8 +127,8 @@ class TrainingConfig(_Settings):
         patience: epochs without a better validation score before it stops.
         seed: of weights, order, views and dropout.
         quiz: whether it also learns to make up questions.
-        reading: batches of questions about made-up facts that come before the photos, see
-            `reading`.
+        pretrain_steps: number of decoder pre-training steps on synthetic facts, run before the
+            photos are seen. See `training.pretraining`.
 
     Raises:
         FruitError: a number lies out of bounds.
@@ -143,7 +143,7 @@ class TrainingConfig(_Settings):
     patience: int = 20
     seed: int = 0
     quiz: bool = False
-    reading: int = 3000
+    pretrain_steps: int = 3000
 
     def __post_init__(self) -> None:
         self._check("epochs", 1, 100_000)
@@ -154,7 +154,7 @@ class TrainingConfig(_Settings):
         self._check("views", 1, 1000)
         self._check("patience", 1, 100_000)
         self._check("seed", 0, 2**32 - 1)
-        self._check("reading", 0, 1_000_000)
+        self._check("pretrain_steps", 0, 1_000_000)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
-"""A run is a folder: a trained model, complete in itself, and how it came about.
+"""A run is a folder with a trained model and how it was made.
 
-    model.keras     weights, vocabulary, preprocessing
-    config.json     all that is needed to make it again
-    history.csv     one row an epoch
+    model.keras     the model, complete in itself: weights, vocabulary, preprocessing
+    config.json     everything that is needed to train it again
+    history.csv     one row per epoch
     metrics.json    scores on the validation split
-    answers.jsonl   every validation question with truth and answer
-    onnx/, litert/  the model exported, see `exported`
+    answers.jsonl   every validation question with the true answer and the model's
+    test/, unseen/  the same two files for other splits, and plots; cost.json has timings
+    onnx/, litert/  exports of the model, see `inference.exported`
 
 While a run is being trained it also holds `state.weights.h5` and `best.weights.h5`.
 """
@@ -16,13 +17,21 @@ import csv
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fruit_caption.config import RunConfig
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction
+from fruit_caption.data.records import Split
 from fruit_caption.utils.errors import DataError, FruitError, RunError
-from fruit_caption.utils.files import read_json, shipped, whole_file, write_text
+from fruit_caption.utils.files import (
+    atomic_write,
+    read_json,
+    shipped_folder,
+    write_json,
+    write_text,
+)
 from fruit_caption.utils.startup import start_keras
 
 if TYPE_CHECKING:
@@ -30,120 +39,214 @@ if TYPE_CHECKING:
     from fruit_caption.models.captioner import Captioner
 
 ARTIFACTS = Path("artifacts")
-MODEL, CONFIG, HISTORY = "model.keras", "config.json", "history.csv"
-METRICS, ANSWERS = "metrics.json", "answers.jsonl"
-STATE, BEST = "state.weights.h5", "best.weights.h5"
 
 
-def run_folder(name: str) -> Path:
-    """The folder of a run: a name in `artifacts/`, or a path that starts as paths do."""
-    is_path = name.startswith((f"{ARTIFACTS}/", "/", "./", "../")) or Path(name).is_absolute()
-    return Path(name) if is_path else ARTIFACTS / name
+@dataclass(frozen=True)
+class Results:
+    """The answers of a run to one split, and their scores.
 
-
-def released() -> Path:
-    """The run that ships: what is asked when no other is named."""
-    return shipped("release")
-
-
-def read_config(folder: Path) -> RunConfig:
-    """The settings that a run was made with.
-
-    Raises:
-        RunError: there is no such run, or its settings are none.
-        DataError: the file of its settings can't be read.
+    Attributes:
+        folder: where the files lie.
     """
-    if not (folder / CONFIG).is_file():
-        raise RunError(f"{folder} is no run: it holds no {CONFIG}. `fruit train` makes one.")
-    try:
-        return RunConfig.from_json(read_json(folder / CONFIG))
-    except DataError:
-        raise
-    except FruitError as error:
-        raise RunError(f"{folder / CONFIG}: {error}") from None
 
+    folder: Path
 
-def load_run(folder: Path) -> Captioner:
-    """Load the model of a run.
+    @property
+    def metrics_file(self) -> Path:
+        """Scores as JSON; the same answers give the same bytes."""
+        return self.folder / "metrics.json"
 
-    Raises:
-        RunError: there is no finished run, or its model can't be read.
-    """
-    path = folder / MODEL
-    if not path.is_file():
-        unfinished = (folder / STATE).is_file()
-        raise RunError(
-            f"{folder} is not trained to its end; go on with `fruit train --resume`."
-            if unfinished
-            else f"{folder} is no run: it holds no {MODEL}. `fruit train --run NAME` makes one."
-        )
-    start_keras()
-    import keras
+    @property
+    def answers_file(self) -> Path:
+        """Answers, one JSON object per line."""
+        return self.folder / "answers.jsonl"
 
-    from fruit_caption.models.captioner import Captioner
+    @property
+    def cost_file(self) -> Path:
+        """Size and speed of the model as JSON, measured on the machine that evaluated it."""
+        return self.folder / "cost.json"
 
-    try:
-        with warnings.catch_warnings():
-            # Keras would go on without what a file tries to write elsewhere.
-            warnings.filterwarnings("error", message="Skipping invalid path")
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    # A file of a stranger's may hold anything, and Keras fails in as many ways.
-    except Exception as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise RunError(f"{path} can't be loaded: {reason}") from error
-    if not isinstance(model, Captioner):
-        raise RunError(f"{path} holds another model than `fruit train` makes.")
-    return model
+    def write_answers(self, predictions: Sequence[Prediction]) -> None:
+        """Write `answers.jsonl`."""
+        lines = [json.dumps(one.to_json(), ensure_ascii=False) for one in predictions]
+        write_text(self.answers_file, "".join(f"{line}\n" for line in lines))
 
+    def read_answers(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Read `answers.jsonl`.
 
-def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `history.csv`, whole or not at all; one row or more."""
-    with whole_file(folder / HISTORY) as draft, draft.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+        Args:
+            examples: the photos and questions that were answered, in the same order.
 
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The rows of `history.csv`; none where there is no such file.
-
-    Raises:
-        DataError: it can't be read.
-    """
-    path = folder / HISTORY
-    if not path.is_file():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                {name: int(text) if name == "epoch" else float(text) for name, text in row.items()}
-                for row in csv.DictReader(file)
+        Raises:
+            DataError: the file is missing or broken, or answers other questions.
+        """
+        path = self.answers_file
+        asked = [(example.name, item) for example in examples for item in example.items]
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            predictions = [
+                Prediction(name, item, str(row["answer"]), float(row["confidence"]))
+                for (name, item), row in zip(asked, rows, strict=True)
+                if (row["photo"], row["question"]) == (name, item.question)
             ]
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise DataError(f"{path} can't be read: {error}.") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} can't be read: {error}.") from None
+        if len(predictions) < len(asked):
+            raise DataError(f"{path} holds answers to other questions.")
+        return predictions
 
 
-def write_answers(path: Path, rows: Sequence[Row]) -> None:
-    """Write answers as JSON, one a line."""
-    write_text(path, "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows))
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
 
-
-def read_answers(path: Path, examples: Sequence[Example]) -> list[Row]:
-    """Read what `write_answers` wrote, for the same examples.
-
-    Raises:
-        DataError: it is missing, broken, or holds answers to other questions.
+    Attributes:
+        path: the folder.
     """
-    asked = [(example.name, item) for example in examples for item in example.items]
-    try:
-        given = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        rows = [
-            Row(name, item, str(row["answer"]), float(row["confidence"]))
-            for (name, item), row in zip(asked, given, strict=True)
-            if (row["photo"], row["question"]) == (name, item.question)
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} can't be read: {error}.") from None
-    if len(rows) < len(asked):
-        raise DataError(f"{path} holds answers to other questions.")
-    return rows
+
+    path: Path
+
+    @classmethod
+    def named(cls, name: str) -> Run:
+        """The run with a name in `artifacts/`, or at a path such as `./run` or `/tmp/run`."""
+        is_path = name.startswith((f"{ARTIFACTS}/", "/", "./", "../")) or Path(name).is_absolute()
+        return cls(Path(name) if is_path else ARTIFACTS / name)
+
+    @classmethod
+    def released(cls) -> Run:
+        """The run that ships with the package and is used when no other is named."""
+        return cls(shipped_folder("release"))
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def model_file(self) -> Path:
+        """The trained model."""
+        return self.path / "model.keras"
+
+    @property
+    def config_file(self) -> Path:
+        """The settings, as JSON."""
+        return self.path / "config.json"
+
+    @property
+    def history_file(self) -> Path:
+        """The training history, one row per epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def state_file(self) -> Path:
+        """Weights and optimizer state after the last finished epoch, while training goes on."""
+        return self.path / "state.weights.h5"
+
+    @property
+    def best_file(self) -> Path:
+        """The weights with the best validation score so far, while training goes on."""
+        return self.path / "best.weights.h5"
+
+    @property
+    def is_started(self) -> bool:
+        """Whether training has begun here."""
+        return self.config_file.is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training has ended and left a model."""
+        return self.model_file.is_file()
+
+    @property
+    def validation(self) -> Results:
+        """The answers to the validation split at the end of training."""
+        return Results(self.path)
+
+    def results(self, split: Split) -> Results:
+        """The answers that `fruit evaluate` gets for a split."""
+        return Results(self.path / split)
+
+    def export_folder(self, form: str) -> Path:
+        """The folder of an export; `form` is "onnx" or "litert"."""
+        return self.path / form
+
+    def read_config(self) -> RunConfig:
+        """Read the settings that the run was made with.
+
+        Raises:
+            RunError: there is no such run, or its settings are not valid.
+            DataError: the file can't be read.
+        """
+        if not self.is_started:
+            raise RunError(f"{self} is not a run: it has no config.json.", "run-missing")
+        try:
+            return RunConfig.from_json(read_json(self.config_file))
+        except DataError:
+            raise
+        except FruitError as error:
+            raise RunError(f"{self.config_file}: {error}") from None
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write `config.json`."""
+        write_json(self.config_file, config.to_json())
+
+    def load_model(self) -> Captioner:
+        """Load the trained model.
+
+        Raises:
+            RunError: there is no finished run, or its model can't be read.
+        """
+        if not self.is_finished:
+            if self.state_file.is_file():
+                raise RunError(f"{self} is not fully trained yet.", "run-interrupted")
+            raise RunError(f"{self} is not a run: it has no model.keras.", "run-missing")
+        start_keras()
+        import keras
+
+        from fruit_caption.models.captioner import Captioner
+
+        try:
+            with warnings.catch_warnings():
+                # Keras only warns about a member of the file that would be written elsewhere.
+                warnings.filterwarnings("error", message="Skipping invalid path")
+                model = keras.saving.load_model(self.model_file, compile=False, safe_mode=True)
+        # A file from a stranger may hold anything, and Keras fails in as many ways.
+        except Exception as error:
+            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            raise RunError(f"{self.model_file} can't be loaded: {reason}") from error
+        if not isinstance(model, Captioner):
+            raise RunError(f"{self.model_file} is not a fruit model.")
+        return model
+
+    def save_model(self, model: Captioner) -> None:
+        """Write `model.keras`, and remove the files that only a training in progress needs."""
+        with atomic_write(self.model_file) as draft:
+            model.save(draft)
+        for path in (self.state_file, self.best_file):
+            path.unlink(missing_ok=True)
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """Read the rows of `history.csv`; none where there is no such file.
+
+        Raises:
+            DataError: the file can't be read.
+        """
+        path = self.history_file
+        if not path.is_file():
+            return []
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                return [
+                    {
+                        name: int(text) if name == "epoch" else float(text)
+                        for name, text in row.items()
+                    }
+                    for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise DataError(f"{path} can't be read: {error}.") from None
+
+    def write_history(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write `history.csv`, one row or more."""
+        with atomic_write(self.history_file) as draft, draft.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)

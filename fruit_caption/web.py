@@ -18,8 +18,9 @@ from typing import Any
 from PIL import Image
 
 from fruit_caption.inference.answer import Answer
-from fruit_caption.inference.predictor import Eye
-from fruit_caption.language.domain import FRUITS, LONGEST_QUESTION, listed, plural
+from fruit_caption.inference.predictor import Predictor
+from fruit_caption.language.fruits import FRUITS, join_words, plural
+from fruit_caption.language.questions import MAX_QUESTION_LENGTH
 from fruit_caption.rendering.scenes import write_scenes
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.images import UNNAMED, decode_picture
@@ -81,7 +82,7 @@ class Pace:
         made.append(now)
 
 
-def serve(eye: Eye, host: str, port: int, per_minute: int) -> None:
+def serve(eye: Predictor, host: str, port: int, per_minute: int) -> None:
     """Serve the page until it is interrupted.
 
     Raises:
@@ -121,7 +122,7 @@ def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = Tru
     )
 
 
-def build_app(eye: Eye, samples: list[Path], per_minute: int) -> gr.Blocks:
+def build_app(eye: Predictor, samples: list[Path], per_minute: int) -> gr.Blocks:
     """The page, and its API: `/count`, `/ask` and `/overlay`.
 
     Args:
@@ -157,7 +158,7 @@ def build_app(eye: Eye, samples: list[Path], per_minute: int) -> gr.Blocks:
         let(request)
         return _ask(eye, photo, question).show()
 
-    known = listed([plural(fruit) for fruit in eye.fruits if fruit in FRUITS])
+    known = join_words([plural(fruit) for fruit in eye.fruits if fruit in FRUITS])
     about = f"# fruit\nAsk a photo how many, which, or whether there is one.\n\nIt knows {known}."
     with gr.Blocks(title="fruit", analytics_enabled=False, delete_cache=(KEPT, KEPT)) as app:
         gr.Markdown(about)
@@ -186,7 +187,9 @@ def _asking(samples: list[Path]) -> tuple[gr.Image, gr.Dataframe, gr.Textbox, gr
     # Gradio's own way of opening tells of the server's files when it fails.
     photo.preprocess = _opened  # type: ignore[method-assign]
     glance = gr.Dataframe(headers=["fruit", "how many"], label="Counted at once", interactive=False)
-    question = gr.Textbox(label="Question", placeholder=QUESTIONS[0], max_length=LONGEST_QUESTION)
+    question = gr.Textbox(
+        label="Question", placeholder=QUESTIONS[0], max_length=MAX_QUESTION_LENGTH
+    )
     button = gr.Button("Ask", variant="primary")
     gr.Examples(
         [[str(path), asked] for path, asked in zip(samples, QUESTIONS, strict=False)],
@@ -209,7 +212,7 @@ def _answering() -> tuple[gr.Markdown, gr.Dataframe, gr.Image, gr.JSON, gr.JSON]
     return said, others, seen, counted, details
 
 
-def _ask(eye: Eye, photo: Image.Image | None, question: str) -> Answer:
+def _ask(eye: Predictor, photo: Image.Image | None, question: str) -> Answer:
     with _told():
         if photo is None:
             raise FruitError("There is no photo yet; drop one, or click on a sample.")

@@ -1,4 +1,4 @@
-"""A tiny data set of coloured squares, and tiny models, that every test may use."""
+"""A tiny data set of colored squares, and tiny models, that every test may use."""
 
 import os
 
@@ -14,8 +14,9 @@ from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingCon
 from fruit_caption.data.formats.coco import write_coco
 from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.datagen.generate import generate_data
+from fruit_caption.runs import Run
 
-COLOURS = {"apple": (200, 30, 40), "banana": (240, 220, 60), "lime": (60, 170, 50)}
+COLORS = {"apple": (200, 30, 40), "banana": (240, 220, 60), "lime": (60, 170, 50)}
 SIDE = 48
 
 
@@ -26,12 +27,12 @@ def paint(path: Path, number: int) -> Photo:
     picture = Image.new("RGB", (SIDE, SIDE), (90, 90 + number, 110))
     boxes = []
     for cell in range(chance.randint(0, 4)):
-        fruit = chance.choice(sorted(COLOURS))
+        fruit = chance.choice(sorted(COLORS))
         left, top = 4 + 24 * (cell % 2), 4 + 24 * (cell // 2)
-        picture.paste(COLOURS[fruit], (left, top, left + 16, top + 16))
+        picture.paste(COLORS[fruit], (left, top, left + 16, top + 16))
         boxes.append(FruitBox(fruit, left, top, 16, 16))
     picture.save(path)
-    return Photo(path, SIDE, SIDE, tuple(boxes), frozenset(COLOURS), group=path.stem)
+    return Photo(path, SIDE, SIDE, tuple(boxes), frozenset(COLORS), group=path.stem)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,7 @@ def photos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     (folder / "images").mkdir()
     painted = [paint(folder / "images" / f"{n:02d}.png", n) for n in range(40)]
-    write_coco(folder, painted, frozenset(COLOURS))
+    write_coco(folder, painted, frozenset(COLORS))
     return folder
 
 
@@ -60,7 +61,7 @@ def tiny(data):
         model=ModelConfig(
             encoder="scratch", encoder_weights="none", image_size=48, channels=8, units=16
         ),
-        training=TrainingConfig(epochs=2, batch_size=8, questions=4, reading=2),
+        training=TrainingConfig(epochs=2, batch_size=8, questions=4, pretrain_steps=2),
     )
 
 
@@ -76,9 +77,9 @@ def learnt(data, tmp_path_factory):
             dropout=0.0,
         ),
         training=TrainingConfig(
-            epochs=20, batch_size=4, learning_rate=5e-3, quiz=True, reading=200
+            epochs=20, batch_size=4, learning_rate=5e-3, quiz=True, pretrain_steps=200
         ),
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("runs") / "learnt"
-    scores = train(config, folder)
+    scores = train(config, Run(folder))
     return folder, scores, data

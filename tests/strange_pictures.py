@@ -157,8 +157,8 @@ def _ending(form: str) -> str:
 
 def _in_mode(mode: str) -> Image.Image:
     if mode in DEEP_MODES:
-        grey = np.asarray(scene().convert("L"), np.uint16) * 257
-        return Image.fromarray(grey if mode == "I;16" else grey.astype(np.int32))
+        gray = np.asarray(scene().convert("L"), np.uint16) * 257
+        return Image.fromarray(gray if mode == "I;16" else gray.astype(np.int32))
     if mode == "LAB":
         from PIL import ImageCms
 
@@ -194,7 +194,7 @@ def _zipped() -> bytes:
 
 
 def _png(width: int, height: int, packed: bytes, depth: int = 8) -> bytes:
-    """A grey PNG that says how large it is; its pixels are packed already."""
+    """A gray PNG that says how large it is; its pixels are packed already."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         told = kind + content

@@ -11,12 +11,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import fruit_caption as fc
-from fruit_caption import runs
 from fruit_caption.commands.app import app
 from fruit_caption.comparison.report import score_table
 from fruit_caption.inference import exported
-from fruit_caption.inference.predictor import Eye
+from fruit_caption.inference.predictor import Predictor
 from fruit_caption.rendering.scenes import Scene, render_scene
+from fruit_caption.runs import Run
 
 ROOT = Path(__file__).parent.parent
 RELEASE = ROOT / "artifacts" / "release"
@@ -44,7 +44,7 @@ def test_it_sees_what_scenes_show(scenes):
         # Kinds that are rendered since it was trained it never met.
         there = {box.fruit for box in scene.boxes} & set(eye.fruits)
         elsewhere = {box.fruit for box in scenes[place - 1].boxes} & set(eye.fruits) - there
-        sight = eye.look(Image.fromarray(scene.pixels))
+        sight = eye.encode(Image.fromarray(scene.pixels))
         seen += [sight.ask(f"is there a {fruit}?").value for fruit in sorted(there)]
         refused += [sight.ask(f"is there a {fruit}?").value for fruit in sorted(elsewhere)]
     assert np.mean(seen) > 0.8
@@ -54,8 +54,8 @@ def test_it_sees_what_scenes_show(scenes):
 def test_keras_and_the_export_say_the_same(scenes):
     pictures = [Image.fromarray(scene.pixels) for scene in scenes]
     questions = ["which fruits are there?", "how many fruits are there?", "describe the photo"]
-    models = runs.load_run(RELEASE), exported.current(RELEASE)
-    ours, theirs = ([*Eye(model).ask_many(pictures, questions)] for model in models)
+    models = Run(RELEASE).load_model(), exported.current(Run(RELEASE))
+    ours, theirs = ([*Predictor(model).ask_many(pictures, questions)] for model in models)
     assert [answer.text for answer in ours] == [answer.text for answer in theirs]
     # The weights of the export have 16 bits.
     assert [a.confidence for a in ours] == pytest.approx([a.confidence for a in theirs], abs=0.02)
@@ -90,11 +90,11 @@ def test_it_is_installed_with_the_package_and_small():
     patterns = setup["options.package_data"]["fruit_caption.shipped"].split()
     files = {path for pattern in patterns for path in (ROOT / "artifacts").glob(pattern)}
     shipped = {path.relative_to(RELEASE).as_posix() for path in files if RELEASE in path.parents}
-    assert shipped >= {"model.keras", "config.json", "README.md", "onnx/look.onnx"}
+    assert shipped >= {"model.keras", "config.json", "README.md", "onnx/encoder.onnx"}
     size = sum(path.stat().st_size for path in RELEASE.rglob("*") if path.is_file())
     assert size < MOST_MEGABYTES * 1e6
 
 
 def test_its_settings_name_no_folder_of_the_machine_it_was_made_on():
-    config = runs.read_config(RELEASE)
+    config = Run(RELEASE).read_config()
     assert not re.search(r"\.\.|^/", f"{config.data} {config.model.encoder_weights}")

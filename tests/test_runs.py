@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fruit_caption import runs
+from fruit_caption.runs import Run
 from fruit_caption.utils.errors import DataError
 
 
@@ -20,14 +20,14 @@ from fruit_caption.utils.errors import DataError
     ],
 )
 def test_a_name_or_a_path(name, folder):
-    assert runs.run_folder(name) == Path(folder)
+    assert Run.named(name).path == Path(folder)
 
 
 def test_history_reads_back(tmp_path):
-    assert runs.read_history(tmp_path) == []
+    assert Run(tmp_path).read_history() == []
     rows = [{"epoch": 1, "loss": 0.1 + 0.2, "validation_exact": 1.0}]
-    runs.write_history(tmp_path, rows)
-    assert runs.read_history(tmp_path) == rows
+    Run(tmp_path).write_history(rows)
+    assert Run(tmp_path).read_history() == rows
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_history_reads_back(tmp_path):
     [b"epoch,loss\n1,none\n", b"epoch,loss\n1\n", b"epoch\n1,2\n", b"epoch,loss\n1,\xff\n"],
 )
 def test_a_spoilt_history_is_refused(tmp_path, spoilt):
-    (tmp_path / runs.HISTORY).write_bytes(spoilt)
+    (tmp_path / "history.csv").write_bytes(spoilt)
     with pytest.raises(DataError, match=r"history\.csv can't be read"):
-        runs.read_history(tmp_path)
+        Run(tmp_path).read_history()

@@ -243,7 +243,7 @@ FRAGILE = """
 import sys
 from fruit_caption import web
 
-class Eye:
+class Predictor:
     fruits, looked = ("apple",), 0
 
     def count(self, photo):
@@ -252,7 +252,7 @@ class Eye:
             raise ZeroDivisionError("a defect")
         return {"apple": self.looked}
 
-app = web.build_app(Eye(), [], per_minute=3)
+app = web.build_app(Predictor(), [], per_minute=3)
 web.launch(app, "127.0.0.1", int(sys.argv[1]), prevent_thread_lock=False)
 """
 """Serves an eye that breaks at the first photo, and lets each client make three calls."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from fruit_caption.inference.answer import Answer
-    from fruit_caption.inference.predictor import Eye
+    from fruit_caption.inference.predictor import Predictor
 
 app = typer.Typer()
 
@@ -113,7 +113,7 @@ def quiz(
     pictures = _pictures([image])
     if len(pictures) > 1:
         raise FruitError(f"{image} holds {len(pictures)} pictures; name one.")
-    for answer in _eye(run).look(pictures[0]).quiz(questions, seed):
+    for answer in _eye(run).encode(pictures[0]).quiz(questions, seed):
         _print_answer(answer, answer.question, 1, as_json)
 
 
@@ -136,7 +136,7 @@ def serve(
     serve(eye, host, port, per_minute)
 
 
-def _eye(run: str | None) -> Eye:
+def _eye(run: str | None) -> Predictor:
     from fruit_caption.inference.predictor import load
 
     return load(run)
@@ -179,11 +179,11 @@ def _answer(
     csv_file: Path | None = None,
     show: Path | None = None,
 ) -> None:
-    from fruit_caption.language.domain import read_question
+    from fruit_caption.language.questions import parse_question
 
     # What can be refused is refused before TensorFlow loads.
     for question in questions:
-        read_question(question)
+        parse_question(question)
     pictures = _pictures(images)
     if show:
         if len(pictures) * len(questions) > 1:
@@ -192,8 +192,8 @@ def _answer(
     if csv_file:
         _refuse_folder(csv_file)
     skip = _Skipped(several=len(pictures) > 1)
-    closely = top > 1 or show is not None
-    answers = _eye(run).ask_many(watched(pictures, terminal.notes), questions, skip, closely)
+    detailed = top > 1 or show is not None
+    answers = _eye(run).ask_many(watched(pictures, terminal.notes), questions, skip, detailed)
     for answer in write_csv(csv_file, answers) if csv_file else answers:
         labels = [f"{answer.image}:"] if len(pictures) > 1 else []
         labels += [answer.question] if len(questions) > 1 else []
@@ -222,7 +222,7 @@ def _converse(
     pictures = _pictures(images)
     if len(pictures) > 1:
         raise FruitError(f"{len(pictures)} pictures and no question; give one with -q.")
-    sight = _eye(run).look(pictures[0])
+    sight = _eye(run).encode(pictures[0])
     terminal.notes.print("Ask what you like; an empty line ends it.")
     skip = _Skipped(several=True)
     for question in _lines():

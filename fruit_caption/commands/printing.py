@@ -1,4 +1,4 @@
-"""Prints for people what the commands find: lines on a pipe, colours and tables on a terminal."""
+"""Prints for people what the commands find: lines on a pipe, colors and tables on a terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fruit_caption.language.domain import plural
-from fruit_caption.utils.files import whole_file
+from fruit_caption.language.fruits import plural
+from fruit_caption.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from fruit_caption.data.formats.vqa import Imported
-    from fruit_caption.data.qa import PhotoText
+    from fruit_caption.data.qa import PhotoQA
     from fruit_caption.datagen.generate import Summary
     from fruit_caption.datagen.texts import Report
     from fruit_caption.inference.answer import Answer
@@ -82,7 +82,7 @@ def print_counts(console: Console, rows: Sequence[tuple[str, Mapping[str, int]]]
 def write_csv(path: Path, answers: Iterable[Answer]) -> Iterator[Answer]:
     """Write answers as rows of a table, whole or not at all, while they are passed on."""
     with (
-        whole_file(path) as draft,
+        atomic_write(path) as draft,
         draft.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, CSV_COLUMNS)
@@ -119,7 +119,7 @@ def print_imported(output: Console, imported: Imported, out: Path) -> None:
     output.print(f"texts: {_listed(questions)}; {imported.left_out} others are left out")
 
 
-def print_text(output: Console, text: PhotoText) -> None:
+def print_text(output: Console, text: PhotoQA) -> None:
     """What is said about a photo."""
     output.print(f"\n[bold]{plain(text.file_name)}[/] ({text.split})")
     for item in text.items():

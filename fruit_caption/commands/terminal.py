@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from fruit_caption.commands.hints import with_hint
 from fruit_caption.commands.printing import plain
 from fruit_caption.utils.errors import FruitError
 
@@ -26,4 +27,4 @@ notes = console(stderr=True)
 
 def print_error(error: FruitError) -> None:
     """What a user is told, in one line."""
-    errors.print(f"[red]error:[/] {plain(str(error))}", soft_wrap=True)
+    errors.print(f"[red]error:[/] {plain(with_hint(error))}", soft_wrap=True)

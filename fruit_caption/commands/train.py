@@ -12,10 +12,10 @@ from fruit_caption.commands import engine_options, terminal
 from fruit_caption.commands.engine_options import Actors, Address, EngineName
 from fruit_caption.config import TrainingConfig
 from fruit_caption.utils.errors import FruitError
-from fruit_caption.utils.startup import errors_held_back, start_keras
+from fruit_caption.utils.startup import hold_back_stderr, start_keras
 
 if TYPE_CHECKING:
-    from fruit_caption.training.trainer import Listener
+    from fruit_caption.training.trainer import TrainingListener
 
 app = typer.Typer()
 
@@ -69,7 +69,7 @@ def train(
     epochs: Epochs = TrainingConfig.epochs,
     batch_size: BatchSize = TrainingConfig.batch_size,
     learning_rate: LearningRate = TrainingConfig.learning_rate,
-    reading: Reading = TrainingConfig.reading,
+    pretrain_steps: Reading = TrainingConfig.pretrain_steps,
     views: Views = TrainingConfig.views,
     image_size: ImageSize = 224,
     encoder_weights: EncoderWeights = "imagenet",
@@ -92,27 +92,29 @@ def train(
     actors: Actors = None,
 ) -> None:
     """Train a model on a data set and file it as a run."""
-    with errors_held_back():
-        from fruit_caption.training.distribution import Team
+    with hold_back_stderr():
+        from fruit_caption.training.distribution import WorkerGroup
 
-        team = Team(strategy)  # several workers must find each other before TensorFlow does more
+        team = WorkerGroup(
+            strategy
+        )  # several workers must find each other before TensorFlow does more
     start_keras()
-    from fruit_caption import runs
     from fruit_caption.commands.training_progress import ConsoleListener
     from fruit_caption.config import ModelConfig, RunConfig
+    from fruit_caption.runs import Run
     from fruit_caption.training.trainer import train, versions
 
     if encoder and pretrained is not None:
         raise FruitError("--encoder names the eye already; leave out --pretrained and --scratch.")
     eye = encoder or ("scratch" if pretrained is False else "pretrained")
     started = f"{Path(start).name}-tuned" if start else eye + ("-attention" if attention else "")
-    folder = runs.run_folder(run or started)
-    if resume and (folder / runs.CONFIG).is_file():
-        config = runs.read_config(folder)
+    target = Run.named(run or started)
+    if resume and target.is_started:
+        config = target.read_config()
     else:
         if start:
             _refuse_model_options(context)
-            model = replace(runs.read_config(runs.run_folder(start)).model, unfreeze=unfreeze)
+            model = replace(Run.named(start).read_config().model, unfreeze=unfreeze)
         else:
             model = ModelConfig(
                 encoder="vgg16" if eye == "pretrained" else eye,
@@ -123,7 +125,7 @@ def train(
             )
         config = RunConfig(
             data=str(data),
-            start=str(runs.run_folder(start)) if start else None,
+            start=str(Run.named(start)) if start else None,
             rehearse=str(rehearse) if rehearse else None,
             model=model,
             training=_training_config(context),
@@ -131,12 +133,14 @@ def train(
         )
     console = ConsoleListener(terminal.notes, config.training.epochs)
     with engine_options.engine(engine, address, actors) as who, console.shown() as listener:
-        scores = train(config, folder, resume, _watched(listener, folder, tensorboard), who, team)
-    if not team.leads:
-        terminal.output.print(f"{folder}: trained; the first worker writes it")
+        scores = train(
+            config, target, resume, _watched(listener, target.path, tensorboard), who, team
+        )
+    if not team.is_chief:
+        terminal.output.print(f"{target}: trained; the first worker writes it")
         return
     terminal.output.print(
-        f"{folder}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
+        f"{target}: {100 * scores['exact']:.1f} % of the validation questions answered rightly"
     )
     terminal.notes.print(f'Ask it: fruit ask PHOTO "how many apples?" --run {run or started}')
 
@@ -154,21 +158,21 @@ def evaluate(
 ) -> None:
     """Score a run's answers beside the baselines; draw where it is right and wrong."""
     start_keras()
-    from fruit_caption import runs
     from fruit_caption.comparison.report import score_table
     from fruit_caption.data.dataset import read_data
-    from fruit_caption.evaluation.evaluate import evaluate
+    from fruit_caption.evaluation.evaluate import evaluate_and_plot
+    from fruit_caption.runs import Run
 
-    folder = runs.run_folder(run)
+    tested = Run.named(run)
     with (
         engine_options.engine(engine, address, actors) as who,
-        terminal.notes.status(f"asking {folder}"),
+        terminal.notes.status(f"evaluating {tested}"),
     ):
-        metrics = evaluate(folder, read_data(data), split, terminal.notes.print, who)
+        metrics = evaluate_and_plot(tested, read_data(data), split, terminal.notes.print, who)
     scores = {**metrics["baselines"], run: metrics["scores"]}
     # As it is, not wrapped: ten columns need more than most terminals have.
     typer.echo(score_table({name: [one] for name, one in scores.items()}))
-    terminal.output.print(f"Answers, scores and pictures are in {folder / split}/")
+    terminal.output.print(f"Answers, scores and pictures are in {tested.results(split).folder}/")
 
 
 @app.command()
@@ -190,7 +194,7 @@ def compare(
     epochs: Epochs = TrainingConfig.epochs,
     batch_size: BatchSize = TrainingConfig.batch_size,
     learning_rate: LearningRate = TrainingConfig.learning_rate,
-    reading: Reading = TrainingConfig.reading,
+    pretrain_steps: Reading = TrainingConfig.pretrain_steps,
     views: Views = TrainingConfig.views,
     image_size: ImageSize = 224,
     encoder_weights: EncoderWeights = "imagenet",
@@ -198,11 +202,11 @@ def compare(
 ) -> None:
     """Train or reuse the variants, score them beside the baselines, and write a report."""
     start_keras()
-    from fruit_caption import runs
     from fruit_caption.commands.training_progress import ConsoleListener
     from fruit_caption.comparison.compare import VARIANTS, Variant, compare
     from fruit_caption.comparison.report import PAGE, markdown
     from fruit_caption.config import ModelConfig, RunConfig
+    from fruit_caption.runs import Run
     from fruit_caption.training.trainer import versions
 
     variants = [Variant.named(one) for one in variant] if variant else VARIANTS
@@ -212,7 +216,7 @@ def compare(
         training=_training_config(context),
         versions=versions(),
     )
-    folder = runs.run_folder(name)
+    folder = Run.named(name).path
     with ConsoleListener(terminal.notes, epochs).shown() as listener:
         comparison = compare(config, folder, variants, seeds, listener, terminal.notes.print)
     typer.echo(markdown(comparison))
@@ -231,12 +235,12 @@ def export(
 ) -> None:
     """Export a run's model; it is then asked without TensorFlow, and starts at once."""
     start_keras()
-    from fruit_caption import runs
     from fruit_caption.inference.export import export
+    from fruit_caption.runs import Run
 
-    folder = runs.run_folder(run)
-    with terminal.notes.status(f"exporting {folder}"):
-        out = export(folder, form, bits)
+    trained = Run.named(run)
+    with terminal.notes.status(f"exporting {trained}"):
+        out = export(trained, form, bits)
     megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
     terminal.output.print(f"{out}: {megabytes:.1f} MB")
 
@@ -247,7 +251,7 @@ def _training_config(context: typer.Context) -> TrainingConfig:
     return TrainingConfig(**{name: context.params[name] for name in known & set(context.params)})
 
 
-def _watched(listener: Listener, folder: Path, tensorboard: bool) -> Listener:
+def _watched(listener: TrainingListener, folder: Path, tensorboard: bool) -> TrainingListener:
     if not tensorboard:
         return listener
     from fruit_caption.training.tensorboard import TensorBoardListener

@@ -10,10 +10,10 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fruit_caption.training.trainer import Listener
+from fruit_caption.training.trainer import TrainingListener
 
 
-class ConsoleListener(Listener):
+class ConsoleListener(TrainingListener):
     """Progress bars for looking and for the steps of an epoch, and a line an epoch.
 
     Args:
@@ -40,15 +40,15 @@ class ConsoleListener(Listener):
         with self.progress:
             yield self
 
-    def looking(self, done: int, total: int) -> None:
+    def on_photos_encoded(self, done: int, total: int) -> None:
         """Move the bar of the photos that are looked at."""
         self._show("looking at photos", done, total)
 
-    def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+    def keras_callbacks(self, what: str) -> list[keras.callbacks.Callback]:
         """A callback that moves the bar of `what` with every batch."""
         return [_Steps(self, what)]
 
-    def epoch(self, row: dict[str, Any], best: float) -> None:
+    def on_epoch_end(self, row: dict[str, Any], best: float) -> None:
         """Print an epoch's loss, and in % its validation score and the best so far."""
         self.console.print(
             f"epoch {row['epoch']}/{self.epochs}  loss {row['logits_loss']:.3f}  "

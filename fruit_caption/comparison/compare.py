@@ -14,21 +14,26 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from fruit_caption import runs
 from fruit_caption.comparison.report import write_report
 from fruit_caption.comparison.significance import paired_bootstrap
 from fruit_caption.config import RunConfig
 from fruit_caption.data.dataset import DataSet, read_data
-from fruit_caption.data.qa import CAPTION
+from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.data.records import Split
 from fruit_caption.data.splits import group_of
-from fruit_caption.evaluation.evaluate import BASELINES, Evaluation, measure, measure_baseline
-from fruit_caption.evaluation.metrics import Row, counts_at_least
+from fruit_caption.evaluation.evaluate import (
+    BASELINES,
+    Evaluation,
+    evaluate_baseline,
+    evaluate_split,
+)
+from fruit_caption.evaluation.metrics import counts_at_least
 from fruit_caption.models.encoders import OWN
-from fruit_caption.training.trainer import Listener, train
+from fruit_caption.runs import Run
+from fruit_caption.training.trainer import TrainingListener, train
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError
-from fruit_caption.utils.files import alone_in, write_json
-from fruit_caption.utils.progress import Progress, silent
+from fruit_caption.utils.files import lock_folder, write_json
+from fruit_caption.utils.progress import Progress, no_progress
 
 SPLITS: tuple[Split, ...] = ("test", "unseen")
 COMPARISON = "comparison.json"
@@ -79,8 +84,8 @@ def compare(
     folder: Path,
     variants: Sequence[Variant] = VARIANTS,
     seeds: int = 1,
-    listener: Listener | None = None,
-    report: Progress = silent,
+    listener: TrainingListener | None = None,
+    report: Progress = no_progress,
 ) -> dict[str, Any]:
     """Train what is not trained yet, score all on the test split, and write tables and graphs.
 
@@ -106,7 +111,7 @@ def compare(
     """
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)
-    with alone_in(folder):
+    with lock_folder(folder):
         trained, left_out = _train_all(config, folder, variants, seeds, listener, report)
         comparison = {
             "data": {
@@ -133,15 +138,15 @@ def _train_all(
     folder: Path,
     variants: Sequence[Variant],
     seeds: int,
-    listener: Listener | None,
+    listener: TrainingListener | None,
     report: Progress,
-) -> tuple[dict[Variant, list[Path]], dict[str, str]]:
+) -> tuple[dict[Variant, list[Run]], dict[str, str]]:
     """The runs of each variant, and why some variants are left out."""
     first = config.training.seed
-    trained: dict[Variant, list[Path]] = {}
+    trained: dict[Variant, list[Run]] = {}
     left_out: dict[str, str] = {}
     for variant in (BLIND, *variants):
-        folders = [folder / f"{_slug(variant)}-{seed}" for seed in range(first, first + seeds)]
+        folders = [Run(folder / f"{_slug(variant)}-{seed}") for seed in range(first, first + seeds)]
         try:
             for number, run in enumerate(folders, start=first):
                 report(f"training {variant.name}, seed {number}")
@@ -170,21 +175,18 @@ def _slug(variant: Variant) -> str:
     return variant.name.replace(" + ", "-")
 
 
-def _train_or_reuse(config: RunConfig, folder: Path, listener: Listener | None) -> None:
+def _train_or_reuse(config: RunConfig, run: Run, listener: TrainingListener | None) -> None:
     """Train a run, go on with an interrupted one, or leave one that is finished as it is."""
-    if not (folder / runs.MODEL).is_file():
-        train(config, folder, resume=(folder / runs.CONFIG).is_file(), listener=listener)
+    if not run.is_finished:
+        train(config, run, resume=run.is_started, listener=listener)
         return
-    unlike = runs.read_config(folder).unlike(config)
+    unlike = run.read_config().unlike(config)
     if unlike:
-        raise RunError(
-            f"{folder} was trained with other settings ({unlike}); choose another name with "
-            "--name, or remove it."
-        )
+        raise RunError(f"{run} was trained with other settings ({unlike}).", "run-differs")
 
 
 def _scored(
-    data: DataSet, trained: dict[Variant, list[Path]], report: Progress
+    data: DataSet, trained: dict[Variant, list[Run]], report: Progress
 ) -> dict[str, dict[str, Any]]:
     """`results` of each split (for each approach its scores, one for each seed), `differences` of
     each split, and `costs` of each variant.
@@ -195,13 +197,13 @@ def _scored(
             continue
         report(f"scoring {split}")
         answers = {
-            variant: [measure(run, data, split, report) for run in folders]
+            variant: [evaluate_split(run, data, split, report) for run in folders]
             for variant, folders in trained.items()
         }
         found["results"][split] = {
             name: [baseline.scores]
             for name in BASELINES
-            if (baseline := measure_baseline(name, data, split)).rows
+            if (baseline := evaluate_baseline(name, data, split)).rows
         } | {variant.name: [one.scores for one in ones] for variant, ones in answers.items()}
         found["differences"][split] = _differences(answers, data, split)
         if not found["costs"]:
@@ -242,7 +244,7 @@ def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
     return alike + [(variant, BLIND) for variant in variants]
 
 
-SUBSETS: dict[str, Callable[[Row], bool]] = {
+SUBSETS: dict[str, Callable[[Prediction], bool]] = {
     "overall": lambda row: row.item.kind != CAPTION,
     "counts of 2 and more": lambda row: counts_at_least(row, 2),
 }

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from fruit_caption.utils.plotting import colours_of, filled, new_figure, spreads
+from fruit_caption.utils.plotting import colors_of, filled, new_figure, spreads
 
 _MARKERS = "osD^vPX"
 
@@ -53,7 +53,7 @@ def draw_accuracy(
         kinds: the groups, in order.
         scores: for each approach and kind its exact match with each seed, 0 to 1.
     """
-    colours = colours_of(scores)
+    colors = colors_of(scores)
     width = 0.88 / len(scores)
     with new_figure(path, 4.8) as figure:
         axes = figure.subplots()
@@ -62,8 +62,8 @@ def draw_accuracy(
             answered = {first + group: exact.get(kind, ()) for group, kind in enumerate(kinds)}
             answered = {left: shares for left, shares in answered.items() if shares}
             means = [100 * fmean(shares) for shares in answered.values()]
-            axes.bar(list(answered), means, width * 0.86, label=name, **filled(colours[name]))
-            axes.vlines(list(answered), *spreads(answered.values()), colours[name], lw=2)
+            axes.bar(list(answered), means, width * 0.86, label=name, **filled(colors[name]))
+            axes.vlines(list(answered), *spreads(answered.values()), colors[name], lw=2)
             for (left, shares), mean in zip(answered.items(), means, strict=True):
                 above = (left, 100 * max(shares))
                 axes.annotate(
@@ -89,7 +89,7 @@ def draw_learning_curves(
         path: of the PNG.
         histories: for each approach and seed the rows of its `history.csv`.
     """
-    colours = colours_of(histories)
+    colors = colors_of(histories)
     with new_figure(path, 4.2) as figure:
         left, right = figure.subplots(1, 2)
         for name, seeds in histories.items():
@@ -97,9 +97,9 @@ def draw_learning_curves(
             exact = [[100 * row["validation_exact"] for row in rows] for rows in seeds]
             for axes, curves in ((left, losses), (right, exact)):
                 mean = [fmean(values) for values in zip(*curves, strict=False)]
-                axes.plot(range(1, len(mean) + 1), mean, label=name, color=colours[name], lw=2)
+                axes.plot(range(1, len(mean) + 1), mean, label=name, color=colors[name], lw=2)
                 for curve in curves:
-                    axes.plot(range(1, len(curve) + 1), curve, color=colours[name], lw=0.7)
+                    axes.plot(range(1, len(curve) + 1), curve, color=colors[name], lw=0.7)
         left.set_ylabel("training loss of the answers' words")
         left.set_yscale("log")
         left.yaxis.set_major_formatter("{x:g}")
@@ -118,7 +118,7 @@ def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
     A marker is the mean over seeds; where there are several, a line goes from the lowest to the
     highest.
     """
-    colours = colours_of(costs)
+    colors = colors_of(costs)
     with new_figure(path, 4.0) as figure:
         panels = figure.subplots(1, 3, sharey=True)
         for (name, cost), marker in zip(costs.items(), cycle(_MARKERS), strict=False):
@@ -126,8 +126,8 @@ def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
             places = (cost.parameters / 1e6, cost.minutes, cost.milliseconds)
             for axes, place in zip(panels, places, strict=True):
                 if place is not None:
-                    axes.plot(place, mean, marker, label=name, color=colours[name], markersize=8)
-                    axes.vlines(place, *spreads([cost.exact]), colours[name], lw=2)
+                    axes.plot(place, mean, marker, label=name, color=colors[name], markersize=8)
+                    axes.vlines(place, *spreads([cost.exact]), colors[name], lw=2)
         units = ("parameters (millions)", "training (minutes)", "one answer (milliseconds)")
         for axes, unit in zip(panels, units, strict=True):
             axes.set_xlabel(unit)

@@ -17,15 +17,14 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from fruit_caption import runs
 from fruit_caption.comparison import plots
 from fruit_caption.data.dataset import DataSet
-from fruit_caption.data.qa import CAPTION
+from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.data.records import Split
-from fruit_caption.evaluation.metrics import Row
 from fruit_caption.inference.overlay import draw_overlay
 from fruit_caption.inference.predictor import load
-from fruit_caption.language.domain import KINDS
+from fruit_caption.language.questions import KINDS
+from fruit_caption.runs import Run
 from fruit_caption.utils.files import write_text
 
 PAGE, TABLES = "report.html", "comparison.md"
@@ -44,7 +43,7 @@ COST_COLUMNS = {
 
 
 def write_report(
-    folder: Path, comparison: dict[str, Any], data: DataSet, trained: Mapping[str, Sequence[Path]]
+    folder: Path, comparison: dict[str, Any], data: DataSet, trained: Mapping[str, Sequence[Run]]
 ) -> None:
     """Write tables, graphs and the page.
 
@@ -182,7 +181,7 @@ def cell(shares: Sequence[float], digits: int = 1, scale: float = 100) -> str:
 
 
 def _draw_graphs(
-    folder: Path, comparison: dict[str, Any], trained: Mapping[str, Sequence[Path]]
+    folder: Path, comparison: dict[str, Any], trained: Mapping[str, Sequence[Run]]
 ) -> dict[str, Path]:
     """Draw the graphs; gives each by its title."""
     graphs = {}
@@ -197,9 +196,7 @@ def _draw_graphs(
         graphs[title] = folder / f"accuracy-{split}.png"
         plots.draw_accuracy(graphs[title], title, kinds, shares)
     graphs["Learning curves"] = folder / "learning-curves.png"
-    histories = {
-        name: [runs.read_history(run) for run in folders] for name, folders in trained.items()
-    }
+    histories = {name: [run.read_history() for run in folders] for name, folders in trained.items()}
     plots.draw_learning_curves(graphs["Learning curves"], histories)
     first = next(iter(comparison["results"].values()))
     costs = {
@@ -218,7 +215,7 @@ def _draw_graphs(
     return graphs
 
 
-def telling(answers: Mapping[str, Sequence[Row]]) -> list[int]:
+def telling(answers: Mapping[str, Sequence[Prediction]]) -> list[int]:
     """For each kind of question the one that tells the approaches apart best: where those that
     are right and those that are wrong are most evenly many. No photo is taken twice.
 
@@ -243,15 +240,12 @@ def telling(answers: Mapping[str, Sequence[Row]]) -> list[int]:
     return chosen
 
 
-def _ask(folder: Path, data: DataSet, trained: Mapping[str, Path]) -> list[str]:
+def _ask(folder: Path, data: DataSet, trained: Mapping[str, Run]) -> list[str]:
     """Some questions with the answers of all approaches, and where those with attention looked."""
     examples = data.splits["test"]
-    answers = {
-        name: runs.read_answers(run / "test" / runs.ANSWERS, examples)
-        for name, run in trained.items()
-    }
+    answers = {name: run.results("test").read_answers(examples) for name, run in trained.items()}
     watched = {
-        name: load(run) for name, run in trained.items() if runs.read_config(run).model.attention
+        name: load(run.path) for name, run in trained.items() if run.read_config().model.attention
     }
     paths = {example.name: example.path for example in examples}
     parts = []
@@ -261,12 +255,12 @@ def _ask(folder: Path, data: DataSet, trained: Mapping[str, Path]) -> list[str]:
         parts.append(f"<h3>{escape(row.item.question)}</h3>{_answers(row, given)}")
         for name, eye in watched.items():
             path = folder / "looked" / f"{row.item.kind}-{name}.png".replace(" ", "-")
-            draw_overlay(path, eye.look(paths[row.photo]).ask_words(row.item))
+            draw_overlay(path, eye.encode(paths[row.photo]).ask_words(row.item))
             parts.append(_figure(path, name))
     return parts
 
 
-def _answers(row: Row, given: Mapping[str, Row]) -> str:
+def _answers(row: Prediction, given: Mapping[str, Prediction]) -> str:
     lines = [f"<tr><td>truth</td><td>{escape(row.item.answer)}</td><td></td></tr>"]
     lines += [
         f'<tr><td>{escape(name)}</td><td class="{"right" if one.correct else "wrong"}">'

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction
 
 ROUNDS = 10_000
 
@@ -46,8 +46,8 @@ class Difference:
 
 
 def paired_bootstrap(
-    ours: Sequence[Sequence[Row]],
-    theirs: Sequence[Sequence[Row]],
+    ours: Sequence[Sequence[Prediction]],
+    theirs: Sequence[Sequence[Prediction]],
     groups: Mapping[str, str],
     seed: int = 0,
 ) -> Difference:
@@ -73,7 +73,7 @@ def paired_bootstrap(
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), ROUNDS)
 
-    def shares(model: Sequence[Sequence[Row]]) -> tuple[float, np.ndarray]:
+    def shares(model: Sequence[Sequence[Prediction]]) -> tuple[float, np.ndarray]:
         right = np.zeros((len(names), len(model)))
         for column, rows in enumerate(model):
             for row in rows:

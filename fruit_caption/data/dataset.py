@@ -14,9 +14,9 @@ from fruit_caption.config import TrainingConfig
 from fruit_caption.data import features
 from fruit_caption.data.augmentation import PLAIN, View, letterboxed, view_of
 from fruit_caption.data.formats.coco import IMAGES, INSTANCES, read_coco
-from fruit_caption.data.qa import CAPTION, GRAMMAR, QA, QUIZ, Item, read_qa
+from fruit_caption.data.qa import CAPTION, GRAMMAR, QA, QUIZ, QAPair, read_qa
 from fruit_caption.data.records import Photo, Split
-from fruit_caption.language.domain import FRUITS
+from fruit_caption.language.fruits import FRUITS
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.utils.errors import DataError
 
@@ -34,7 +34,7 @@ class Example:
 
     path: Path
     name: str
-    items: tuple[Item, ...]
+    items: tuple[QAPair, ...]
     photo: Photo | None = None
 
 
@@ -141,9 +141,9 @@ def _bell(start: float, length: float, scale: float, cells: int) -> np.ndarray:
 
     `start` and `length` are the box's, in units of which one is `scale` cells.
     """
-    centre = (start + length / 2) * scale - 0.5
+    center = (start + length / 2) * scale - 0.5
     width = max(0.5, length * scale / 4)
-    bell = np.exp(-0.5 * ((np.arange(cells) - centre) / width) ** 2)
+    bell = np.exp(-0.5 * ((np.arange(cells) - center) / width) ** 2)
     return bell / bell.sum()
 
 
@@ -281,12 +281,12 @@ class Batches(keras.utils.PyDataset):
         texts = [(item.question, item.answer) for item in drawn]
         return sequences(self.vocabulary, texts, (self.config.questions, self.steps))
 
-    def _quiz(self, items: Sequence[Item]) -> list[Item]:
+    def _quiz(self, items: Sequence[QAPair]) -> list[QAPair]:
         """Questions as answers, one of which each epoch teaches to make up questions."""
         if not self.config.quiz:
             return []
         return [
-            Item(QUIZ, item.question, "quiz", None, item.by)
+            QAPair(QUIZ, item.question, "quiz", None, item.by)
             for item in items
             if item.kind != CAPTION
         ]

@@ -17,9 +17,9 @@ import keras
 import numpy as np
 
 from fruit_caption.data.augmentation import PLAIN, View, show
-from fruit_caption.models.folding import folded
+from fruit_caption.models.surgery import fuse_batch_norm
 from fruit_caption.utils.engines import LOCAL, Engine
-from fruit_caption.utils.files import digest, whole_file
+from fruit_caption.utils.files import atomic_write, digest
 from fruit_caption.utils.images import open_picture
 
 FEATURES = "features"
@@ -71,7 +71,7 @@ def looker(encoder: keras.Model) -> Look:
 
     It maps uint8 pixels (photos, size, size, 3) to float16 (photos, rows, columns, channels).
     """
-    plain = folded(encoder)
+    plain = fuse_batch_norm(encoder)
 
     def look(pixels: np.ndarray) -> np.ndarray:
         features = plain.predict_on_batch(pixels)
@@ -127,7 +127,7 @@ def _keep(
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
     done = 0
     if batches:
-        for kept in engine.with_model(partial(_keeper, load), batches, partial(_decoded, size)):
+        for kept in engine.map_with_model(partial(_keeper, load), batches, partial(_decoded, size)):
             done += kept
             progress(done, len(items))
     return files
@@ -145,7 +145,7 @@ def _keeper(load: Callable[[], Look]) -> Callable[[tuple[list[Path], np.ndarray]
     def keep(batch: tuple[list[Path], np.ndarray]) -> int:
         files, pixels = batch
         for file, seen in zip(files, look(pixels), strict=True):
-            with whole_file(file) as draft:
+            with atomic_write(file) as draft:
                 np.save(draft, seen)
         return len(files)
 

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from fruit_caption.language.questions import Kind, Value
+
 Split = Literal["train", "validation", "test", "unseen"]
 
 RENDERED = "rendered"
@@ -16,7 +18,7 @@ RENDERED = "rendered"
 
 @dataclass(frozen=True, slots=True)
 class FruitBox:
-    """One fruit: its kind (of `domain.FRUITS`) and its box in pixels of the upright photo."""
+    """One fruit: its kind (of `language.fruits.FRUITS`) and its box in pixels of the upright photo."""
 
     fruit: str
     left: float
@@ -101,7 +103,7 @@ class PhotoSet:
     unknown_classes: tuple[str, ...] = field(default=())
 
 
-def thrifty(photo: Photo) -> Photo:
+def intern_strings(photo: Photo) -> Photo:
     """A photo that another process told of, with each name of a fruit held once.
 
     Once for each photo they would be most of the memory that many photos take.
@@ -114,3 +116,21 @@ def thrifty(photo: Photo) -> Photo:
 @lru_cache(maxsize=1000)
 def _once(names: frozenset[str]) -> frozenset[str]:
     return names
+
+
+def true_answer(photo: Photo, kind: Kind, fruit: str | None = None) -> Value | None:
+    """The right answer to a question, or `None` where the boxes can't tell.
+
+    Returns:
+        int for `count` and `total`, frozenset of fruits for `identify`, bool for `presence`.
+    """
+    if kind == "count":
+        return photo.count(fruit) if fruit else None
+    if kind == "total":
+        return photo.total()
+    if kind == "identify":
+        return frozenset(photo.fruits) if photo.exhaustive else None
+    if photo.fruits if fruit is None else fruit in photo.fruits:
+        return True
+    listed = fruit is None or fruit in photo.listed
+    return False if photo.exhaustive and listed else None

@@ -1,7 +1,7 @@
 """Proves what a writer writes against the boxes. What can't be proved is thrown away.
 
-`domain.py` reads kindly, since people write as they like; here a text must also be one that says
-nothing beyond what was read: no doubt, no denial, no number or property that no box can prove.
+`language` reads kindly, since people write as they like; here a text must also be one that says
+nothing beyond what was read: no confidence_threshold, no denial, no number or property that no box can prove.
 """
 
 from __future__ import annotations
@@ -9,21 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fruit_caption.data.qa import Item
-from fruit_caption.data.records import Photo
-from fruit_caption.language.domain import (
-    FRUITS,
-    NUMBER_WORDS,
-    Kind,
-    Mention,
-    Value,
-    read_answer,
-    read_mentions,
-    read_question,
-)
+from fruit_caption.data.qa import QAPair
+from fruit_caption.data.records import Photo, true_answer
+from fruit_caption.language.answers import Mention, parse_answer, parse_mentions
+from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS
+from fruit_caption.language.questions import parse_question
 from fruit_caption.utils.errors import OutOfDomain
 
-MOST_WORDS = 40
+MAX_WORDS = 40
 """A longer text says more than it was asked for."""
 
 _PLAIN = re.compile(r"[a-z0-9 ,.:;!?'\-]+")
@@ -49,36 +42,18 @@ _NARROWED = re.compile(
 )
 
 
-def truth(photo: Photo, kind: Kind, fruit: str | None = None) -> Value | None:
-    """The right answer to a question, or `None` where the boxes can't tell.
-
-    Returns:
-        int for `count` and `total`, frozenset of fruits for `identify`, bool for `presence`.
-    """
-    if kind == "count":
-        return photo.count(fruit) if fruit else None
-    if kind == "total":
-        return photo.total()
-    if kind == "identify":
-        return frozenset(photo.fruits) if photo.exhaustive else None
-    if photo.fruits if fruit is None else fruit in photo.fruits:
-        return True
-    listed = fruit is None or fruit in photo.listed
-    return False if photo.exhaustive and listed else None
-
-
-def is_true(item: Item, photo: Photo) -> bool:
+def is_true(item: QAPair, photo: Photo) -> bool:
     """Whether a question asks what it is meant to and its answer is right."""
     try:
-        question = read_question(item.question)
+        question = parse_question(item.question)
     except OutOfDomain:
         return False
     if question.kind == "caption" or (question.kind, question.fruit) != (item.kind, item.fruit):
         return False
-    right = truth(photo, question.kind, question.fruit)
-    if right is None or read_answer(item.kind, item.answer, item.fruit) != right:
+    right = true_answer(photo, question.kind, question.fruit)
+    if right is None or parse_answer(item.kind, item.answer, item.fruit) != right:
         return False
-    named = [mention.fruit for mention in read_mentions(item.answer)]
+    named = [mention.fruit for mention in parse_mentions(item.answer)]
     if item.kind == "identify" and len(set(named)) < len(named):
         return False  # "apple, kiwi and apple"
     numbers = [right] if isinstance(right, int) and right > 1 else []
@@ -91,7 +66,7 @@ def is_true_caption(text: str, photo: Photo) -> bool:
 
     A fruit whose number is unknown must be named without one.
     """
-    mentions = read_mentions(text)
+    mentions = parse_mentions(text)
     numbers = [number for mention in mentions if (number := mention.number or 0) > 1]
     if not _says_no_more(text, numbers, denies=not photo.fruits):
         return False
@@ -121,7 +96,7 @@ def _says_no_more(text: str, numbers: Sequence[int], denies: bool) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    return bool(_PLAIN.fullmatch(text)) and len(text.split()) <= MOST_WORDS
+    return bool(_PLAIN.fullmatch(text)) and len(text.split()) <= MAX_WORDS
 
 
 def _value(word: str) -> int:

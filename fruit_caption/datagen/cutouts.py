@@ -1,6 +1,6 @@
 """Gets a fruit out of its box: which pixels are fruit, with a soft edge, or that it can't be told.
 
-What lies round the box is background for sure. Two colour models, one of the background and one
+What lies round the box is background for sure. Two color models, one of the background and one
 of the fruit, are fitted in turn, as in GrabCut (Rother et al. 2004), with a blur in place of the
 graph cut. The background may also be darker than it is: that is how shadows stay behind.
 """
@@ -21,7 +21,7 @@ from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.rendering.solids import Array
 from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import open_picture
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 Mask = npt.NDArray[np.bool_]
 
@@ -40,8 +40,8 @@ EDGE_SHARE, OVERLAP_SHARE = 0.01, 0.04
 PADDING_SHARE, SLACK_SHARE = 0.22, 0.04
 """In shares of a box's longer side: how much round it is looked at, and how loose it may be."""
 
-ROUNDS, COLOURS, SAMPLES = 4, 5, 800
-"""How often the two models are fitted, how many colours each has, and to how many pixels."""
+ROUNDS, COLORS, SAMPLES = 4, 5, 800
+"""How often the two models are fitted, how many colors each has, and to how many pixels."""
 
 LEAST_PIXELS = 50
 """Fewer, of fruit or of background, are too few for a model."""
@@ -71,9 +71,9 @@ class CutOut:
 
     Attributes:
         fruit: its kind.
-        pixels: uint8 RGB (height, width, 3); beyond the edge, the fruit's colour goes on.
+        pixels: uint8 RGB (height, width, 3); beyond the edge, the fruit's color goes on.
         cover: share of each pixel (height, width) that is fruit.
-        surround: mean sRGB colour (3,), 0 to 1, of what lay round it.
+        surround: mean sRGB color (3,), 0 to 1, of what lay round it.
         photo: where it is from.
     """
 
@@ -84,7 +84,7 @@ class CutOut:
     photo: Photo
 
 
-def cut_outs(photos: Sequence[Photo], progress: Progress = silent) -> tuple[list[CutOut], int]:
+def cut_outs(photos: Sequence[Photo], progress: Progress = no_progress) -> tuple[list[CutOut], int]:
     """Cut whole fruits out of the photos, up to `MOST_OF_A_KIND` of each kind.
 
     Returns:
@@ -128,12 +128,12 @@ def whole_fruits(photo: Photo) -> Iterator[FruitBox]:
 def cut_out(photo: Photo, pixels: npt.NDArray[np.uint8], box: FruitBox) -> CutOut | None:
     """Cut one fruit out of its photo, uint8 RGB (height, width, 3); `None` if that looks wrong."""
     patch, inside, unknown = _patch(photo, pixels, box)
-    colours = _perceptual(patch)
+    colors = _perceptual(patch)
     loose = _grown(inside, max(1, round(SLACK_SHARE * max(inside.shape))))
     around = ~loose & ~unknown
     if around.sum() < LEAST_PIXELS or _ellipse(inside, 0.62).sum() < LEAST_PIXELS:
         return None
-    odds = _odds(colours, inside, around)
+    odds = _odds(colors, inside, around)
     mask = _tidied((odds > 0) & loose & ~unknown)
     if not _looks_right(mask, odds, inside, loose, around):
         return None
@@ -197,17 +197,17 @@ OPPONENTS = np.array(
 # Fruit or background -------------------------------------------------------------------------
 
 
-def _odds(colours: Array, inside: Mask, around: Mask) -> Array:
+def _odds(colors: Array, inside: Mask, around: Mask) -> Array:
     """Log-odds (height, width) that a pixel is fruit."""
     fruit = _ellipse(inside, 0.62)
-    flat = colours.reshape(-1, 3)
+    flat = colors.reshape(-1, 3)
     prior = np.where(_ellipse(inside, 1.08), np.float32(0.3), np.float32(-0.9))
     odds = np.zeros(inside.shape, np.float32)
     for _ in range(ROUNDS):
         ground = around | (inside & ~_grown(fruit, 2) & (odds < 0))
-        behind = _thinned(colours[ground], SAMPLES // 2)
+        behind = _thinned(colors[ground], SAMPLES // 2)
         behind = np.concatenate([behind * np.float32(shade) for shade in SHADES])
-        before = _thinned(colours[fruit], SAMPLES)
+        before = _thinned(colors[fruit], SAMPLES)
         score = _likelihood(before, flat) - _likelihood(behind, flat) + np.log(len(SHADES)) / 2
         odds = _blurred(np.clip(score.reshape(inside.shape) + prior, -6, 6), 1)
         fruit = (odds > 0.5) & inside
@@ -225,43 +225,43 @@ def _ellipse(inside: Mask, share: float) -> Mask:
     return disc
 
 
-def _thinned(colours: Array, number: int) -> Array:
-    """About `number` of the colours (samples, 3), evenly spread over them."""
-    return colours[:: max(1, len(colours) // number)]
+def _thinned(colors: Array, number: int) -> Array:
+    """About `number` of the colors (samples, 3), evenly spread over them."""
+    return colors[:: max(1, len(colors) // number)]
 
 
-def _likelihood(samples: Array, colours: Array) -> Array:
-    """Log-likelihood (pixels,) of colours (pixels, 3) under a mixture fitted to samples."""
+def _likelihood(samples: Array, colors: Array) -> Array:
+    """Log-likelihood (pixels,) of colors (pixels, 3) under a mixture fitted to samples."""
     owners = _clusters(samples)
     terms = []
     for number in np.unique(owners):
         mine = samples[owners == number]
-        centred = mine - mine.mean(0)
-        spread = centred.T @ centred / len(mine) + 2.5e-4 * np.eye(3, dtype=np.float32)
+        centerd = mine - mine.mean(0)
+        spread = centerd.T @ centerd / len(mine) + 2.5e-4 * np.eye(3, dtype=np.float32)
         whiten = np.linalg.inv(np.linalg.cholesky(spread)).astype(np.float32)
-        away = (colours - mine.mean(0)) @ whiten.T
+        away = (colors - mine.mean(0)) @ whiten.T
         far = np.einsum("ij,ij->i", away, away)
         weight = np.log(len(mine) / len(samples)) + np.log(np.diag(whiten)).sum()
         terms.append(weight - far / 2)
-    # Where it matters, one of the colours is by far the likeliest.
+    # Where it matters, one of the colors is by far the likeliest.
     best: Array = np.maximum.reduce(terms)
     return best
 
 
 def _clusters(samples: Array) -> npt.NDArray[np.intp]:
-    """Which of `COLOURS` groups of like colour each of the samples (samples, 3) is in: k-means.
+    """Which of `COLORS` groups of like color each of the samples (samples, 3) is in: k-means.
 
     The start is the same for the same samples: slices along the direction they vary most in.
     """
-    centred = samples - samples.mean(0)
-    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    slices = np.array_split(np.argsort(centred @ axis, kind="stable"), COLOURS)
-    centres = np.stack([samples[part].mean(0) for part in slices if len(part)])
+    centerd = samples - samples.mean(0)
+    axis = np.linalg.eigh(centerd.T @ centerd)[1][:, -1]
+    slices = np.array_split(np.argsort(centerd @ axis, kind="stable"), COLORS)
+    centers = np.stack([samples[part].mean(0) for part in slices if len(part)])
     owners = np.zeros(len(samples), np.intp)
     for _ in range(6):
-        owners = (np.square(centres).sum(1) - 2 * samples @ centres.T).argmin(1)
+        owners = (np.square(centers).sum(1) - 2 * samples @ centers.T).argmin(1)
         for number in np.unique(owners):
-            centres[number] = samples[owners == number].mean(0)
+            centers[number] = samples[owners == number].mean(0)
     return owners
 
 
@@ -376,12 +376,12 @@ def _raggedness(mask: Mask) -> float:
 def _finish(
     photo: Photo, fruit: str, patch: npt.NDArray[np.uint8], mask: Mask, around: Mask
 ) -> CutOut:
-    """The cut-out of a mask: trimmed, its edge soft, and no background in its colours."""
+    """The cut-out of a mask: trimmed, its edge soft, and no background in its colors."""
     top, bottom, left, right = _extent(_grown(mask, 2))
     window = slice(top, bottom), slice(left, right)
     tone = patch[window].astype(np.float32)
     core = _shrunk(mask[window], 2).astype(np.float32)[..., None]
-    # At the edge a pixel mixes fruit and background: the colour a little inside goes on instead.
+    # At the edge a pixel mixes fruit and background: the color a little inside goes on instead.
     # What is thin, such as a stem, has no inside, and keeps its own.
     weight: Array = core + np.float32(0.02) * mask[window].astype(np.float32)[..., None]
     spread = _blurred(tone * weight, 2) / np.maximum(_blurred(weight, 2), 1e-6)

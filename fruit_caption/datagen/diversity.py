@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from fruit_caption.language.domain import FRUITS, NUMBER_WORDS
+from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS
 
 GAP = "_"
 _FILLERS = {"a", "an", "no", *NUMBER_WORDS} | {
@@ -20,7 +20,7 @@ def wording(text: str) -> str:
 
 
 def distinct_2(texts: Iterable[str]) -> float:
-    """The share of all pairs of neighbouring words that are different ones, 0 to 1.
+    """The share of all pairs of neighboring words that are different ones, 0 to 1.
 
     Li et al. 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models". It
     falls with the number of texts: compare it over as many.

@@ -23,16 +23,16 @@ from fruit_caption.data.splits import split_of
 from fruit_caption.datagen.composing import compose
 from fruit_caption.datagen.language_model.prompts import PROMPT_VERSION
 from fruit_caption.datagen.mosaics import mosaic
-from fruit_caption.datagen.text_cache import JOURNAL, Journal
-from fruit_caption.datagen.texts import Report, write_texts
+from fruit_caption.datagen.text_cache import TEXT_CACHE, TextCache
+from fruit_caption.datagen.texts import Report, generate_texts
 from fruit_caption.rendering.scenes import write_scenes
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import alone_in, digest, remove_drafts, whole_file
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.files import atomic_write, digest, lock_folder, remove_drafts
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 if TYPE_CHECKING:
-    from fruit_caption.datagen.language_model.writer import Author
+    from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
 MADE = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
 """Names of photos that are made or fetched: one's own photo of such a name gets another."""
@@ -55,7 +55,7 @@ class Summary:
 
 
 def generate_data(
-    config: DataConfig, out: Path, progress: Progress = silent, engine: Engine = LOCAL
+    config: DataConfig, out: Path, progress: Progress = no_progress, engine: Engine = LOCAL
 ) -> Summary:
     """Make a data set in the folder `out`.
 
@@ -73,25 +73,29 @@ def generate_data(
         WriterError: the language model can't be loaded. Nothing has been made then.
     """
     author = _author(config)
-    with alone_in(out):
+    with lock_folder(out):
         return _generate(config, out, author, progress, engine)
 
 
 def _generate(
-    config: DataConfig, out: Path, author: Author | None, progress: Progress, engine: Engine
+    config: DataConfig,
+    out: Path,
+    author: LanguageModelWriter | None,
+    progress: Progress,
+    engine: Engine,
 ) -> Summary:
     sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress, engine)]
     # Of a run that was killed before, or of a worker that was killed in this one.
     remove_drafts((out / IMAGES).rglob(".*"))
     photos = [photo for photo_set in sets for photo in photo_set.photos]
     if not photos:
-        raise DataError("There are no photos: pass --photos DIR, --scenes N or --open-images N.")
+        raise DataError("There are no photos.", "no-photos")
     progress(f"writing about {len(photos)} photos")
     # Beside real photos, scenes are there to learn from: what counts is what real photos show.
     train = (RENDERED,) if config.photos or config.open_images else ()
     splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
-    journal = Journal(out / JOURNAL, author.about()) if author else None
-    texts, report = write_texts(
+    journal = TextCache(out / TEXT_CACHE, author.about()) if author else None
+    texts, report = generate_texts(
         photos, out / IMAGES, config.seed, splits, author, journal, progress, engine
     )
     write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
@@ -147,14 +151,14 @@ def _made_photos(
     return sets
 
 
-def _author(config: DataConfig) -> Author | None:
+def _author(config: DataConfig) -> LanguageModelWriter | None:
     """The language model that writes, loaded; none where the grammar writes."""
     if config.writer == GRAMMAR:
         return None
     # Only a language model needs Keras, which takes seconds to import.
-    from fruit_caption.datagen.language_model.writer import Author
+    from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
-    return Author(config.writer, config.seed)
+    return LanguageModelWriter(config.writer, config.seed)
 
 
 def _found(photo_set: PhotoSet) -> str:
@@ -194,7 +198,7 @@ class _Copier:
             self.first[content] = photo.path
             copy = self._place(photo.path, folder)
             if not (copy.exists() and filecmp.cmp(photo.path, copy)):
-                with whole_file(copy) as draft:
+                with atomic_write(copy) as draft:
                     shutil.copy2(photo.path, draft)
             photos.append(replace(photo, path=copy))
         return replace(found, photos=tuple(photos), skipped=(*found.skipped, *skipped))

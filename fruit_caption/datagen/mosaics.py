@@ -16,10 +16,10 @@ from fruit_caption.data.splits import group_of
 from fruit_caption.datagen.composing import check_split, names_of, record
 from fruit_caption.rendering.scenes import JPEG_QUALITY
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import whole_file
+from fruit_caption.utils.files import atomic_write
 from fruit_caption.utils.images import PADDING, open_picture
-from fruit_caption.utils.progress import Progress, counted, silent
-from fruit_caption.utils.provenance import is_marked, mark_of
+from fruit_caption.utils.progress import Progress, counted, no_progress
+from fruit_caption.utils.provenance import fingerprint, has_fingerprint
 
 GRIDS = {2: ((2, 1), (1, 2)), 3: ((2, 2),), 4: ((2, 2),)}
 """For so many photos, the grids (columns, rows) they may be put into. Three leave a cell empty."""
@@ -37,7 +37,7 @@ def mosaic(
     number: int,
     seed: int,
     size: int = 448,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> PhotoSet:
     """Write `number` JPEG files, each of two to four of `photos`, the longer side `size` pixels.
 
@@ -68,9 +68,9 @@ def mosaic(
         pairs = list(zip(chosen, cells, strict=True))
         boxes = tuple(box for photo, cell in pairs for box in _moved(photo, cell))
         extent = (max(x + w for x, _, w, _ in cells), max(y + h for _, y, _, h in cells))
-        mark = mark_of(boxes, names_of(chosen), extent)
-        if not is_marked(path, extent, mark):
-            with whole_file(path) as draft:
+        mark = fingerprint(boxes, names_of(chosen), extent)
+        if not has_fingerprint(path, extent, mark):
+            with atomic_write(path) as draft:
                 _draw(pairs, extent).save(draft, quality=JPEG_QUALITY, comment=mark)
         made.append(record(path, extent, boxes, chosen[0].listed, chosen, group_of(chosen[0])))
     listed = frozenset().union(*(group[0].listed for group in alike))

@@ -6,13 +6,12 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fruit_caption.data.records import Photo
-from fruit_caption.datagen.checker import truth
-from fruit_caption.language.domain import Kind, Value
+from fruit_caption.data.records import Photo, true_answer
+from fruit_caption.language.questions import Kind, Value
 
 
 @dataclass(frozen=True)
-class Wish:
+class QuestionSpec:
     """A question that is wanted: its kind, the fruit it is about if any, and its right answer."""
 
     kind: Kind
@@ -20,7 +19,9 @@ class Wish:
     value: Value
 
 
-def wishes(photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> tuple[Wish, ...]:
+def question_specs(
+    photo: Photo, rivals: Mapping[str, int], rng: random.Random
+) -> tuple[QuestionSpec, ...]:
     """Questions of every kind that the boxes can answer, as many about what is not there.
 
     Args:
@@ -39,14 +40,14 @@ def wishes(photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> tuple
     if not photo.fruits or rng.random() < 0.1:
         asked.append(("presence", None))
     return tuple(
-        Wish(kind, fruit, right)
+        QuestionSpec(kind, fruit, right)
         for kind, fruit in asked
-        if (right := truth(photo, kind, fruit)) is not None
+        if (right := true_answer(photo, kind, fruit)) is not None
     )
 
 
 def _absent(kind: Kind, photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> list[str]:
     """Fruits to which the answer is surely none or no, the often seen ones first, with chance."""
-    absent = [fruit for fruit in sorted(rivals) if truth(photo, kind, fruit) in (0, False)]
+    absent = [fruit for fruit in sorted(rivals) if true_answer(photo, kind, fruit) in (0, False)]
     # Efraimidis and Spirakis (2006): a weighted draw without replacement by sorting keys.
     return sorted(absent, key=lambda fruit: -(rng.random() ** (1 / rivals[fruit])))

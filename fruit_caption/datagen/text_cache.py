@@ -11,10 +11,10 @@ from typing import Any
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.files import write_text
 
-JOURNAL = "written.jsonl"
+TEXT_CACHE = "written.jsonl"
 
 
-class Journal:
+class TextCache:
     """The texts of one writer, by photo, in a file of JSON lines whose first says who wrote.
 
     A line that a killed run left unfinished is dropped, as is the whole of what another writer

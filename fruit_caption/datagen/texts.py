@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fruit_caption.data.qa import CAPTION, GRAMMAR, MODEL, Caption, Item, PhotoText
+from fruit_caption.data.qa import CAPTION, GRAMMAR, MODEL, Caption, PhotoQA, QAPair
 from fruit_caption.data.records import Photo, Split
 from fruit_caption.datagen.checker import is_true, is_true_caption
-from fruit_caption.datagen.language_model.requests import Request, Tally, Text
-from fruit_caption.datagen.question_specs import Wish, wishes
-from fruit_caption.datagen.text_cache import Journal
-from fruit_caption.language import templates
+from fruit_caption.datagen.language_model.writer import Tally, Text, TextRequest
+from fruit_caption.datagen.question_specs import QuestionSpec, question_specs
+from fruit_caption.datagen.template_writer import write_caption, write_pair
+from fruit_caption.datagen.text_cache import TextCache
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.progress import Progress, silent
+from fruit_caption.utils.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from fruit_caption.datagen.language_model.writer import Author
+    from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
 CHUNK = 64
 """Photos that are written about at once; so many are lost at most when a run is stopped."""
@@ -52,33 +52,33 @@ class Sheet:
 
     name: str
     photo: Photo
-    wishes: tuple[Wish, ...]
+    question_specs: tuple[QuestionSpec, ...]
     caption: Caption
-    items: tuple[Item, ...]
+    items: tuple[QAPair, ...]
 
     def facts(self) -> str:
         """A digest of what a text about the photo depends on, the same in every process."""
         # The order of a set is not: it changes with Python's hash seed.
         wanted = [
-            (wish.kind, wish.fruit, sorted(wish.value))
-            if isinstance(wish.value, frozenset)
-            else (wish.kind, wish.fruit, wish.value)
-            for wish in self.wishes
+            (spec.kind, spec.fruit, sorted(spec.value))
+            if isinstance(spec.value, frozenset)
+            else (spec.kind, spec.fruit, spec.value)
+            for spec in self.question_specs
         ]
         known = repr((sorted(self.photo.counts().items()), wanted))
         return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
-def write_texts(
+def generate_texts(
     photos: Sequence[Photo],
     images: Path,
     seed: int,
     splits: Mapping[Path, Split],
-    author: Author | None = None,
-    journal: Journal | None = None,
-    progress: Progress = silent,
+    author: LanguageModelWriter | None = None,
+    journal: TextCache | None = None,
+    progress: Progress = no_progress,
     engine: Engine = LOCAL,
-) -> tuple[Iterator[PhotoText], Report]:
+) -> tuple[Iterator[PhotoQA], Report]:
     """Write about every photo; keep what the checker proves.
 
     What is written about a photo depends on the seed and the photo, not on its place.
@@ -109,7 +109,7 @@ def write_texts(
         report.tally = _have_written(ordered, make_sheet, author, journal, progress, engine)
         report.seconds = time.monotonic() - began
 
-    def texts() -> Iterator[PhotoText]:
+    def texts() -> Iterator[PhotoQA]:
         for photo in ordered:
             text = _text(make_sheet(photo), splits[photo.path], journal)
             for item in text.items():
@@ -126,9 +126,9 @@ def _path(photo: Photo) -> Path:
 def _sheet(images: Path, seed: int, rivals: Mapping[str, int], photo: Photo) -> Sheet:
     name = photo.path.relative_to(images).as_posix()
     chance = random.Random(f"{seed} {name}")
-    wanted = wishes(photo, rivals, chance)
-    items = tuple(templates.write_question(wish, chance) for wish in wanted)
-    caption = templates.write_caption(photo)
+    wanted = question_specs(photo, rivals, chance)
+    items = tuple(write_pair(spec, chance) for spec in wanted)
+    caption = write_caption(photo)
     if not is_true_caption(caption.text, photo):
         raise DataError(f"{CAPTION} {caption.text!r} of {name} is not what its boxes show.")
     for item in items:
@@ -140,8 +140,8 @@ def _sheet(images: Path, seed: int, rivals: Mapping[str, int], photo: Photo) -> 
 def _have_written(
     photos: Sequence[Photo],
     make_sheet: Callable[[Photo], Sheet],
-    author: Author,
-    journal: Journal,
+    author: LanguageModelWriter,
+    journal: TextCache,
     progress: Progress,
     engine: Engine,
 ) -> Tally:
@@ -150,7 +150,7 @@ def _have_written(
     open_ones = [photo for photo, one in sheets if not journal.knows(one.name, one.facts())]
     chunks = [open_ones[start : start + CHUNK] for start in range(0, len(open_ones), CHUNK)]
     tally = Tally()
-    written = engine.with_model(partial(_writer, make_sheet, author), chunks)
+    written = engine.map_with_model(partial(_writer, make_sheet, author), chunks)
     for done, (rows, how) in enumerate(written, start=1):
         journal.add(rows)
         tally.add(how)
@@ -159,25 +159,25 @@ def _have_written(
 
 
 def _writer(
-    make_sheet: Callable[[Photo], Sheet], author: Author
+    make_sheet: Callable[[Photo], Sheet], author: LanguageModelWriter
 ) -> Callable[[Sequence[Photo]], tuple[list[dict[str, Any]], Tally]]:
     """A function that has an author write about some photos, and gives their journal rows."""
 
     def write(photos: Sequence[Photo]) -> tuple[list[dict[str, Any]], Tally]:
         sheets = [make_sheet(photo) for photo in photos]
         requests = [
-            Request(sheet.name, sheet.photo, wish)
+            TextRequest(sheet.name, sheet.photo, spec)
             for sheet in sheets
-            for wish in (None, *sheet.wishes)
+            for spec in (None, *sheet.question_specs)
         ]
-        written, tally = author.fulfil(requests)
+        written, tally = author.generate(requests)
         texts = iter(written)
         return [
             {
                 "file_name": sheet.name,
                 "facts": sheet.facts(),
                 "caption": next(texts),
-                "questions": [_to_json(next(texts)) for _ in sheet.wishes],
+                "questions": [_to_json(next(texts)) for _ in sheet.question_specs],
             }
             for sheet in sheets
         ], tally
@@ -186,14 +186,14 @@ def _writer(
 
 
 def _to_json(text: Text) -> dict[str, Any] | None:
-    return asdict(text) if isinstance(text, Item) else None
+    return asdict(text) if isinstance(text, QAPair) else None
 
 
-def _text(sheet: Sheet, split: Split, journal: Journal | None) -> PhotoText:
+def _text(sheet: Sheet, split: Split, journal: TextCache | None) -> PhotoQA:
     """What is said about a photo: the author's words where there are any that are true."""
     row = journal.row(sheet.name, sheet.facts()) if journal else None
     if row is None:
-        return PhotoText(sheet.name, split, sheet.caption, sheet.items)
+        return PhotoQA(sheet.name, split, sheet.caption, sheet.items)
     by_author = row.get("caption")
     caption = sheet.caption
     if isinstance(by_author, str) and is_true_caption(by_author, sheet.photo):
@@ -202,7 +202,7 @@ def _text(sheet: Sheet, split: Split, journal: Journal | None) -> PhotoText:
     for plain, said in zip(sheet.items, row.get("questions") or (), strict=False):
         items.append(plain)
         if said:
-            item = Item(said["question"], said["answer"], plain.kind, plain.fruit, MODEL)
+            item = QAPair(said["question"], said["answer"], plain.kind, plain.fruit, MODEL)
             if is_true(item, sheet.photo):
                 items[-1] = item
-    return PhotoText(sheet.name, split, caption, (*items, *sheet.items[len(items) :]))
+    return PhotoQA(sheet.name, split, caption, (*items, *sheet.items[len(items) :]))

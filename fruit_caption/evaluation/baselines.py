@@ -1,7 +1,7 @@
 """What can be scored without looking: the most frequent answer.
 
 Two more baselines lie elsewhere: a model that reads the question and sees no photo is the encoder
-`blind`, and `colour_counter` looks, but with rules.
+`blind`, and `color_counter` looks, but with rules.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from fruit_caption.data.dataset import Example
-from fruit_caption.data.qa import Item
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction, QAPair
 from fruit_caption.language import templates
-from fruit_caption.language.domain import KINDS, Kind, Value, read_answer
+from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.questions import KINDS, Kind, Value
 
 Meaning = Value | str
 Asked = TypeVar("Asked")
 
 
-def majority(train: Sequence[Example], test: Sequence[Example]) -> list[Row]:
+def majority(train: Sequence[Example], test: Sequence[Example]) -> list[Prediction]:
     """Answer every question of `test` with what was answered most in `train` to its kind.
 
     For our own kinds that is the most frequent value (a number, a set, yes or no), said of the
@@ -29,14 +29,14 @@ def majority(train: Sequence[Example], test: Sequence[Example]) -> list[Row]:
     """
     most = _most_frequent((item.kind, item) for item in _items(train))
     return [
-        Row(example.name, item, _say(item, most[item.kind]), 1.0)
+        Prediction(example.name, item, _say(item, most[item.kind]), 1.0)
         for example in test
         for item in example.items
         if item.kind in most
     ]
 
 
-def question_alone(train: Sequence[Example], test: Sequence[Example]) -> list[Row]:
+def question_alone(train: Sequence[Example], test: Sequence[Example]) -> list[Prediction]:
     """The same for every question by itself: all that a question gives away.
 
     Our own kinds of question are the same where they are about the same fruit, however they are
@@ -44,20 +44,20 @@ def question_alone(train: Sequence[Example], test: Sequence[Example]) -> list[Ro
     """
     most = _most_frequent((_asked(item), item) for item in _items(train))
     return [
-        Row(row.photo, row.item, _say(row.item, most.get(_asked(row.item), row.answer)), 1.0)
+        Prediction(row.photo, row.item, _say(row.item, most.get(_asked(row.item), row.answer)), 1.0)
         for row in majority(train, test)
     ]
 
 
-def _asked(item: Item) -> tuple[str, str | None]:
+def _asked(item: QAPair) -> tuple[str, str | None]:
     return item.kind, item.fruit if item.kind in KINDS else item.question
 
 
-def _items(examples: Sequence[Example]) -> Iterable[Item]:
+def _items(examples: Sequence[Example]) -> Iterable[QAPair]:
     return (item for example in examples for item in example.items)
 
 
-def _most_frequent(asked: Iterable[tuple[Asked, Item]]) -> dict[Asked, Meaning]:
+def _most_frequent(asked: Iterable[tuple[Asked, QAPair]]) -> dict[Asked, Meaning]:
     answers: dict[Asked, Counter[Meaning]] = defaultdict(Counter)
     for question, item in asked:
         answers[question][_meaning(item)] += 1
@@ -68,12 +68,12 @@ def _most_frequent(asked: Iterable[tuple[Asked, Item]]) -> dict[Asked, Meaning]:
     }
 
 
-def _meaning(item: Item) -> Meaning:
-    value = read_answer(item.kind, item.answer, item.fruit)
+def _meaning(item: QAPair) -> Meaning:
+    value = parse_answer(item.kind, item.answer, item.fruit)
     return item.answer if value is None else value
 
 
-def _say(item: Item, value: Meaning) -> str:
+def _say(item: QAPair, value: Meaning) -> str:
     if isinstance(value, str):
         return value
     kind: Kind = next(kind for kind in KINDS if kind == item.kind)

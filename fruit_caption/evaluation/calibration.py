@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Bin:
     expected: float
 
 
-def reliability(rows: Sequence[Row], bins: int = 10) -> list[Bin]:
+def reliability(rows: Sequence[Prediction], bins: int = 10) -> list[Bin]:
     """Answers sorted by confidence into bins of equal width (Guo et al. 2017), empty ones too."""
-    sorted_in: list[list[Row]] = [[] for _ in range(bins)]
+    sorted_in: list[list[Prediction]] = [[] for _ in range(bins)]
     for row in rows:
         sorted_in[min(int(row.confidence * bins), bins - 1)].append(row)
     return [
@@ -47,7 +47,7 @@ def reliability(rows: Sequence[Row], bins: int = 10) -> list[Bin]:
     ]
 
 
-def expected_calibration_error(rows: Sequence[Row], bins: int = 10) -> float | None:
+def expected_calibration_error(rows: Sequence[Prediction], bins: int = 10) -> float | None:
     """How far confidence is from the share of right answers (Naeini et al. 2015).
 
     Returns:
@@ -84,7 +84,7 @@ def fit_temperature(logits: np.ndarray, words: np.ndarray) -> float:
     return 1 / sharpness
 
 
-def doubtful_below(rows: Sequence[Row]) -> float:
+def fit_confidence_threshold(rows: Sequence[Prediction]) -> float:
     """The confidence that best tells right answers from wrong ones.
 
     Returns:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import sacrebleu
 
-from fruit_caption.data.qa import CAPTION
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.language.vocabulary import split_words
 
 
-def score_captions(rows: Sequence[Row]) -> dict[str, float | None] | None:
+def score_captions(rows: Sequence[Prediction]) -> dict[str, float | None] | None:
     """Scores of the captions among some answers, each beside its photo's one true caption.
 
     Returns:

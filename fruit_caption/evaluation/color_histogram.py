@@ -1,6 +1,6 @@
-"""A classical baseline: counts fruit by colour and contour, as it was done before learnt features.
+"""A classical baseline: counts fruit by color and contour, as it was done before learnt features.
 
-Pixels are fruit where their colour is likelier on fruit than on the ground (Bayes' rule on colour
+Pixels are fruit where their color is likelier on fruit than on the ground (Bayes' rule on color
 histograms, Jones & Rehg 2002). Touching fruits are parted where the region is narrow, by its
 distance transform. Each part is named after the training boxes whose histograms overlap its own
 most: the histogram intersection of Swain & Ballard 1991. So the reader sees what learning buys.
@@ -18,11 +18,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from fruit_caption.data.qa import CAPTION, Item
+from fruit_caption.data.qa import CAPTION, Prediction, QAPair
 from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.evaluation.metrics import Row
 from fruit_caption.language import templates
-from fruit_caption.language.domain import KINDS, Kind, Value
+from fruit_caption.language.questions import KINDS, Kind, Value
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import open_picture
 
@@ -33,17 +32,17 @@ SIDE = 160
 """Longer side in pixels of a photo while it is looked at."""
 
 BINS = (8, 13, 13)
-"""Steps of L*, a* and b* that colours are told apart in. Odd numbers keep all greys in one step of
+"""Steps of L*, a* and b* that colors are told apart in. Odd numbers keep all grays in one step of
 a* and b*, whatever the noise."""
 
 CHROMA = 78
-"""Largest a* and b*; the few colours beyond fall into the last step."""
+"""Largest a* and b*; the few colors beyond fall into the last step."""
 
 XYZ = np.array(
     [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8728]], np.float32
 )
 LAB = np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]], np.float32)
-"""From light of the sRGB screen colours to CIE XYZ, white being 1, and from its cube roots to
+"""From light of the sRGB screen colors to CIE XYZ, white being 1, and from its cube roots to
 CIELAB (CIE 1976)."""
 
 INNER_SHARE = 0.8
@@ -63,56 +62,56 @@ SMALL_PERCENT, LEAST_SHARE = 1, 0.5
 """A fruit is small if so many of the training boxes are smaller. A part counts from this share of
 a small fruit's area on: it may be half hidden, or half found."""
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 """The training boxes that vote on a name. As all thresholds here, chosen on validation photos."""
 
 
 @dataclass(frozen=True, eq=False)
-class ColourCounter:
-    """What the boxes of training photos tell about colours and sizes.
+class ColorHistogram:
+    """What the boxes of training photos tell about colors and sizes.
 
     Attributes:
         kinds: the kind of fruit in each box.
-        colours: float32 (boxes, bins), the histogram of each box's inner ellipse, sum 1.
+        colors: float32 (boxes, bins), the histogram of each box's inner ellipse, sum 1.
         ground: float (bins,), the histogram of what lies outside the ellipses of all boxes, sum 1.
         fruit_share: share of the photos' pixels that lies in these ellipses.
         least_area: what is smaller, in shares of its photo, is no fruit.
     """
 
     kinds: tuple[str, ...]
-    colours: np.ndarray
+    colors: np.ndarray
     ground: np.ndarray
     fruit_share: float
     least_area: float
 
     @classmethod
-    def learn(cls, train: Sequence[Example]) -> ColourCounter:
+    def learn(cls, train: Sequence[Example]) -> ColorHistogram:
         """Learn from the photos that have boxes; the others are passed over.
 
         Raises:
             DataError: none has.
             PictureError: a photo can't be read.
         """
-        kinds, colours, areas, covered = [], [], [], []
-        # Every colour was seen once on some ground (Laplace): one never seen on fruit is ground.
+        kinds, colors, areas, covered = [], [], [], []
+        # Every color was seen once on some ground (Laplace): one never seen on fruit is ground.
         ground = np.ones(int(np.prod(BINS)))
         for example in train:
             photo = example.photo
             if not photo or not photo.boxes:
                 continue
-            colour = _quantise(open_picture(example.path))
-            fruits = [_distance_from_middle(box, photo, *colour.shape) for box in photo.boxes]
+            color = _quantize(open_picture(example.path))
+            fruits = [_distance_from_middle(box, photo, *color.shape) for box in photo.boxes]
             kinds += [box.fruit for box in photo.boxes]
-            colours += [_histogram(colour[fruit <= INNER_SHARE]) for fruit in fruits]
+            colors += [_histogram(color[fruit <= INNER_SHARE]) for fruit in fruits]
             areas += [float(np.mean(fruit <= 1)) for fruit in fruits]
             nearest = np.min(fruits, axis=0)
             covered.append(float(np.mean(nearest <= 1)))
-            ground += np.bincount(colour[nearest > 1], minlength=ground.size)
+            ground += np.bincount(color[nearest > 1], minlength=ground.size)
         if not kinds:
-            raise DataError("No training photo has boxes; colours are learnt from boxes alone.")
+            raise DataError("No training photo has boxes; colors are learnt from boxes alone.")
         return cls(
             tuple(kinds),
-            np.array(colours),
+            np.array(colors),
             ground / ground.sum(),
             float(np.mean(covered)),
             LEAST_SHARE * float(np.percentile(areas, SMALL_PERCENT)),
@@ -120,33 +119,33 @@ class ColourCounter:
 
     def count(self, picture: Image.Image) -> dict[str, int]:
         """The kinds of fruit seen in an RGB picture of any size, each with its number."""
-        colour = _quantise(picture)
-        parts = _part(self._find_fruit(colour))
-        found = [colour[parts == number] for number in range(1, parts.max() + 1)]
-        least = self.least_area * colour.size
+        color = _quantize(picture)
+        parts = _part(self._find_fruit(color))
+        found = [color[parts == number] for number in range(1, parts.max() + 1)]
+        least = self.least_area * color.size
         return dict(Counter(self._name(_histogram(part)) for part in found if part.size >= least))
 
-    def _find_fruit(self, colour: np.ndarray) -> np.ndarray:
-        """Whether each pixel, of which `colour` (rows, columns) tells the bin, is fruit."""
-        edges = [colour[:FRAME], colour[-FRAME:], colour[:, :FRAME], colour[:, -FRAME:]]
+    def _find_fruit(self, color: np.ndarray) -> np.ndarray:
+        """Whether each pixel, of which `color` (rows, columns) tells the bin, is fruit."""
+        edges = [color[:FRAME], color[-FRAME:], color[:, :FRAME], color[:, -FRAME:]]
         frame = _histogram(np.concatenate([edge.ravel() for edge in edges]))
         ground = FRAME_SHARE * frame + (1 - FRAME_SHARE) * self.ground
-        fruit = self.fruit_share * self.colours.mean(axis=0)
+        fruit = self.fruit_share * self.colors.mean(axis=0)
         chance = fruit / (fruit + (1 - self.fruit_share) * ground)
-        mask = ndimage.gaussian_filter(chance[colour], SMOOTHING) > 0.5
+        mask = ndimage.gaussian_filter(chance[color], SMOOTHING) > 0.5
         return np.asarray(ndimage.binary_fill_holes(mask))
 
     def _name(self, histogram: np.ndarray) -> str:
-        """The kind that the boxes with the likest colours vote for, each by its overlap."""
-        overlap = np.minimum(self.colours, histogram).sum(axis=1)
+        """The kind that the boxes with the likest colors vote for, each by its overlap."""
+        overlap = np.minimum(self.colors, histogram).sum(axis=1)
         votes: dict[str, float] = {}
-        for box in np.argsort(-overlap, kind="stable")[:NEIGHBOURS]:
+        for box in np.argsort(-overlap, kind="stable")[:NEIGHBORS]:
             votes[self.kinds[box]] = votes.get(self.kinds[box], 0.0) + float(overlap[box])
         return max(votes, key=votes.__getitem__)
 
 
-def answer_by_colour(train: Sequence[Example], test: Sequence[Example]) -> list[Row]:
-    """Answer what is asked about the fruits in `test` from what a `ColourCounter` sees there.
+def color_histogram_baseline(train: Sequence[Example], test: Sequence[Example]) -> list[Prediction]:
+    """Answer what is asked about the fruits in `test` from what a `ColorHistogram` sees there.
 
     Questions of other kinds than ours are left out; without boxes in `train` all are.
 
@@ -155,17 +154,17 @@ def answer_by_colour(train: Sequence[Example], test: Sequence[Example]) -> list[
     """
     if not any(example.photo and example.photo.boxes for example in train):
         return []
-    counter = ColourCounter.learn(train)
+    counter = ColorHistogram.learn(train)
     rows = []
     for example in test:
         items = [item for item in example.items if item.kind in (*KINDS, CAPTION)]
         if items:
             counts = counter.count(open_picture(example.path))
-            rows += [Row(example.name, item, _say(item, counts), 1.0) for item in items]
+            rows += [Prediction(example.name, item, _say(item, counts), 1.0) for item in items]
     return rows
 
 
-def _say(item: Item, counts: dict[str, int]) -> str:
+def _say(item: QAPair, counts: dict[str, int]) -> str:
     number = counts.get(item.fruit, 0) if item.fruit else sum(counts.values())
     values: dict[Kind, Value] = {
         "count": number,
@@ -178,11 +177,11 @@ def _say(item: Item, counts: dict[str, int]) -> str:
             return templates.answer(kind, item.fruit, value)
     # Of a box, a caption tells the kind only.
     boxes = [FruitBox(fruit, 0, 0, 0, 0) for fruit in counts for _ in range(counts[fruit])]
-    return templates.write_caption(Photo(Path(), 0, 0, tuple(boxes))).text
+    return templates.caption(Photo(Path(), 0, 0, tuple(boxes)).counts())
 
 
-def _quantise(picture: Image.Image) -> np.ndarray:
-    """The bin of each pixel's colour, (rows, columns), of the picture made small."""
+def _quantize(picture: Image.Image) -> np.ndarray:
+    """The bin of each pixel's color, (rows, columns), of the picture made small."""
     scale = SIDE / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), np.float32) / 255
@@ -191,10 +190,10 @@ def _quantise(picture: Image.Image) -> np.ndarray:
     return np.ravel_multi_index(tuple(np.moveaxis(steps.astype(int), 2, 0)), BINS, mode="clip")
 
 
-def _histogram(colour: np.ndarray) -> np.ndarray:
+def _histogram(color: np.ndarray) -> np.ndarray:
     """Share of each bin among some pixels, float32 (bins,)."""
-    counts = np.bincount(colour, minlength=int(np.prod(BINS)))
-    return (counts / colour.size).astype(np.float32)
+    counts = np.bincount(color, minlength=int(np.prod(BINS)))
+    return (counts / color.size).astype(np.float32)
 
 
 def _distance_from_middle(box: FruitBox, photo: Photo, rows: int, columns: int) -> np.ndarray:

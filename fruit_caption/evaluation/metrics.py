@@ -4,65 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from fruit_caption.data.qa import CAPTION, Item
-from fruit_caption.language.domain import KINDS, Value, read_answer, read_mentions
-from fruit_caption.language.vocabulary import split_words
+from fruit_caption.data.qa import CAPTION, Prediction
+from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.questions import Value
 
 
-@dataclass(frozen=True)
-class Row:
-    """One question about a photo, its true answer and the answer given.
-
-    Attributes:
-        photo: the name of the photo, see `dataset.Example`.
-        item: the question and its true answer.
-        answer: what was answered.
-        confidence: how sure whoever answered is, 0 to 1.
-    """
-
-    photo: str
-    item: Item
-    answer: str
-    confidence: float
-
-    @property
-    def correct(self) -> bool:
-        """Whether the answer means what the true answer means."""
-        return means_same(self.item, self.answer)
-
-    def to_json(self) -> dict[str, Any]:
-        """The row as it stands in `answers.jsonl`."""
-        return {
-            "photo": self.photo,
-            "kind": self.item.kind,
-            "fruit": self.item.fruit,
-            "question": self.item.question,
-            "truth": self.item.answer,
-            "answer": self.answer,
-            "confidence": round(self.confidence, 4),
-            "correct": self.correct,
-        }
-
-
-def means_same(item: Item, answer: str) -> bool:
-    """Whether an answer has the meaning of an item's true answer.
-
-    Answers of our kinds are compared as numbers, sets and yes/no; captions by the fruits and
-    numbers they name; those of any other kind word by word.
-    """
-    if item.kind in KINDS:
-        said = read_answer(item.kind, answer, item.fruit)
-        return said is not None and said == read_answer(item.kind, item.answer, item.fruit)
-    if item.kind == CAPTION:
-        said_mentions, true_mentions = read_mentions(answer), read_mentions(item.answer)
-        return len(said_mentions) == len(true_mentions) and set(said_mentions) == set(true_mentions)
-    return split_words(answer) == split_words(item.answer)
-
-
-def score(rows: Sequence[Row]) -> dict[str, Any]:
+def score(rows: Sequence[Prediction]) -> dict[str, Any]:
     """Scores of some answers.
 
     Returns:
@@ -85,12 +34,12 @@ def score(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def counts_at_least(row: Row, least: int) -> bool:
+def counts_at_least(row: Prediction, least: int) -> bool:
     """Whether a row asks how many of a fruit there are, and there are at least so many."""
     return row.item.kind == "count" and (_true_number(row) or 0) >= least
 
 
-def _score_kind(kind: str, rows: list[Row]) -> dict[str, Any]:
+def _score_kind(kind: str, rows: list[Prediction]) -> dict[str, Any]:
     score_more = {
         "count": _score_numbers,
         "total": _score_numbers,
@@ -100,11 +49,11 @@ def _score_kind(kind: str, rows: list[Row]) -> dict[str, Any]:
     return _exact(rows) | (score_more(rows) if score_more else {})
 
 
-def _exact(rows: Sequence[Row]) -> dict[str, Any]:
+def _exact(rows: Sequence[Prediction]) -> dict[str, Any]:
     return {"n": len(rows), "exact": _share([row.correct for row in rows])}
 
 
-def _score_numbers(rows: list[Row]) -> dict[str, Any]:
+def _score_numbers(rows: list[Prediction]) -> dict[str, Any]:
     """`within_one` (share at most one off), and over the answers that can be read as a number,
     whose share is `read`, the mean absolute error `mae` and the root of the mean square `rmse`.
     """
@@ -122,7 +71,7 @@ def _score_numbers(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _score_presence(rows: list[Row]) -> dict[str, Any]:
+def _score_presence(rows: list[Prediction]) -> dict[str, Any]:
     """`precision` and `recall` of "yes", and `balanced`, the mean of the shares of right answers
     where the truth is yes and where it is no, which saying always the same brings to a half.
     """
@@ -140,7 +89,7 @@ def _score_presence(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _score_sets(rows: list[Row]) -> dict[str, Any]:
+def _score_sets(rows: list[Prediction]) -> dict[str, Any]:
     """`precision`, `recall` and `f1` of the fruits named, over all rows and in `fruits` for each;
     an answer that can't be read names none.
     """
@@ -174,15 +123,15 @@ def _precision_recall(hits: int, named: int, there: int) -> dict[str, Any]:
     }
 
 
-def _said(row: Row) -> Value | None:
-    return read_answer(row.item.kind, row.answer, row.item.fruit)
+def _said(row: Prediction) -> Value | None:
+    return parse_answer(row.item.kind, row.answer, row.item.fruit)
 
 
-def _true(row: Row) -> Value | None:
-    return read_answer(row.item.kind, row.item.answer, row.item.fruit)
+def _true(row: Prediction) -> Value | None:
+    return parse_answer(row.item.kind, row.item.answer, row.item.fruit)
 
 
-def _true_number(row: Row) -> int | None:
+def _true_number(row: Prediction) -> int | None:
     value = _true(row)
     return value if isinstance(value, int) else None
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction
 from fruit_caption.utils.errors import PictureError
-from fruit_caption.utils.files import whole_file
+from fruit_caption.utils.files import atomic_write
 from fruit_caption.utils.images import letterbox, open_picture
 from fruit_caption.utils.plotting import GREEN, INK, VERMILION
 
@@ -47,20 +47,20 @@ class Shown:
     right: bool | None
 
 
-def show(row: Row, picture: Path) -> Shown:
+def show(row: Prediction, picture: Path) -> Shown:
     """An answer as it stands on the sheet: question, answer and, if that is wrong, the truth."""
     lines = [row.item.question, f"{row.confidence:.0%} sure: {row.answer}"]
     truth = [] if row.correct else [f"truth: {row.item.answer}"]
     return Shown(picture, lines + truth, row.correct)
 
 
-def mistakes(rows: Sequence[Row], number: int = 20) -> list[Row]:
+def mistakes(rows: Sequence[Prediction], number: int = 20) -> list[Prediction]:
     """The wrong answers that the model was most sure of, the surest first."""
     wrong = [row for row in rows if not row.correct]
     return sorted(wrong, key=lambda row: -row.confidence)[:number]
 
 
-def right_ones(rows: Sequence[Row], number: int = 20) -> list[Row]:
+def right_ones(rows: Sequence[Prediction], number: int = 20) -> list[Prediction]:
     """Some right answers, from as many photos and kinds of question as there are.
 
     The same rows give the same sample.
@@ -68,7 +68,7 @@ def right_ones(rows: Sequence[Row], number: int = 20) -> list[Row]:
     left = [row for row in rows if row.correct]
     random.Random(0).shuffle(left)
     photos, kinds = Counter[str](), Counter[str]()
-    sample: list[Row] = []
+    sample: list[Prediction] = []
     while left and len(sample) < number:
         row = min(left, key=lambda row: (photos[row.photo], kinds[row.item.kind]))
         left.remove(row)
@@ -81,7 +81,7 @@ def right_ones(rows: Sequence[Row], number: int = 20) -> list[Row]:
 def draw_photo_sheet(path: Path, title: str, shown: Sequence[Shown]) -> None:
     """Photos in rows of `ACROSS`, their lines below them, as a transparent PNG.
 
-    A frame and a mark say whether an answer is right. A photo that can't be read is a grey square
+    A frame and a mark say whether an answer is right. A photo that can't be read is a gray square
     that says so.
     """
     tiles = [_tile(each) for each in shown]
@@ -95,7 +95,7 @@ def draw_photo_sheet(path: Path, title: str, shown: Sequence[Shown]) -> None:
         for place, tile in enumerate(row):
             sheet.paste(tile, (GAP + place * (_TILE + GAP), top))
         top += height
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         sheet.save(draft, optimize=True)
 
 
@@ -120,11 +120,11 @@ def _tile(shown: Shown) -> Image.Image:
             bottom += _LINE
         bottom += _SPACE
     tile = Image.new("RGBA", (_TILE, bottom))
-    colour = {True: GREEN, False: VERMILION, None: INK}[shown.right]
-    tile.paste(colour, (0, 0, _TILE, _TILE))
+    color = {True: GREEN, False: VERMILION, None: INK}[shown.right]
+    tile.paste(color, (0, 0, _TILE, _TILE))
     tile.paste(_photo(shown.picture), (FRAME, FRAME))
     if shown.right is not None:
-        tile.paste(_mark(shown.right, colour), (FRAME, FRAME))
+        tile.paste(_mark(shown.right, color), (FRAME, FRAME))
     for place, text in texts:
         ImageDraw.Draw(tile).text(place, text, INK, font)
     return tile
@@ -134,18 +134,18 @@ def _photo(picture: Path) -> Image.Image:
     try:
         return Image.fromarray(letterbox(open_picture(picture), PHOTO))
     except PictureError:
-        grey = Image.new("RGB", (PHOTO, PHOTO), "#d0d0d0")
+        gray = Image.new("RGB", (PHOTO, PHOTO), "#d0d0d0")
         said = "unreadable" if picture.exists() else "missing"
-        ImageDraw.Draw(grey).text(
+        ImageDraw.Draw(gray).text(
             (PHOTO / 2, PHOTO / 2), said, "#303030", ImageFont.load_default(17), anchor="mm"
         )
-        return grey
+        return gray
 
 
-def _mark(right: bool, colour: str) -> Image.Image:
-    """A white ✓ or ✗ on a square of the frame's colour; the font has neither."""
+def _mark(right: bool, color: str) -> Image.Image:
+    """A white ✓ or ✗ on a square of the frame's color; the font has neither."""
     side = MARK * _SMOOTH
-    mark = Image.new("RGB", (side, side), colour)
+    mark = Image.new("RGB", (side, side), color)
     strokes = (
         [[(0.2, 0.52), (0.42, 0.74), (0.82, 0.28)]]
         if right

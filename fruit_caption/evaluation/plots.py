@@ -12,9 +12,9 @@ from typing import TypeVar
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
+from fruit_caption.data.qa import Prediction
 from fruit_caption.evaluation.calibration import expected_calibration_error, reliability
-from fruit_caption.evaluation.metrics import Row
-from fruit_caption.language.domain import read_answer
+from fruit_caption.language.answers import parse_answer
 from fruit_caption.utils.plotting import BLUE, INK, WIDTH, filled, new_figure, spreads
 
 LARGEST = 20
@@ -41,13 +41,13 @@ class Tally:
     def interval(self) -> tuple[float, float]:
         """Where the share lies with 95 % certainty, 0 to 1 (Wilson 1927)."""
         z = 1.96
-        centre = (self.right + z**2 / 2) / (self.asked + z**2)
+        center = (self.right + z**2 / 2) / (self.asked + z**2)
         wrong = self.asked - self.right
         reach = z * sqrt(self.right * wrong / self.asked + z**2 / 4) / (self.asked + z**2)
-        return max(0.0, centre - reach), min(1.0, centre + reach)
+        return max(0.0, center - reach), min(1.0, center + reach)
 
 
-def tally(rows: Iterable[Row], group: Callable[[Row], Group]) -> dict[Group, Tally]:
+def tally(rows: Iterable[Prediction], group: Callable[[Prediction], Group]) -> dict[Group, Tally]:
     """How many answers are right in each group of rows."""
     asked, right = Counter[Group](), Counter[Group]()
     for row in rows:
@@ -56,7 +56,7 @@ def tally(rows: Iterable[Row], group: Callable[[Row], Group]) -> dict[Group, Tal
     return {name: Tally(right[name], number) for name, number in asked.items()}
 
 
-def confusion(rows: Iterable[Row]) -> np.ndarray:
+def confusion(rows: Iterable[Prediction]) -> np.ndarray:
     """How often each number was said where each number was true, of the items of kind "count".
 
     Returns:
@@ -75,7 +75,7 @@ def confusion(rows: Iterable[Row]) -> np.ndarray:
     return table
 
 
-def draw_confusion(path: Path, rows: Iterable[Row]) -> None:
+def draw_confusion(path: Path, rows: Iterable[Prediction]) -> None:
     """True against answered numbers as a table, its cells shaded by their share of the row.
 
     Right answers lie on the diagonal.
@@ -100,7 +100,7 @@ def draw_confusion(path: Path, rows: Iterable[Row]) -> None:
         bar.outline.set_visible(False)
 
 
-def draw_accuracy_by_count(path: Path, rows: Iterable[Row]) -> None:
+def draw_accuracy_by_count(path: Path, rows: Iterable[Prediction]) -> None:
     """Bars: the share of right answers by true count, each with its 95 % interval."""
     counts = [row for row in rows if row.item.kind == "count"]
     tallies = tally(counts, lambda row: _number(row, row.item.answer))
@@ -117,7 +117,7 @@ def draw_accuracy_by_count(path: Path, rows: Iterable[Row]) -> None:
         axes.grid(axis="y")
 
 
-def draw_accuracy_by_fruit(path: Path, rows: Sequence[Row]) -> None:
+def draw_accuracy_by_fruit(path: Path, rows: Sequence[Prediction]) -> None:
     """Bars: the share of right answers about each fruit, best first, with 95 % intervals."""
     kinds = {"count": "how many are there?", "presence": "is there one?"}
     panels = {kind: tally((row for row in rows if row.item.kind == kind), _fruit) for kind in kinds}
@@ -141,7 +141,7 @@ def draw_accuracy_by_fruit(path: Path, rows: Sequence[Row]) -> None:
         figure.supxlabel("right answers (%); lines: 95 % intervals", size=10)
 
 
-def draw_reliability(path: Path, rows: Sequence[Row], bins: int = 10) -> None:
+def draw_reliability(path: Path, rows: Sequence[Prediction], bins: int = 10) -> None:
     """Reliability diagram (Guo et al. 2017): are answers right as often as the model is sure?
 
     Above, for each bin of answers the share that is right against their mean confidence, with its
@@ -171,8 +171,8 @@ def draw_reliability(path: Path, rows: Sequence[Row], bins: int = 10) -> None:
         below.set_xlim(-1, 101)
 
 
-def _number(row: Row, text: str) -> int | None:
-    value = read_answer("count", text, row.item.fruit)
+def _number(row: Prediction, text: str) -> int | None:
+    value = parse_answer("count", text, row.item.fruit)
     return min(value, LARGEST) if isinstance(value, int) else None
 
 
@@ -180,7 +180,7 @@ def _number_name(number: int) -> str:
     return f"{number}+" if number == LARGEST else str(number)
 
 
-def _fruit(row: Row) -> str:
+def _fruit(row: Prediction) -> str:
     return row.item.fruit or "any fruit"
 
 

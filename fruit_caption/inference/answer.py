@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fruit_caption.language.domain import Value
+from fruit_caption.language.questions import Value
 from fruit_caption.utils.images import Picture
 
 
@@ -40,14 +40,14 @@ class Answer:
         value: what they mean: int for count and total, frozenset of fruits for identify, bool for
             presence; None for a caption, or where they make no sense.
         confidence: the product of the words' probabilities and that of its end, 0 to 1.
-        sure: False where answers of such a confidence are more likely wrong than right.
+        is_confident: False where answers of such a confidence are more likely wrong than right.
         alternatives: the runners-up, each of another value, the likeliest first; none unless
-            it was asked closely, as `ask` does.
+            it was asked detailed, as `ask` does.
         words: the text word by word; a comma is a word.
         probabilities: of each word, 0 to 1.
         attention: where it looked for each word, float32 (words, rows, columns), each word's
             weights summing to 1 over the letterboxed square; None for a model without attention,
-            or if it was not asked closely.
+            or if it was not asked detailed.
         density: where it sees fruit, (rows, columns, fruits), each fruit's map summing to a count.
         fruits: the kinds, in the order of the maps.
         picture: what was asked about.
@@ -60,7 +60,7 @@ class Answer:
     text: str
     value: Value | None
     confidence: float
-    sure: bool
+    is_confident: bool
     alternatives: tuple[Alternative, ...]
     words: tuple[str, ...] = field(repr=False)
     probabilities: tuple[float, ...] = field(repr=False)
@@ -72,7 +72,7 @@ class Answer:
     @property
     def sentence(self) -> str:
         """The text with a capital and a full stop, after "Not sure, perhaps" if it isn't."""
-        text = self.text if self.sure else f"not sure, perhaps {self.text}"
+        text = self.text if self.is_confident else f"not sure, perhaps {self.text}"
         return f"{text[:1].upper()}{text[1:]}." if self.text else "…"
 
     def to_json(self, runners_up: int = 0) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Answer:
             "kind": self.kind,
             "fruit": self.fruit,
             **_told(self.text, self.value, self.confidence),
-            "sure": self.sure,
+            "sure": self.is_confident,
         }
         if runners_up:
             content["alternatives"] = [

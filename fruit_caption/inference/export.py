@@ -15,21 +15,21 @@ from typing import Any
 
 import keras
 
-from fruit_caption import runs
-from fruit_caption.inference.exported import ENDINGS, LOOK, NEXT, REST, SPEAK, Format
+from fruit_caption.inference.exported import DECODER, ENCODER, ENDINGS, MANIFEST, NEXT, Format
 from fruit_caption.models.captioner import Captioner, after_last_word
-from fruit_caption.models.folding import folded
+from fruit_caption.models.surgery import fuse_batch_norm
+from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError
-from fruit_caption.utils.files import alone_in, digest, whole_file, write_json
+from fruit_caption.utils.files import atomic_write, digest, lock_folder, write_json
 
 
-def export(folder: Path, form: Format, bits: int = 32) -> Path:
+def export(run: Run, form: Format, bits: int = 32) -> Path:
     """Export the model of a run.
 
     Args:
-        folder: of the run.
+        run: a finished run.
         form: "onnx" or "litert".
-        bits: of each weight in the files, 32, 16 or 8.
+        bits: number of bits of each stored weight, 32 or 16.
 
     Returns:
         the folder in the run's that holds the export.
@@ -39,37 +39,40 @@ def export(folder: Path, form: Format, bits: int = 32) -> Path:
         FruitError: weights can't have so many bits.
         FruitError: another process exports there, or the folder can't be written to.
     """
-    if bits not in (32, 16, 8):
-        raise FruitError(f"Weights can have 32, 16 or 8 bits, not {bits}.")
-    model = runs.load_run(folder)
-    out = folder / form
-    with alone_in(out):
-        _export(model, folder / runs.MODEL, out, form, bits)
+    if bits not in (32, 16):
+        raise FruitError(f"Weights can have 32 or 16 bits, not {bits}.")
+    model = run.load_model()
+    out = run.export_folder(form)
+    with lock_folder(out):
+        _export(model, run.model_file, out, form, bits)
     return out
 
 
 def _export(model: Captioner, file: Path, out: Path, form: Format, bits: int) -> None:
     single = form == "litert"
     with ExitStack() as drafts:
-        for part, network in ((LOOK, looking(model, single)), (SPEAK, speaking(model, single))):
-            draft = drafts.enter_context(whole_file(out / f"{part}.{ENDINGS[form]}"))
+        for part, network in (
+            (ENCODER, encoder_network(model, single)),
+            (DECODER, decoder_network(model, single)),
+        ):
+            draft = drafts.enter_context(atomic_write(out / f"{part}.{ENDINGS[form]}"))
             _convert(network, form, bits, draft)
         # What it says is true only once both parts are there.
-        (out / REST).unlink(missing_ok=True)
+        (out / MANIFEST).unlink(missing_ok=True)
     write_json(
-        out / REST,
+        out / MANIFEST,
         {
             "model": digest(file),
             "image_size": model.image_size,
-            "doubt": model.doubt,
-            "needs": list(model.needs),
+            "confidence_threshold": model.confidence_threshold,
+            "decoder_inputs": list(model.decoder_inputs),
             "fruits": list(model.fruits),
             "words": list(model.vocabulary.words),
         },
     )
 
 
-def looking(model: Captioner, single: bool = False) -> keras.Model:
+def encoder_network(model: Captioner, single: bool = False) -> keras.Model:
     """Encoder and eye in one, from `pixels` on, as they are once training is over.
 
     Args:
@@ -77,11 +80,11 @@ def looking(model: Captioner, single: bool = False) -> keras.Model:
         single: whether it takes one photo at a time.
     """
     pixels = _input(model.encoder.input, "pixels", single)
-    features = folded(model.encoder)(pixels, training=False)
-    return keras.Model(pixels, model.eye(features, training=False), name=LOOK)
+    features = fuse_batch_norm(model.encoder)(pixels, training=False)
+    return keras.Model(pixels, model.neck(features, training=False), name=ENCODER)
 
 
-def speaking(model: Captioner, single: bool = False) -> keras.Model:
+def decoder_network(model: Captioner, single: bool = False) -> keras.Model:
     """The decoder, with other names for the states that it gives than for those it takes.
 
     Args:
@@ -93,7 +96,7 @@ def speaking(model: Captioner, single: bool = False) -> keras.Model:
     # The decoder's own layers, called anew: as a model in a model it would keep its free shapes.
     said = after_last_word(model.decoder, inputs).output
     outputs = {f"{NEXT}{name}" if name in inputs else name: one for name, one in said.items()}
-    return keras.Model(inputs, outputs, name=SPEAK)
+    return keras.Model(inputs, outputs, name=DECODER)
 
 
 def _input(like: keras.KerasTensor, name: str, single: bool) -> keras.KerasTensor:
@@ -112,7 +115,8 @@ def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
     elif not converts_to_litert():
         raise RunError(
             f"Exporting to LiteRT needs Keras 3.13, which needs Python 3.11; this is Keras "
-            f"{keras.__version__}. `--format onnx` does without."
+            f"{keras.__version__}.",
+            "litert-unavailable",
         )
     # Keras exports only what was called.
     network(keras.tree.map_structure(_blank, network.input))
@@ -125,10 +129,10 @@ def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
             input_signature=[keras.tree.map_structure(_spec, network.input)],
             **(_converter(bits) if form == "litert" else {}),
         )
-    if form == "onnx" and bits < 32:
-        from fruit_caption.inference.shrinking import shrink
+    if form == "onnx" and bits == 16:
+        from fruit_caption.inference.half_precision import store_float16
 
-        shrink(path, bits)
+        store_float16(path)
 
 
 def converts_to_litert() -> bool:

@@ -1,8 +1,8 @@
 """Exported models: asked without TensorFlow, which takes longer to start than to answer.
 
-    RUN/onnx/look.onnx      pixels to what the eye gives
-    RUN/onnx/speak.onnx     a step of the decoder
-    RUN/onnx/model.json     the rest of a model: words, fruits, image size, doubt; and which
+    RUN/onnx/encoder.onnx      pixels to what the eye gives
+    RUN/onnx/decoder.onnx     a step of the decoder
+    RUN/onnx/model.json     the rest of a model: words, fruits, image size, confidence_threshold; and which
                             model.keras it was made of, so that an old export is not asked
 
 `exporting` makes them; with LiteRT it is `litert` and `.tflite` instead.
@@ -18,16 +18,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fruit_caption import runs
 from fruit_caption.language.vocabulary import Vocabulary
-from fruit_caption.models.decoding import Looker, Seen
+from fruit_caption.models.decoding import EncodeFn, Encoding
+from fruit_caption.runs import Run
 from fruit_caption.utils.errors import DataError, RunError
 from fruit_caption.utils.files import digest, read_json
-from fruit_caption.utils.startup import errors_held_back
+from fruit_caption.utils.startup import hold_back_stderr
 
 Format = Literal["onnx", "litert"]
 ENDINGS: dict[Format, str] = {"onnx": "onnx", "litert": "tflite"}
-LOOK, SPEAK, REST = "look", "speak", "model.json"
+ENCODER, DECODER, MANIFEST = "encoder", "decoder", "model.json"
 STATES = ("state_h", "state_c")
 NEXT = "next_"
 """Begins the names of the decoder's new states, which may not be those of its inputs."""
@@ -47,33 +47,31 @@ class Exported(ABC):
 
     def __init__(self, folder: Path) -> None:
         try:
-            rest = read_json(folder / REST)
-            self.vocabulary = Vocabulary(rest["words"])
-            self.fruits = tuple(rest["fruits"])
-            self.image_size = int(rest["image_size"])
-            self.doubt = float(rest["doubt"])
-            self.needs: Sequence[str] = tuple(rest["needs"])
-            self._open(*(folder / f"{part}.{ENDINGS[self.format]}" for part in (LOOK, SPEAK)))
+            manifest = read_json(folder / MANIFEST)
+            self.vocabulary = Vocabulary(manifest["words"])
+            self.fruits = tuple(manifest["fruits"])
+            self.image_size = int(manifest["image_size"])
+            self.confidence_threshold = float(manifest["confidence_threshold"])
+            self.decoder_inputs: Sequence[str] = tuple(manifest["decoder_inputs"])
+            self._open(*(folder / f"{part}.{ENDINGS[self.format]}" for part in (ENCODER, DECODER)))
         except (DataError, KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-            raise RunError(
-                f"{folder} can't be loaded ({reason}); make it anew with `fruit export`."
-            ) from error
+            raise RunError(f"{folder} can't be loaded ({reason}).", "export-broken") from error
 
     @abstractmethod
     def _open(self, look: Path, speak: Path) -> None:
         """Open the two files."""
 
     @abstractmethod
-    def looker(self) -> Looker:
+    def encoder_fn(self) -> EncodeFn:
         """A function that looks at pixels."""
 
-    def hold(self, known: Seen) -> Seen:
+    def to_device(self, known: Encoding) -> Encoding:
         """The same: what reads them reads them where they are."""
         return known
 
     @abstractmethod
-    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
         """What the decoder gives after the last of `words`, see `decoding.Runtime.step`."""
 
 
@@ -85,11 +83,11 @@ class OnnxModel(Exported):
     def _open(self, look: Path, speak: Path) -> None:
         self._eye, self._decoder = _session(look), _session(speak)
 
-    def looker(self) -> Looker:
+    def encoder_fn(self) -> EncodeFn:
         """A function that looks at any number of photos at a time."""
         return lambda pixels: _run(self._eye, {"pixels": pixels})
 
-    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
         """What the decoder gives, for any number of photos, questions and words at a time."""
         said = _run(self._decoder, known)
         return {name.removeprefix(NEXT): array for name, array in said.items()}
@@ -103,11 +101,11 @@ class LiteRTModel(Exported):
     def _open(self, look: Path, speak: Path) -> None:
         self._eye, self._decoder = _runner(look), _runner(speak)
 
-    def looker(self) -> Looker:
+    def encoder_fn(self) -> EncodeFn:
         """A function that looks at one photo after the other."""
         return lambda pixels: _joined([self._eye(pixels=photo[None]) for photo in pixels], 0)
 
-    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
         """What the decoder gives after the last word of each question, one after the other."""
         photos, questions, _ = known["words"].shape
         said = [
@@ -116,9 +114,9 @@ class LiteRTModel(Exported):
         ]
         return _joined(said, 0)
 
-    def _read(self, known: Mapping[str, np.ndarray], photo: int, place: int) -> Seen:
+    def _read(self, known: Mapping[str, np.ndarray], photo: int, place: int) -> Encoding:
         """What it gives after the last word of one question."""
-        given = {name: known[name][photo : photo + 1] for name in self.needs}
+        given = {name: known[name][photo : photo + 1] for name in self.decoder_inputs}
         for name in STATES:
             # All questions about a photo may start from one state.
             start = place if given[name].shape[1] > 1 else 0
@@ -135,15 +133,16 @@ MODELS: dict[Format, type[OnnxModel | LiteRTModel]] = {"onnx": OnnxModel, "liter
 """The first that a run has is asked."""
 
 
-def current(run: Path) -> Exported | None:
+def current(run: Run) -> Exported | None:
     """The export of a run's model, as that is now; `None` where there is none.
 
     Raises:
         RunError: it is not whole.
     """
     for form, model in MODELS.items():
-        if (run / form / REST).is_file() and _is_of(run / form, run / runs.MODEL):
-            return model(run / form)
+        folder = run.export_folder(form)
+        if (folder / MANIFEST).is_file() and _is_of(folder, run.model_file):
+            return model(folder)
     return None
 
 
@@ -152,7 +151,7 @@ def _is_of(folder: Path, model: Path) -> bool:
     if not model.is_file():
         return True
     try:
-        return bool(read_json(folder / REST).get("model") == digest(model))
+        return bool(read_json(folder / MANIFEST).get("model") == digest(model))
     except DataError:
         return False
 
@@ -169,7 +168,7 @@ def _session(path: Path) -> Any:
         raise ValueError(str(error)) from error
 
 
-def _run(session: Any, given: Mapping[str, np.ndarray]) -> Seen:
+def _run(session: Any, given: Mapping[str, np.ndarray]) -> Encoding:
     names = [one.name for one in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(given)), strict=True))
 
@@ -179,9 +178,9 @@ def _runner(path: Path) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise RunError(f"{path} needs LiteRT: pip install 'fruit-caption[litert]'.") from None
-    with errors_held_back():  # it tells which delegate it has made
+    with hold_back_stderr():  # it tells which delegate it has made
         return Interpreter(str(path), num_threads=os.cpu_count()).get_signature_runner()
 
 
-def _joined(parts: Sequence[Seen], axis: int) -> Seen:
+def _joined(parts: Sequence[Encoding], axis: int) -> Encoding:
     return {name: np.concatenate([part[name] for part in parts], axis) for name in parts[0]}

@@ -76,7 +76,7 @@ def undo_letterbox(grid: np.ndarray, width: int, height: int) -> np.ndarray:
 def peaks(density: np.ndarray) -> list[Peak]:
     """Where density maps, (rows, columns, fruits), say that fruits are.
 
-    From every cell one climbs to the largest of its neighbours until none is larger. A summit has
+    From every cell one climbs to the largest of its neighbors until none is larger. A summit has
     the mass of all cells from which one comes to it, and is a peak if that is `LEAST_MASS` or more.
     So a large fruit, whose blob covers many cells, is found as well as a small one.
     """
@@ -143,12 +143,12 @@ def _draw_fruits(axes: Axes, photo: Image.Image, answer: Answer) -> None:
     density = answer.density[:, :, : len(answer.fruits)]
     found = peaks(density)
     kinds = sorted({peak.fruit for peak in found})
-    for fruit, (colour, marker) in zip(kinds, cycle(_LOOKS), strict=False):
+    for fruit, (color, marker) in zip(kinds, cycle(_LOOKS), strict=False):
         places = [_place(peak, density.shape, photo.size) for peak in found if peak.fruit == fruit]
         label = f"{answer.fruits[fruit]}: {density[:, :, fruit].sum():.1f}"
         x, y = np.transpose(places)
         marks = axes.scatter(x, y, 170, "#000000b0", marker=marker, linewidths=2, label=label)
-        marks.set_edgecolor(colour)
+        marks.set_edgecolor(color)
         for number, place in enumerate(places, start=1):
             axes.annotate(str(number), place, ha="center", va="center", color="white", size=8)
     title = f"{'counted by' if found else 'nothing in'} its density maps"
@@ -160,7 +160,7 @@ def _draw_fruits(axes: Axes, photo: Image.Image, answer: Answer) -> None:
 
 
 def _draw_heat(axes: Axes, photo: Image.Image, looked: np.ndarray) -> None:
-    """The photo in dark grey, and in the colours of heat where it was looked at, 0 to 1."""
+    """The photo in dark gray, and in the colors of heat where it was looked at, 0 to 1."""
     # The root of the weights shows what was looked at a little, too.
     heat = np.sqrt(undo_letterbox(looked, *photo.size))
     axes.imshow(photo.convert("L"), cmap="gray", vmin=0, vmax=510)

@@ -19,17 +19,25 @@ from pathlib import Path
 
 import numpy as np
 
-from fruit_caption import runs
-from fruit_caption.data.qa import CAPTION, DESCRIBE, QUIZ, Item
+from fruit_caption.data.qa import CAPTION, DESCRIBE, QUIZ, QAPair
 from fruit_caption.inference import exported
 from fruit_caption.inference.answer import Alternative, Answer
-from fruit_caption.language import domain, templates
-from fruit_caption.language.domain import Value
-from fruit_caption.models.beam import Said, beam_search
-from fruit_caption.models.decoding import Runtime, Seen, Spoken, speak
+from fruit_caption.language import templates
+from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.fruits import FRUITS, join_words, plural
+from fruit_caption.language.questions import Value, parse_question
+from fruit_caption.models.decoding import (
+    Decoded,
+    Encoding,
+    Hypothesis,
+    Runtime,
+    beam_search,
+    decode,
+)
+from fruit_caption.runs import Run
 from fruit_caption.utils.errors import OutOfDomain, PictureError, RunError
 from fruit_caption.utils.images import UNNAMED, Picture, letterbox, to_picture
-from fruit_caption.utils.prefetch import ahead
+from fruit_caption.utils.prefetch import prefetch
 
 PHOTOS = 16
 """At most, looked at in one go."""
@@ -37,7 +45,7 @@ PHOTOS = 16
 DRAWN = 32
 """Questions made up for a quiz; many are alike, and few make no sense."""
 
-Skip = Callable[[PictureError], None]
+ErrorCallback = Callable[[PictureError], None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class _Asked:
     prompt: str
 
 
-class Eye:
+class Predictor:
     """A trained model, to be asked about pictures.
 
     Attributes:
@@ -63,7 +71,7 @@ class Eye:
 
     def __init__(self, model: Runtime) -> None:
         self.model, self.fruits = model, model.fruits
-        self._look = model.looker()
+        self._look = model.encoder_fn()
 
     def ask(self, picture: Picture, question: str) -> Answer:
         """Answer a question about a picture.
@@ -76,14 +84,14 @@ class Eye:
             PictureError: the picture can't be read.
             OutOfDomain: the question is not about fruit, or about one that the model never met.
         """
-        return next(self.ask_many([picture], [question], closely=True))
+        return next(self.ask_many([picture], [question], detailed=True))
 
     def ask_many(
         self,
         pictures: Iterable[Picture],
         questions: Sequence[str],
-        skip: Skip | None = None,
-        closely: bool = False,
+        skip: ErrorCallback | None = None,
+        detailed: bool = False,
     ) -> Iterator[Answer]:
         """Answer questions about many pictures, looking at several in one go.
 
@@ -91,7 +99,7 @@ class Eye:
             pictures: they are read as they are needed.
             questions: asked of each picture.
             skip: told of a picture that can't be read, which is then left out.
-            closely: find out where it looked and what the runners-up are, too.
+            detailed: find out where it looked and what the runners-up are, too.
 
         Returns:
             The answers to the first picture's questions, then to the second's, as they come.
@@ -104,15 +112,15 @@ class Eye:
         return (
             answer
             for looked in self._look_many(pictures, skip)
-            for answers in looked.answer([asked] * len(looked.pictures), closely)
+            for answers in looked.answer([asked] * len(looked.pictures), detailed)
             for answer in answers
         )
 
     def count_many(
-        self, pictures: Iterable[Picture], skip: Skip | None = None
+        self, pictures: Iterable[Picture], skip: ErrorCallback | None = None
     ) -> Iterator[tuple[str, dict[str, int]]]:
         """The name of each picture and what `count` gives for it; raises as `ask_many` does."""
-        asked = [self._read(templates.ask("count", fruit)) for fruit in self._counted()]
+        asked = [self._read(templates.question("count", fruit)) for fruit in self._counted()]
         for looked in self._look_many(pictures, skip):
             for answers in looked.answer([asked] * len(looked.pictures)):
                 yield answers[0].image, _counts(answers)
@@ -123,40 +131,43 @@ class Eye:
         Raises:
             PictureError: the picture can't be read.
         """
-        return self.look(picture).count()
+        return self.encode(picture).count()
 
     def caption(self, picture: Picture) -> Answer:
         """Describe a picture; raises `PictureError`."""
         return self.ask(picture, DESCRIBE)
 
-    def look(self, picture: Picture) -> Sight:
+    def encode(self, picture: Picture) -> EncodedImage:
         """Look at a picture once, to ask as often as one likes; raises `PictureError`."""
-        return Sight(self, next(self._look_many([picture], None)))
+        return EncodedImage(self, next(self._look_many([picture], None)))
 
     def _read(self, question: str) -> _Asked:
-        asked = domain.read_question(question)
+        asked = parse_question(question)
         if asked.kind == "caption":
             return _Asked(question, CAPTION, None, DESCRIBE)
         if asked.fruit is not None and asked.fruit not in self.fruits:
-            known = domain.listed([domain.plural(fruit) for fruit in self._counted()])
+            known = join_words([plural(fruit) for fruit in self._counted()])
             raise OutOfDomain(
-                f"This model never met {domain.plural(asked.fruit)}, so it can't tell. "
-                f"It knows {known}."
+                f"This model never met {plural(asked.fruit)}, so it can't tell. It knows {known}."
             )
-        return _Asked(question, asked.kind, asked.fruit, templates.ask(asked.kind, asked.fruit))
+        return _Asked(
+            question, asked.kind, asked.fruit, templates.question(asked.kind, asked.fruit)
+        )
 
     def _counted(self) -> list[str]:
         """The kinds that it can be asked to count."""
-        return [fruit for fruit in self.fruits if fruit in domain.FRUITS]
+        return [fruit for fruit in self.fruits if fruit in FRUITS]
 
-    def _look_many(self, pictures: Iterable[Picture], skip: Skip | None) -> Iterator[_Looked]:
+    def _look_many(
+        self, pictures: Iterable[Picture], skip: ErrorCallback | None
+    ) -> Iterator[_Looked]:
         """Read pictures and look at them, `PHOTOS` at a time."""
         size = self.model.image_size
 
         def read(batch: list[Picture]) -> list[tuple[Picture, np.ndarray | PictureError]]:
             return [(picture, _pixels(picture, size)) for picture in batch]
 
-        for batch in ahead(read, _batches(pictures)):
+        for batch in prefetch(read, _batches(pictures)):
             readable: list[Picture] = []
             pixels: list[np.ndarray] = []
             for picture, found in batch:
@@ -171,10 +182,10 @@ class Eye:
                 yield _Looked(self.model, readable, self._look(np.stack(pixels)))
 
 
-class Sight:
-    """A picture that was looked at, to be asked as often as one likes: `Eye.look` gives it."""
+class EncodedImage:
+    """A picture that was looked at, to be asked as often as one likes: `Predictor.look` gives it."""
 
-    def __init__(self, eye: Eye, looked: _Looked) -> None:
+    def __init__(self, eye: Predictor, looked: _Looked) -> None:
         self._eye, self._looked = eye, looked
 
     def ask(self, question: str) -> Answer:
@@ -183,9 +194,9 @@ class Sight:
 
     def answer(self, asked: _Asked) -> Answer:
         """Answer a question that is read already."""
-        return self._looked.answer([[asked]], closely=True)[0][0]
+        return self._looked.answer([[asked]], detailed=True)[0][0]
 
-    def ask_words(self, item: Item) -> Answer:
+    def ask_words(self, item: QAPair) -> Answer:
         """Answer a question of a data set, of whatever kind, in its own words."""
         return self.answer(_Asked(item.question, item.kind, item.fruit, item.question))
 
@@ -204,19 +215,19 @@ class Sight:
             RunError: the model was not trained to make up questions.
         """
         if "ask" not in self._eye.model.vocabulary:
-            raise RunError(
-                "This model has not learnt to make up questions; `fruit train --quiz` teaches it."
-            )
+            raise RunError("This model was not trained to ask questions.", "no-quiz")
         made_up: dict[tuple[str, str | None], _Asked] = {}
         for text in self._looked.make_up(DRAWN, seed):
             with suppress(OutOfDomain):
                 asked = self._eye._read(f"{text}?")
                 made_up.setdefault((asked.kind, asked.fruit), asked)
-        return self._looked.answer([list(made_up.values())[:questions]], closely=True)[0]
+        return self._looked.answer([list(made_up.values())[:questions]], detailed=True)[0]
 
     def count(self) -> dict[str, int]:
         """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
-        asked = [self._eye._read(templates.ask("count", fruit)) for fruit in self._eye._counted()]
+        asked = [
+            self._eye._read(templates.question("count", fruit)) for fruit in self._eye._counted()
+        ]
         return _counts(self._looked.answer([asked])[0])
 
 
@@ -226,17 +237,17 @@ class _Looked:
 
     model: Runtime
     pictures: list[Picture]
-    seen: Seen
+    seen: Encoding
 
     def answer(
-        self, asked: Sequence[Sequence[_Asked]], closely: bool = False
+        self, asked: Sequence[Sequence[_Asked]], detailed: bool = False
     ) -> list[list[Answer]]:
-        """Answer each picture's questions; `closely`, with runners-up and attention, too."""
+        """Answer each picture's questions; `detailed`, with runners-up and attention, too."""
         prompts = [[one.prompt for one in each] for each in asked]
-        spoken = speak(self.model, self.seen, prompts, watch=closely)
-        others: list[list[list[Said]]] = (
+        spoken = decode(self.model, self.seen, prompts, return_attention=detailed)
+        others: list[list[list[Hypothesis]]] = (
             beam_search(self.model, self.seen, prompts)
-            if closely
+            if detailed
             else [[[] for _ in each] for each in asked]
         )
         return [
@@ -248,12 +259,14 @@ class _Looked:
         """Questions about the first picture, word by word by their probability."""
         rng = np.random.default_rng(seed)
         seen = {name: of_all[:1] for name, of_all in self.seen.items()}
-        spoken = speak(self.model, seen, [[QUIZ] * questions], rng=rng)
+        spoken = decode(self.model, seen, [[QUIZ] * questions], rng=rng)
         return [one.text for one in spoken[0]]
 
-    def _answer(self, place: int, asked: _Asked, spoken: Spoken, others: list[Said]) -> Answer:
+    def _answer(
+        self, place: int, asked: _Asked, spoken: Decoded, others: list[Hypothesis]
+    ) -> Answer:
         picture = self.pictures[place]
-        value = domain.read_answer(asked.kind, spoken.text, asked.fruit)
+        value = parse_answer(asked.kind, spoken.text, asked.fruit)
         return Answer(
             _name(picture),
             asked.question,
@@ -262,7 +275,7 @@ class _Looked:
             spoken.text,
             value,
             spoken.confidence,
-            spoken.confidence >= self.model.doubt,
+            spoken.confidence >= self.model.confidence_threshold,
             _runners_up(asked, spoken.text, others),
             spoken.words,
             spoken.probabilities,
@@ -273,7 +286,7 @@ class _Looked:
         )
 
 
-def load(run: str | Path | None = None) -> Eye:
+def load(run: str | Path | None = None) -> Predictor:
     """Load a trained model: its export if it has one, which starts at once, or else the model.
 
     Args:
@@ -283,15 +296,15 @@ def load(run: str | Path | None = None) -> Eye:
     Raises:
         RunError: there is no such run, or its model can't be read.
     """
-    folder = runs.released() if run is None else runs.run_folder(str(run))
-    return Eye(exported.current(folder) or runs.load_run(folder))
+    found = Run.released() if run is None else Run.named(str(run))
+    return Predictor(exported.current(found) or found.load_model())
 
 
-def _runners_up(asked: _Asked, text: str, others: list[Said]) -> tuple[Alternative, ...]:
+def _runners_up(asked: _Asked, text: str, others: list[Hypothesis]) -> tuple[Alternative, ...]:
     """The likeliest wording of each value that the answer doesn't have; of captions, each text."""
 
     def meaning(text: str) -> Value | str | None:
-        return text if asked.kind == CAPTION else domain.read_answer(asked.kind, text, asked.fruit)
+        return text if asked.kind == CAPTION else parse_answer(asked.kind, text, asked.fruit)
 
     found: dict[Value | str, Alternative] = {}
     for other, confidence in others:

@@ -12,14 +12,14 @@ from threading import Timer
 
 from PIL import Image
 
-from fruit_caption.data.formats.common import Unusable
 from fruit_caption.utils.download import MAX_BYTES, Web
 from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import decode_picture
+from fruit_caption.utils.paths import Unusable
 
 STANDARD_INPUT = "-"
 SILENT, IN_ALL = 10, 30
-"""Seconds that a server may be silent, and that a picture may take to arrive."""
+"""Seconds that a server may be no_progress, and that a picture may take to arrive."""
 
 
 def find_pictures(names: Sequence[str]) -> list[Path | Image.Image]:

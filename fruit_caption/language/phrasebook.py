@@ -12,8 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from fruit_caption.language.domain import Kind, Value, listed, number_word, plural, quantity
+from fruit_caption.language.fruits import join_words, number_word, plural, quantity
 from fruit_caption.language.phrases import CONNECTORS, PICTURES, TABLES
+from fruit_caption.language.questions import Kind, Value
 
 HELD_OUT = 1 / 8
 """The share of each table that is held out."""
@@ -86,7 +87,10 @@ def write_answer(
     if isinstance(value, frozenset):
         names = sorted(value)
         slots |= _forms(names[0]) if len(names) == 1 else {}
-        slots |= {"names": listed(names), "plurals": listed([plural(name) for name in names])}
+        slots |= {
+            "names": join_words(names),
+            "plurals": join_words([plural(name) for name in names]),
+        }
     elif not isinstance(value, bool):
         slots["number"] = number_word(value)
         slots["quantity"] = quantity(value, fruit) if fruit else ""
@@ -147,7 +151,7 @@ def _caption_slots(
     return {
         "fruit": looks[fruits[0]] + fruits[0],
         "fruits": _joined(parts, rng),
-        "listed": listed(parts),
+        "listed": join_words(parts),
         "are": "are" if several else "is",
         "have": "have" if several else "has",
         "s": "" if several else "s",
@@ -169,8 +173,8 @@ def _amount(number: int | None, fruit: str, look: str, rng: random.Random) -> st
 def _joined(parts: list[str], rng: random.Random) -> str:
     """Parts in one: "two apples and a pear", "two apples next to a pear"."""
     if len(parts) == 1 or rng.random() >= _CONNECTED:
-        return listed(parts)
-    return f"{listed(parts[:-1])} {rng.choice(CONNECTORS)} {parts[-1]}"
+        return join_words(parts)
+    return f"{join_words(parts[:-1])} {rng.choice(CONNECTORS)} {parts[-1]}"
 
 
 def _ending(

@@ -117,7 +117,7 @@ the subject of this {picture}: {fruits}
 {listed} {have} been set out for {a_picture}
 {listed}, and that is the whole {picture}
 {listed}, the subject of a simple {picture}
-look closely and you will see {fruits}
+look detailed and you will see {fruits}
 whoever took this {picture} was looking at {fruits}
 """),
     "caption of one": _lines("""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from fruit_caption.data.qa import GRAMMAR, Caption, Item
-from fruit_caption.data.records import Photo
-from fruit_caption.datagen.question_specs import Wish
-from fruit_caption.language.domain import Kind, Value, listed, number_word, plural, quantity
+from fruit_caption.language.fruits import join_words, number_word, plural, quantity
+from fruit_caption.language.questions import Kind, Value
 
 QUESTIONS: Mapping[Kind, Sequence[str]] = {
     "count": (
@@ -50,22 +48,7 @@ QUESTIONS: Mapping[Kind, Sequence[str]] = {
 ANY_FRUIT = ("is there any fruit?", "can you see any fruit?", "does the picture show any fruit?")
 
 
-def write_caption(photo: Photo) -> Caption:
-    """Every kind, with its number where that is known: "a photo of two apples and some figs"."""
-    parts = [
-        f"some {plural(fruit)}" if number is None else quantity(number, fruit)
-        for fruit, number in photo.counts().items()
-    ]
-    return Caption(f"a photo of {listed(parts)}" if parts else "a photo with no fruit", GRAMMAR)
-
-
-def write_question(wish: Wish, rng: random.Random) -> Item:
-    """A question in one of its phrasings, and its answer."""
-    question = ask(wish.kind, wish.fruit, rng)
-    return Item(question, answer(wish.kind, wish.fruit, wish.value), wish.kind, wish.fruit, GRAMMAR)
-
-
-def ask(kind: Kind, fruit: str | None, rng: random.Random | None = None) -> str:
+def question(kind: Kind, fruit: str | None, rng: random.Random | None = None) -> str:
     """A question in words; without `rng` the plainest of its phrasings."""
     phrasings = ANY_FRUIT if kind == "presence" and fruit is None else QUESTIONS[kind]
     phrasing = rng.choice(phrasings) if rng else phrasings[0]
@@ -79,7 +62,7 @@ def answer(kind: Kind, fruit: str | None, value: Value) -> str:
             return "yes, there is fruit" if value else "no, there is no fruit"
         return f"yes, there is {_a(fruit)}" if value else f"no, there is no {fruit}"
     if isinstance(value, frozenset):
-        return f"it shows {listed(sorted(value)) if value else 'no fruit'}"
+        return f"it shows {join_words(sorted(value)) if value else 'no fruit'}"
     verb = "there is" if value == 1 else "there are"
     if fruit is None:
         number = "no" if value == 0 else number_word(value)
@@ -89,3 +72,16 @@ def answer(kind: Kind, fruit: str | None, value: Value) -> str:
 
 def _a(fruit: str) -> str:
     return f"an {fruit}" if fruit[0] in "aeiou" else f"a {fruit}"
+
+
+def caption(counts: Mapping[str, int | None]) -> str:
+    """Describe a photo: "a photo of two apples and some figs".
+
+    Args:
+        counts: number of each kind of fruit that is there, or None where the number is unknown.
+    """
+    parts = [
+        f"some {plural(fruit)}" if number is None else quantity(number, fruit)
+        for fruit, number in counts.items()
+    ]
+    return f"a photo of {join_words(parts)}" if parts else "a photo with no fruit"

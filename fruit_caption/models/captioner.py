@@ -11,6 +11,7 @@ attention every step also looks at the grid (see `attention.CountingAttention`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -19,10 +20,10 @@ from keras import layers, ops
 
 from fruit_caption.config import ModelConfig
 from fruit_caption.language.vocabulary import Vocabulary
-from fruit_caption.models.decoding import Looker, Seen
+from fruit_caption.models.decoding import EncodeFn, Encoding
 from fruit_caption.models.encoders import encoder_parts, joined
-from fruit_caption.models.folding import folded
 from fruit_caption.models.layers import CountingAttention, QuestionLSTM
+from fruit_caption.models.surgery import fuse_batch_norm
 
 DILATIONS = (1, 2, 3)
 """Of the neck's blocks. A fruit may fill a third of the photo and counts once: each cell has to
@@ -56,13 +57,13 @@ class Captioner(keras.Model):
         config: its settings.
         vocabulary: the words it knows.
         fruits: the kinds it knows, in the order of the density maps.
-        doubt: answers of which it is less sure than this are more likely wrong than right.
+        confidence_threshold: answers of which it is less sure than this are more likely wrong than right.
 
     Args:
         config: see `ModelConfig`.
         words: the vocabulary's words.
         fruits: the kinds of fruit that the data set knows of.
-        doubt: 0 to 1, as `calibration.doubtful_below` finds it.
+        confidence_threshold: 0 to 1, as `calibration.fit_confidence_threshold` finds it.
 
     Raises:
         WeightsError: there is no such encoder, or its weights can't be loaded.
@@ -73,7 +74,7 @@ class Captioner(keras.Model):
         config: ModelConfig | dict[str, Any],
         words: Sequence[str],
         fruits: Sequence[str],
-        doubt: float = 0.0,
+        confidence_threshold: float = 0.0,
         name: str = "captioner",  # Keras would count those of a process
         **kwargs: Any,
     ) -> None:
@@ -97,11 +98,11 @@ class Captioner(keras.Model):
         outputs = head(seen | {"words": sequence})
         super().__init__({"pixels": pixels, "words": sequence}, outputs, name=name, **kwargs)
 
-        self.encoder, self.frozen, self.learning = encoder, frozen, learning
-        self.eye, self.decoder, self.head = eye, decoder, head
-        self.speaker = after_last_word(decoder)
+        self.encoder, self.frozen_encoder, self.trainable_encoder = encoder, frozen, learning
+        self.neck, self.decoder, self.training_model = eye, decoder, head
+        self.step_decoder = after_last_word(decoder)
         self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
-        self.doubt = doubt
+        self.confidence_threshold = confidence_threshold
 
     @property
     def image_size(self) -> int:
@@ -109,30 +110,30 @@ class Captioner(keras.Model):
         return self.config.image_size
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def decoder_inputs(self) -> tuple[str, ...]:
         """What of that which the eye gives each step of the decoder takes."""
         return tuple(name for name in self.decoder.input if name != "words")
 
-    def looker(self) -> Looker:
+    def encoder_fn(self) -> EncodeFn:
         """A function that looks at pixels with the weights of now, faster than `encoder` does."""
-        encoder = folded(self.encoder)
-        return lambda pixels: self.see(encoder.predict_on_batch(pixels))
+        encoder = fuse_batch_norm(self.encoder)
+        return lambda pixels: self.encode_features(encoder.predict_on_batch(pixels))
 
-    def see(self, features: np.ndarray) -> Seen:
+    def encode_features(self, features: np.ndarray) -> Encoding:
         """What the eye gives for the encoder's features (photos, rows, columns, channels)."""
-        seen: Seen = self.eye.predict_on_batch(features)
+        seen: Encoding = self.neck.predict_on_batch(features)
         return seen
 
-    def hold(self, known: Seen) -> Seen:
+    def to_device(self, known: Encoding) -> Encoding:
         """The same as tensors, which need not be copied for every word."""
         return {name: ops.convert_to_tensor(array) for name, array in known.items()}
 
-    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
         """What the decoder gives after the last of `words`, see `decoding.Runtime.step`."""
-        said: Seen = self.speaker.predict_on_batch(dict(known))
+        said: Encoding = self.step_decoder.predict_on_batch(dict(known))
         return said
 
-    def cool(self, temperature: float) -> None:
+    def set_temperature(self, temperature: float) -> None:
         """Divide the logits by a temperature: what it says stays the same, how sure it is not.
 
         Temperature scaling (Guo et al. 2017), worked into the weights of the last layer.
@@ -141,7 +142,7 @@ class Captioner(keras.Model):
         logits.set_weights([weight / temperature for weight in logits.get_weights()])
 
     def get_config(self) -> dict[str, Any]:
-        """What the model is made of, for a saved one: settings, words, fruits and doubt."""
+        """What the model is made of, for a saved one: settings, words, fruits and confidence_threshold."""
         # Weights come from the saved file, wherever the encoder's came from at first; but what of
         # it is frozen, and so its parts, stays as it was.
         config = self.config.to_json()
@@ -152,7 +153,7 @@ class Captioner(keras.Model):
             "config": config,
             "words": list(self.vocabulary.words),
             "fruits": list(self.fruits),
-            "doubt": self.doubt,
+            "confidence_threshold": self.confidence_threshold,
         }
 
     @classmethod
@@ -285,3 +286,29 @@ def _head(learning: keras.Model | None, eye: keras.Model, decoder: keras.Model) 
         {"logits": spoken["logits"], "density": known["density"]},
         name="head",
     )
+
+
+def extend_vocabulary(
+    model: Captioner, words: Sequence[str], fruits: Sequence[str], unfreeze: int
+) -> Captioner:
+    """The same model with room for more: what it knew before it still knows.
+
+    New words and fruits come after the old ones, so that every weight lies where it lay, at the
+    start of a larger one; the rest starts at random, as in a new model.
+
+    Args:
+        model: a trained model.
+        words: that it must know; those that it has are kept in their places.
+        fruits: likewise.
+        unfreeze: how many of the encoder's last stages learn from now on.
+    """
+    grown = Captioner(
+        replace(model.config, encoder_weights="saved", unfreeze=unfreeze),
+        list(dict.fromkeys([*model.vocabulary.words, *words])),
+        list(dict.fromkeys([*model.fruits, *fruits])),
+    )
+    for new, old in zip(grown.weights, model.weights, strict=True):
+        values = np.array(new)
+        values[tuple(slice(length) for length in old.shape)] = old
+        new.assign(values)
+    return grown

@@ -13,9 +13,9 @@ import numpy as np
 
 from fruit_caption.language.vocabulary import Vocabulary, split_words
 
-MOST_WORDS = 40
-Seen = dict[str, np.ndarray]
-Looker = Callable[[np.ndarray], Seen]
+MAX_WORDS = 40
+Encoding = dict[str, np.ndarray]
+EncodeFn = Callable[[np.ndarray], Encoding]
 """From uint8 pixels (photos, size, size, 3) to what the eye gives, see `captioner.Captioner`."""
 
 
@@ -23,10 +23,10 @@ class Runtime(Protocol):
     """A trained model, whatever runs it.
 
     Attributes:
-        doubt: answers of which it is less sure than this, 0 to 1, are more likely wrong than right.
+        confidence_threshold: answers of which it is less sure than this, 0 to 1, are more likely wrong than right.
     """
 
-    doubt: float
+    confidence_threshold: float
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -41,16 +41,16 @@ class Runtime(Protocol):
         """The side in pixels of what it looks at."""
 
     @property
-    def needs(self) -> Sequence[str]:
+    def decoder_inputs(self) -> Sequence[str]:
         """What of that which the eye gives each step of the decoder takes."""
 
-    def looker(self) -> Looker:
+    def encoder_fn(self) -> EncodeFn:
         """A function that looks at pixels."""
 
-    def hold(self, known: Seen) -> Seen:
+    def to_device(self, known: Encoding) -> Encoding:
         """What each step will be given once more, in the form that is read the fastest."""
 
-    def step(self, known: Mapping[str, np.ndarray]) -> Seen:
+    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
         """What the decoder gives after the last of `words` (photos, questions, steps).
 
         Args:
@@ -63,7 +63,7 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True)
-class Spoken:
+class Decoded:
     """What the model says, and how sure it is: the product of its words' probabilities.
 
     Attributes:
@@ -72,7 +72,7 @@ class Spoken:
         words: the answer word by word, without `<end>`; a comma is a word.
         probabilities: of each word, 0 to 1.
         looked: where the model looked for each word, (words, rows, columns), the weights of a word
-            summing to 1; None without attention, or if nobody watched (see `speak`).
+            summing to 1; None without attention, or if not asked for (see `speak`).
     """
 
     text: str
@@ -82,13 +82,13 @@ class Spoken:
     looked: np.ndarray | None = None
 
 
-def speak(
+def decode(
     model: Runtime,
-    seen: Seen,
+    seen: Encoding,
     questions: Sequence[Sequence[str]],
-    watch: bool = False,
+    return_attention: bool = False,
     rng: np.random.Generator | None = None,
-) -> list[list[Spoken]]:
+) -> list[list[Decoded]]:
     """Answer questions about photos, each word the likeliest after the ones before (greedy).
 
     The LSTM's state is kept between words, so that no word is worked out twice.
@@ -97,23 +97,27 @@ def speak(
         model: a trained model.
         seen: what its eye gives for the photos.
         questions: for each photo its questions; numbers of questions may differ.
-        watch: keep where the model with attention looked for each word.
+        return_attention: whether to keep the attention weights of each word.
         rng: draws each word by its probability, instead of the likeliest.
 
     Returns:
-        for each photo the answers to its questions, each of at most `MOST_WORDS` words.
+        for each photo the answers to its questions, each of at most `MAX_WORDS` words.
     """
     vocabulary = model.vocabulary
-    words = padded([[vocabulary.prompt(text) for text in texts] for texts in questions])
-    known = model.hold({name: seen[name] for name in model.needs})
-    said = np.full((*words.shape[:2], MOST_WORDS), vocabulary.end)
+    words = pad_prompts([[vocabulary.prompt(text) for text in texts] for texts in questions])
+    known = model.to_device({name: seen[name] for name in model.decoder_inputs})
+    said = np.full((*words.shape[:2], MAX_WORDS), vocabulary.end)
     probabilities = np.ones(said.shape)
     grid = seen["density"].shape[1:3]
-    looked = np.zeros((*said.shape, *grid)) if watch and "keys" in model.needs else None
+    looked = (
+        np.zeros((*said.shape, *grid))
+        if return_attention and "keys" in model.decoder_inputs
+        else None
+    )
     speaking = words[:, :, 0] != 0
-    for step in range(MOST_WORDS):
-        new = model.step(known | {"words": words})
-        following = chances_of_next(new, vocabulary)
+    for step in range(MAX_WORDS):
+        new = model.decode_step(known | {"words": words})
+        following = next_word_probabilities(new, vocabulary)
         words = _draw(following, rng) if rng else following.argmax(axis=-1, keepdims=True)
         words = words.astype("int32")
         said[speaking, step] = words[speaking, 0]
@@ -137,11 +141,11 @@ def speak(
     ]
 
 
-def _spoken(text: str, probabilities: np.ndarray, looked: np.ndarray | None) -> Spoken:
+def _spoken(text: str, probabilities: np.ndarray, looked: np.ndarray | None) -> Decoded:
     """An answer from what happened at every step; the steps after its end have probability 1."""
     words = tuple(split_words(text))
     length = len(words)
-    return Spoken(
+    return Decoded(
         text,
         float(probabilities.prod()),
         words,
@@ -150,7 +154,7 @@ def _spoken(text: str, probabilities: np.ndarray, looked: np.ndarray | None) -> 
     )
 
 
-def chances_of_next(new: Seen, vocabulary: Vocabulary) -> np.ndarray:
+def next_word_probabilities(new: Encoding, vocabulary: Vocabulary) -> np.ndarray:
     """The probability of each word, (photos, questions, words), to be said after a step.
 
     Of the special words only `<end>` can be said: without the others they add up to less than 1.
@@ -173,7 +177,7 @@ def _draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return numbers
 
 
-def padded(prompts: list[list[list[int]]]) -> np.ndarray:
+def pad_prompts(prompts: list[list[list[int]]]) -> np.ndarray:
     """Word numbers (photos, questions, steps), padded with zeros.
 
     Keras compiles anew for every shape, so few are used: steps are multiples of 8, and questions,
@@ -198,3 +202,81 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of the shape of the logits, which add up to 1 along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+WIDTH = 8
+LEAST = 1e-2
+"""A sentence that is less likely is not worth finishing."""
+
+Hypothesis = tuple[str, float]
+"""A text and its confidence, the product of its words' probabilities."""
+
+
+def beam_search(
+    model: Runtime, seen: Encoding, questions: Sequence[Sequence[str]]
+) -> list[list[list[Hypothesis]]]:
+    """Answer questions about photos in several ways.
+
+    After every word the `WIDTH` likeliest beginnings are kept (Sutskever et al. 2014). The
+    likeliest answer that is found may differ from the greedy one.
+
+    Args:
+        model: a trained model.
+        seen: what its eye gives for the photos.
+        questions: for each photo its questions.
+
+    Returns:
+        for each photo and question the answers found, the likeliest first; none where every answer
+        is less likely than `LEAST`.
+    """
+    vocabulary = model.vocabulary
+    asked = [(photo, text) for photo, texts in enumerate(questions) for text in texts]
+    if not asked:
+        return [[] for _ in questions]
+    photos = [photo for photo, _ in asked]
+    # The decoder's questions are the beams of one question; its photos, a question each. At first
+    # there is one beam, which becomes many with the first word.
+    known = model.to_device({name: seen[name][photos] for name in model.decoder_inputs})
+    words = pad_prompts([[vocabulary.prompt(text)] for _, text in asked])
+    said = np.full((len(asked), 1, MAX_WORDS), vocabulary.end)
+    likelihood, ended = np.zeros(said.shape[:2]), np.zeros(said.shape[:2], bool)
+    for step in range(MAX_WORDS):
+        new = model.decode_step(known | {"words": words})
+        following = next_word_probabilities(new, vocabulary)
+        # After the end nothing else can be said.
+        following[ended] = np.eye(following.shape[2])[vocabulary.end]
+        beam, word = _likeliest(likelihood, following)
+        chosen = np.take_along_axis(following, beam[:, :, None], 1)
+        chances = np.take_along_axis(chosen, word[:, :, None], 2)[:, :, 0]
+        likelihood = np.take_along_axis(likelihood, beam, 1) + _log(chances)
+        said = np.take_along_axis(said, beam[:, :, None], 1)
+        said[:, :, step] = word
+        ended = np.take_along_axis(ended, beam, 1) | (word == vocabulary.end)
+        if (ended | (likelihood < np.log(LEAST))).all():
+            break
+        for name in ("state_h", "state_c"):
+            known[name] = np.take_along_axis(new[name], beam[:, :, None], 1)
+        words = word[:, :, None].astype("int32")
+    finished = ended & (likelihood >= np.log(LEAST))
+    answers = (
+        [
+            (vocabulary.text(said[row, place]), float(np.exp(likelihood[row, place])))
+            for place in np.flatnonzero(finished[row])
+        ]
+        for row in range(len(asked))
+    )
+    return [[next(answers) for _ in texts] for texts in questions]
+
+
+def _likeliest(likelihood: np.ndarray, following: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row the beams and the words with which the likeliest sentences go on."""
+    rows, beams, words = following.shape
+    sentences = (likelihood[:, :, None] + _log(following)).reshape(rows, beams * words)
+    best = np.argsort(-sentences, axis=1, kind="stable")[:, :WIDTH]
+    return best // words, best % words
+
+
+def _log(chances: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        logs: np.ndarray = np.log(chances)
+    return logs

@@ -20,7 +20,7 @@ def scratch(size: int) -> keras.Model:
     """A Sequential CNN of our own, trained with the rest: 16 pixels a cell, 192 channels.
 
     Four halvings by strided 3x3 convolutions, each but the first followed by a plain one, all
-    with batch normalisation (Ioffe & Szegedy 2015).
+    with batch normalization (Ioffe & Szegedy 2015).
     """
     network = keras.Sequential(name="scratch")
     network.add(keras.Input((size, size, 3), dtype="uint8", name="pixels"))

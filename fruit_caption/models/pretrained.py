@@ -21,7 +21,7 @@ import numpy as np
 from keras import layers, ops
 
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0
-from fruit_caption.models.surgery import Parts, divided
+from fruit_caption.models.surgery import Parts, split_frozen
 from fruit_caption.utils.errors import WeightsError
 
 
@@ -67,10 +67,10 @@ class Preprocessing(layers.Layer):
 
     @classmethod
     def measured(cls, function: Callable[..., Any]) -> Preprocessing:
-        """The layer that does what a function does to black and to the three pure colours."""
-        black, *colours = np.vstack([np.zeros((1, 3)), np.eye(3)]).astype("float32") * 255
+        """The layer that does what a function does to black and to the three pure colors."""
+        black, *colors = np.vstack([np.zeros((1, 3)), np.eye(3)]).astype("float32") * 255
         offset = function(black.copy()[None, None, None])[0, 0, 0]
-        rows = [function(colour.copy()[None, None, None])[0, 0, 0] - offset for colour in colours]
+        rows = [function(color.copy()[None, None, None])[0, 0, 0] - offset for color in colors]
         return cls((np.stack(rows) / 255).tolist(), offset.tolist(), name="preprocessing")
 
     def call(self, pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -99,7 +99,7 @@ def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> Parts:
             (`.weights.h5`) or as arrays named `layer/weight` (`.npz`); "none", to learn all from
             nothing; or "saved", if they are going to be filled in.
         unfreeze: how many of the last stages learn; a stage is the layers of one grid. Batch
-            normalisation does not: batches are small, and its figures are ImageNet's.
+            normalization does not: batches are small, and its figures are ImageNet's.
 
     Returns:
         what is frozen, from uint8 pixels (batch, size, size, 3), and what learns from what that
@@ -116,7 +116,7 @@ def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> Parts:
         _load_weights(cut, network, Path(weights), name)
     if weights != "none":
         _freeze(cut, unfreeze)
-    frozen, learning = divided(cut)
+    frozen, learning = split_frozen(cut)
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     seen = Preprocessing.measured(preprocess)(pixels)
     if learning is None:
@@ -147,7 +147,7 @@ def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..
     if row.build:
         if weights == "imagenet":
             raise WeightsError(
-                f"Keras has no weights of {name} to download; pass a file with --encoder-weights."
+                f"Keras has no weights of {name} to download.", "weights-file-needed"
             )
         return row.build((size, size, 3)), sys.modules[row.build.__module__].preprocess_input
     theirs = {known.lower(): function for known, function in _theirs().items()}
@@ -163,8 +163,8 @@ def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..
         raise WeightsError(f"{name} can't be built for {size} pixels: {error}") from error
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise WeightsError(
-            f"{name}'s ImageNet weights can't be downloaded (no internet?). Pass a file with "
-            "--encoder-weights PATH, or train a network of your own with --scratch."
+            f"The ImageNet weights of {name} can't be downloaded (no internet?).",
+            "weights-not-downloadable",
         ) from error
     return network, sys.modules[build.__module__].preprocess_input
 

@@ -99,7 +99,7 @@ def _rough(rng: np.random.Generator, size: int, cells: int) -> Array:
 
 
 def _blend(first: Array, second: Array, share: npt.NDArray[np.floating]) -> Array:
-    """Colours (size, size, 3) that go from `first` (3,) to `second` as `share` (size, size) does.
+    """Colors (size, size, 3) that go from `first` (3,) to `second` as `share` (size, size) does.
 
     They lie in memory plane by plane: NumPy is ten times as fast where the innermost axis is long.
     """
@@ -107,9 +107,9 @@ def _blend(first: Array, second: Array, share: npt.NDArray[np.floating]) -> Arra
     return planes.astype(np.float32).transpose(1, 2, 0)
 
 
-def _shaded(colour: Array, shade: npt.NDArray[np.floating]) -> Array:
-    """A colour (3,) as bright (size, size) as `shade` says: (size, size, 3)."""
-    return _blend(np.zeros(3, np.float32), colour, shade)
+def _shaded(color: Array, shade: npt.NDArray[np.floating]) -> Array:
+    """A color (3,) as bright (size, size) as `shade` says: (size, size, 3)."""
+    return _blend(np.zeros(3, np.float32), color, shade)
 
 
 def _ramp(rng: np.random.Generator, size: int) -> Array:
@@ -124,13 +124,13 @@ def _ramp(rng: np.random.Generator, size: int) -> Array:
 
 
 def _tint(rng: np.random.Generator, *choices: tuple[float, float, float]) -> Array:
-    """One of some colours (3,), moved a little."""
-    colour = np.array(choices[rng.integers(len(choices))]) + rng.normal(0, 0.03, 3)
-    return colour.astype(np.float32)
+    """One of some colors (3,), moved a little."""
+    color = np.array(choices[rng.integers(len(choices))]) + rng.normal(0, 0.03, 3)
+    return color.astype(np.float32)
 
 
 def _plain(rng: np.random.Generator, size: int, squash: float) -> Array:
-    colour = _tint(
+    color = _tint(
         rng,
         (0.92, 0.92, 0.9),
         (0.72, 0.74, 0.76),
@@ -140,7 +140,7 @@ def _plain(rng: np.random.Generator, size: int, squash: float) -> Array:
         (0.8, 0.62, 0.64),
         (0.14, 0.15, 0.17),
     )
-    return _shaded(colour, 1 + 0.03 * _noise(rng, size, 4, 4))
+    return _shaded(color, 1 + 0.03 * _noise(rng, size, 4, 4))
 
 
 def _wood(rng: np.random.Generator, size: int, squash: float) -> Array:
@@ -174,16 +174,16 @@ def _cloth(rng: np.random.Generator, size: int, squash: float) -> Array:
 
 
 def _marble(rng: np.random.Generator, size: int, squash: float) -> Array:
-    colour = _tint(rng, (0.9, 0.89, 0.88), (0.78, 0.78, 0.78), (0.22, 0.23, 0.25))
+    color = _tint(rng, (0.9, 0.89, 0.88), (0.78, 0.78, 0.78), (0.22, 0.23, 0.25))
     vein = np.exp(-5 * np.abs(_rough(rng, size, 3) + 0.6 * _ramp(rng, size)))
-    sign = -1 if colour.mean() > 0.5 else 1
-    return _blend(colour, colour + 1, sign * (0.22 * vein + 0.03 * _rough(rng, size, 5)))
+    sign = -1 if color.mean() > 0.5 else 1
+    return _blend(color, color + 1, sign * (0.22 * vein + 0.03 * _rough(rng, size, 5)))
 
 
 def _stone(rng: np.random.Generator, size: int, squash: float) -> Array:
-    colour = _tint(rng, (0.5, 0.5, 0.5), (0.62, 0.57, 0.52), (0.33, 0.34, 0.36), (0.7, 0.66, 0.6))
+    color = _tint(rng, (0.5, 0.5, 0.5), (0.62, 0.57, 0.52), (0.33, 0.34, 0.36), (0.7, 0.66, 0.6))
     grain = np.float32(0.05) * rng.standard_normal((size, size), np.float32)
-    return _blend(colour, colour + 1, grain + 0.06 * _rough(rng, size, 4))
+    return _blend(color, color + 1, grain + 0.06 * _rough(rng, size, 4))
 
 
 def _grass(rng: np.random.Generator, size: int, squash: float) -> Array:
@@ -211,9 +211,9 @@ def _terrazzo(rng: np.random.Generator, size: int, squash: float) -> Array:
     chips = np.asarray(
         grain.resize((size, size), Image.Resampling.BICUBIC, (0, 0, size / 2, size / 2))
     )
-    colour = _tint(rng, (0.72, 0.72, 0.70), (0.52, 0.52, 0.52), (0.30, 0.30, 0.32))
+    color = _tint(rng, (0.72, 0.72, 0.70), (0.52, 0.52, 0.52), (0.30, 0.30, 0.32))
     share = np.clip(3 * (np.abs(chips) - 1.2), 0, 1) * np.sign(chips)
-    return _blend(colour, colour + 1, 0.2 * share)
+    return _blend(color, color + 1, 0.2 * share)
 
 
 GROUNDS: tuple[Ground, ...] = (
@@ -312,7 +312,7 @@ def _wall(rng: np.random.Generator, picture: Array, horizon: float) -> Array:
 
 
 def _room(rng: np.random.Generator, size: int) -> Array:
-    """Shelves, frames, windows: upright blocks of any colour, blurred."""
+    """Shelves, frames, windows: upright blocks of any color, blurred."""
     tone = rng.uniform(0.2, 0.8)
     room = Image.new("RGB", (56, 56), tuple(int(255 * tone * share) for share in (1, 0.96, 0.9)))
     for _ in range(int(rng.integers(3, 9))):

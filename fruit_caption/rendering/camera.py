@@ -39,7 +39,7 @@ def paint(picture: Array, placed: Sequence[Placed]) -> None:
             picture[seen] *= 1 - painted[seen] * loss
         seen, square = window(item, len(item.mask), size)
         cover = item.sprite.cover[square][..., None]
-        picture[seen] += (item.sprite.colour[square] - picture[seen]) * cover
+        picture[seen] += (item.sprite.color[square] - picture[seen]) * cover
         painted[seen] = np.maximum(painted[seen], cover)
 
 

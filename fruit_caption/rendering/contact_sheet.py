@@ -19,7 +19,7 @@ from fruit_caption.rendering.drawing import draw_thing, draw_view
 from fruit_caption.rendering.scenes import STUDIO_WHITE, render_scene
 from fruit_caption.rendering.shapes import HALVES, KINDS
 from fruit_caption.rendering.solids import Kind
-from fruit_caption.utils.files import whole_file
+from fruit_caption.utils.files import atomic_write
 
 SAMPLES = 5
 """Pictures of each kind of fruit."""
@@ -92,9 +92,9 @@ def _grid(tiles: list[Image.Image], across: int) -> Image.Image:
 def main(path: Path) -> None:
     """Write the sheet as a PNG; raises `FruitError` where it can't be written."""
     sheet = draw_sheet()
-    # With 256 colours the file is a third as large. Only a palette that is given is dithered.
+    # With 256 colors the file is a third as large. Only a palette that is given is dithered.
     palette = sheet.quantize(method=Image.Quantize.MAXCOVERAGE)
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         sheet.quantize(palette=palette).save(draft, optimize=True)
 
 

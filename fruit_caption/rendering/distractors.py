@@ -266,7 +266,7 @@ LOOK_ALIKES: dict[str, Kind] = {
     "pepper": Kind(_pepper, 4.5, 1.6, ((0.0, 100.0),)),
     "potato": Kind(_potato, 4.5, 1.2, ((75.0, 105.0),)),
 }
-"""Round things of a fruit's size and colours."""
+"""Round things of a fruit's size and colors."""
 
 CLUTTER: dict[str, Kind] = {
     "book": Kind(_book, 12.0, 1.25, FLAT),

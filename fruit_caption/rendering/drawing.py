@@ -38,9 +38,9 @@ class View:
     Attributes:
         camera: rotation (3, 3) from the world (x right, y away, z up) to the camera.
         light: direction to the light.
-        key: colour of the light.
-        sky: colour of the light from all round.
-        bounce: colour of the light that the ground throws back.
+        key: color of the light.
+        sky: color of the light from all round.
+        bounce: color of the light that the ground throws back.
         softness: 0 for a small hard light, 1 for a large soft one.
     """
 
@@ -62,13 +62,13 @@ class Sprite:
     """A drawn thing, its origin in the middle of every square.
 
     Attributes:
-        colour: linear light (side, side, 3).
+        color: linear light (side, side, 3).
         cover: share of each pixel that it fills (side, side).
         shadow: light that the ground keeps, 0 to 1 (shadow side, shadow side).
         foot: height of the origin above the ground, in pixels of the picture plane.
     """
 
-    colour: Array
+    color: Array
     cover: Array
     shadow: Array
     foot: float
@@ -104,11 +104,11 @@ def scaled(sprite: Sprite, by: float) -> Sprite:
     cover = _resized(sprite.cover, by)
     # Light is averaged over what is covered only, so that no edge turns dark.
     share: Array = np.maximum(cover, np.float32(0.01))
-    light = [_resized(sprite.colour[..., hue] * sprite.cover, by) for hue in range(3)]
-    colour: Array = np.stack(light).transpose(1, 2, 0)
-    colour /= share[..., None]
+    light = [_resized(sprite.color[..., hue] * sprite.cover, by) for hue in range(3)]
+    color: Array = np.stack(light).transpose(1, 2, 0)
+    color /= share[..., None]
     return Sprite(
-        colour=colour,
+        color=color,
         cover=cover,
         shadow=_resized(sprite.shadow, by),
         foot=sprite.foot * by,
@@ -139,12 +139,12 @@ def draw_thing(rng: np.random.Generator, kind: Kind, view: View, reach: float) -
     share = np.clip(1.3 - gaps * unit, 0, 1)
     seen = share > 0
     # Plane by plane, which is how NumPy is fast.
-    colour = np.zeros((3, x.size), np.float32)
+    color = np.zeros((3, x.size), np.float32)
     cover = np.zeros(x.size, np.float32)
     cover[near] = share
-    colour[:, near[seen]] = _light(parts, hits[:, seen], turn, view, height)
+    color[:, near[seen]] = _light(parts, hits[:, seen], turn, view, height)
     return Sprite(
-        colour=colour.reshape(3, *x.shape).transpose(1, 2, 0),
+        color=color.reshape(3, *x.shape).transpose(1, 2, 0),
         cover=cover.reshape(x.shape),
         shadow=_shadow(parts, turn, view, height, kind.reach, unit),
         foot=height * float(view.up[1]) * unit,
@@ -224,24 +224,24 @@ def _trace(
 def _light(parts: tuple[Part, ...], points: Array, turn: Array, view: View, height: float) -> Array:
     """Linear light (3, points) that the skin sends to the camera."""
     owner = np.argmin(np.stack([part.distance(points) for part in parts]), axis=0)
-    normals, colour = np.empty_like(points), np.empty_like(points)
+    normals, color = np.empty_like(points), np.empty_like(points)
     gloss = np.empty(points.shape[1], np.float32)
     for number, part in enumerate(parts):
         mine = np.flatnonzero(owner == number)
         skin = points[:, mine]
         normals[:, mine] = _normals(part, skin)
-        colour[:, mine] = np.square(np.clip(part.paint(skin), 0, 1))
+        color[:, mine] = np.square(np.clip(part.paint(skin), 0, 1))
         gloss[mine] = part.gloss
     openness = np.clip(0.25 + _distance(parts, points + 0.22 * normals) / 0.29, 0.2, 1)
     normals = turn @ normals
     upward = view.up @ normals
     above = view.up @ (turn @ points) + height
     openness *= np.clip(0.45 + above / (2 * height), 0, 1)
-    return _shade(colour, normals, upward, gloss, openness, view)
+    return _shade(color, normals, upward, gloss, openness, view)
 
 
 def _shade(
-    colour: Array, normals: Array, upward: Array, gloss: Array, openness: Array, view: View
+    color: Array, normals: Array, upward: Array, gloss: Array, openness: Array, view: View
 ) -> Array:
     """Lambert's diffuse light and Blinn's highlight, with light from the sky and the ground."""
     wrap = 0.1 + 0.25 * view.softness
@@ -255,7 +255,7 @@ def _shade(
     ambient = view.sky[:, None] * around + view.bounce[:, None] * (1 - around)
     diffuse = view.key[:, None] * (facing * np.sqrt(openness)) + ambient * openness
     shine = view.key[:, None] * highlight + view.sky[:, None] * np.clip(rim, 0, 1) * openness
-    lit: Array = colour * diffuse + shine
+    lit: Array = color * diffuse + shine
     return lit
 
 

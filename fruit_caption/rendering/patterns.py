@@ -65,7 +65,7 @@ def _cell_number(cell: Array) -> npt.NDArray[np.int32]:
 
 
 def lattice(rows: float, columns: int) -> Callable[[Array], tuple[Array, Array]]:
-    """Offsets (-0.5 to 0.5) from the centres of staggered cells on a body: along y, round it."""
+    """Offsets (-0.5 to 0.5) from the centers of staggered cells on a body: along y, round it."""
 
     def offsets(points: Array) -> tuple[Array, Array]:
         row = points[1] * rows

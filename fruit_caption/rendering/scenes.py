@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fruit_caption.data.records import RENDERED, FruitBox, Photo, PhotoSet, thrifty
+from fruit_caption.data.records import RENDERED, FruitBox, Photo, PhotoSet, intern_strings
 from fruit_caption.rendering.arrangement import Layout, spread_number
 from fruit_caption.rendering.backdrops import draw_setting, draw_studio
 from fruit_caption.rendering.camera import illuminate, paint, photograph
 from fruit_caption.rendering.shapes import KINDS
 from fruit_caption.rendering.staging import BUNCHED, MOST, Stage, fill, furnish, set_stage
 from fruit_caption.utils.engines import LOCAL, Engine
-from fruit_caption.utils.files import whole_file
-from fruit_caption.utils.progress import Progress, silent, told
-from fruit_caption.utils.provenance import is_marked, mark_of
+from fruit_caption.utils.files import atomic_write
+from fruit_caption.utils.progress import Progress, no_progress, told
+from fruit_caption.utils.provenance import fingerprint, has_fingerprint
 
 SCENE_FRUITS: tuple[str, ...] = tuple(KINDS)
 """The kinds that can be drawn, in alphabetical order."""
@@ -109,7 +109,7 @@ def write_scenes(
     number: int,
     seed: int,
     size: int = 224,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     engine: Engine = LOCAL,
 ) -> PhotoSet:
     """Write the scenes 0 to `number` - 1 of the series `seed` as JPEG files.
@@ -129,18 +129,18 @@ def write_scenes(
         FruitError: the folder can't be written to.
     """
     write = partial(_write_scene, folder, seed, size)
-    photos = told(engine.each(write, range(number)), number, "rendering scenes", progress)
-    return PhotoSet(tuple(map(thrifty, photos)), frozenset(SCENE_FRUITS), "rendered scenes")
+    photos = told(engine.map(write, range(number)), number, "rendering scenes", progress)
+    return PhotoSet(tuple(map(intern_strings, photos)), frozenset(SCENE_FRUITS), "rendered scenes")
 
 
 def _write_scene(folder: Path, seed: int, size: int, index: int) -> Photo:
     path = folder / f"scene_{seed}_{index:05d}.jpg"
     plan = lay_out(seed, index, size)
     boxes = plan.layout.boxes()
-    mark = mark_of(seed, index, size, boxes, sorted(plan.listed))
-    if not is_marked(path, (size, size), mark):
+    mark = fingerprint(seed, index, size, boxes, sorted(plan.listed))
+    if not has_fingerprint(path, (size, size), mark):
         scene = develop(plan)
-        with whole_file(path) as draft:
+        with atomic_write(path) as draft:
             picture = Image.fromarray(scene.pixels)
             picture.save(draft, quality=scene.quality, comment=mark)
     return _photo(path, size, boxes, plan.listed)

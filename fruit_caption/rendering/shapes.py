@@ -1,4 +1,4 @@
-"""Each kind of fruit: its silhouette, relief and colours, in the varieties that shops sell."""
+"""Each kind of fruit: its silhouette, relief and colors, in the varieties that shops sell."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def _apple(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _banana(rng: np.random.Generator) -> tuple[Part, ...]:
-    skin_colour = pick(rng, (0.93, 0.77, 0.18), (0.95, 0.80, 0.25), (0.72, 0.74, 0.22))
+    skin_color = pick(rng, (0.93, 0.77, 0.18), (0.95, 0.80, 0.25), (0.72, 0.74, 0.22))
     clouds, dots = cloud_noise(rng, 4.0), dot_noise(rng, 6, rng.uniform(0.1, 0.4))
     bow, half_angle = rng.uniform(0.85, 1.15), rng.uniform(0.95, 1.15)
     middle = bow * (1 + float(np.cos(half_angle))) / 2
 
     def paint(points: Array) -> Array:
         share = np.arctan2(points[2], points[0] + middle) / half_angle
-        skin = mix(skin_colour, (0.80, 0.60, 0.13), 0.25 + 0.25 * clouds(points))
+        skin = mix(skin_color, (0.80, 0.60, 0.13), 0.25 + 0.25 * clouds(points))
         skin = mix(skin, (0.38, 0.23, 0.08), 0.7 * dots(points))
         skin = mix(skin, (0.62, 0.66, 0.22), (np.abs(share) - 0.72) * 2.2)
         return mix(skin, (0.22, 0.15, 0.08), (np.abs(share + 0.01) - 0.955) * 25)
@@ -87,10 +87,10 @@ def _banana(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _blueberry(rng: np.random.Generator) -> tuple[Part, ...]:
-    clouds, colour = cloud_noise(rng, 3.0), pick(rng, (0.22, 0.27, 0.44), (0.15, 0.18, 0.36))
+    clouds, color = cloud_noise(rng, 3.0), pick(rng, (0.22, 0.27, 0.44), (0.15, 0.18, 0.36))
 
     def paint(points: Array) -> Array:
-        skin = mix(colour, (0.47, 0.54, 0.70), 0.35 + 0.35 * clouds(points))
+        skin = mix(color, (0.47, 0.54, 0.70), 0.35 + 0.35 * clouds(points))
         return mix(skin, (0.07, 0.07, 0.14), (0.36 - from_axis(points)) * 9 * (points[1] > 0))
 
     crown = bounded(leaves(5, 0.44, 0.34, 0.75, 32, 0.0, rng.uniform(0, 1)), 0.85, 0.55)
@@ -101,11 +101,11 @@ def _blueberry(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _cherry(rng: np.random.Generator) -> tuple[Part, ...]:
-    colour = pick(rng, (0.62, 0.05, 0.09), (0.42, 0.03, 0.08), (0.75, 0.12, 0.10))
+    color = pick(rng, (0.62, 0.05, 0.09), (0.42, 0.03, 0.08), (0.75, 0.12, 0.10))
     clouds = cloud_noise(rng, 2.0)
     body = grooved(dimpled(0.3, 1.3, 0.06), 0.02)
     stem = rod(0.6, rng.uniform(1.5, 1.9), 0.055, rng.uniform(0.15, 0.4))
-    skin = Part(body, lambda points: mix(colour, (0.3, 0, 0.05), 0.4 * clouds(points)), 0.95)
+    skin = Part(body, lambda points: mix(color, (0.3, 0, 0.05), 0.4 * clouds(points)), 0.95)
     return lowered(skin, 0.7), lowered(Part(stem, plain(STEM_GREEN), 0.1), 0.7)
 
 
@@ -174,10 +174,10 @@ def _grape(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _kiwi(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds, fuzz = cloud_noise(rng, 3.0), grain_noise(rng, 34.0)
-    colour = pick(rng, (0.47, 0.36, 0.18), (0.42, 0.33, 0.16))
+    color = pick(rng, (0.47, 0.36, 0.18), (0.42, 0.33, 0.16))
 
     def paint(points: Array) -> Array:
-        skin = mix(colour, (0.58, 0.47, 0.24), 0.3 + 0.3 * clouds(points) + 0.25 * fuzz(points))
+        skin = mix(color, (0.58, 0.47, 0.24), 0.3 + 0.3 * clouds(points) + 0.25 * fuzz(points))
         skin = mix(skin, (0.45, 0.46, 0.20), 0.35 * clouds(points[::-1] * 0.8))
         return mix(skin, (0.16, 0.11, 0.06), (0.19 - from_axis(points)) * 12)
 
@@ -186,13 +186,13 @@ def _kiwi(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _citrus(
-    rng: np.random.Generator, body: Field, colour: Rgb, shade: Rgb, pores: float
+    rng: np.random.Generator, body: Field, color: Rgb, shade: Rgb, pores: float
 ) -> tuple[Part, ...]:
     """Waxy skin with pores, and the button where the stem was."""
     clouds, pits = cloud_noise(rng, 1.5), dot_noise(rng, 13, 0.36)
 
     def paint(points: Array) -> Array:
-        skin = mix(colour, shade, 0.3 + 0.35 * clouds(points) + 0.16 * pits(points))
+        skin = mix(color, shade, 0.3 + 0.35 * clouds(points) + 0.16 * pits(points))
         return mix(skin, shade, 0.7 - from_axis(points) * 2.5)
 
     button = ellipsoid(0.11, 0.05, 0.11)
@@ -217,8 +217,8 @@ def _lemon(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _lime(rng: np.random.Generator) -> tuple[Part, ...]:
     body = tipped(ellipsoid(0.8, 0.92, 0.8), 0.93, 0.05, 0.22)
-    colour = pick(rng, (0.38, 0.58, 0.14), (0.28, 0.48, 0.12), (0.50, 0.65, 0.20))
-    return _citrus(rng, body, colour, (0.24, 0.40, 0.08), 0.004)
+    color = pick(rng, (0.38, 0.58, 0.14), (0.28, 0.48, 0.12), (0.50, 0.65, 0.20))
+    return _citrus(rng, body, color, (0.24, 0.40, 0.08), 0.004)
 
 
 def _orange(rng: np.random.Generator) -> tuple[Part, ...]:
@@ -237,7 +237,7 @@ def _mandarin(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _lychee(rng: np.random.Generator) -> tuple[Part, ...]:
     cells, clouds = lattice(5.5, 16), cloud_noise(rng, 2.5)
-    colour = pick(rng, (0.70, 0.20, 0.22), (0.78, 0.32, 0.30), (0.56, 0.22, 0.20))
+    color = pick(rng, (0.70, 0.20, 0.22), (0.78, 0.32, 0.30), (0.56, 0.22, 0.20))
 
     def bump(points: Array) -> Array:
         row, column = cells(points)
@@ -245,7 +245,7 @@ def _lychee(rng: np.random.Generator) -> tuple[Part, ...]:
         return height
 
     def paint(points: Array) -> Array:
-        skin = mix((0.42, 0.12, 0.14), colour, 0.3 + 1.2 * bump(points))
+        skin = mix((0.42, 0.12, 0.14), color, 0.3 + 1.2 * bump(points))
         return mix(skin, (0.80, 0.60, 0.38), 0.25 + 0.45 * clouds(points))
 
     body = ellipsoid(0.92, 1.0, 0.92)
@@ -356,11 +356,11 @@ def _pineapple(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _plum(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds = cloud_noise(rng, 2.2)
-    colour = pick(rng, (0.27, 0.10, 0.26), (0.20, 0.10, 0.28), (0.40, 0.09, 0.18))
+    color = pick(rng, (0.27, 0.10, 0.26), (0.20, 0.10, 0.28), (0.40, 0.09, 0.18))
 
     def paint(points: Array) -> Array:
         bloom = 0.18 + 0.3 * clouds(points)
-        return mix(colour, (0.52, 0.46, 0.66), bloom)
+        return mix(color, (0.52, 0.46, 0.66), bloom)
 
     body = grooved(dimpled(0.12, rng.uniform(1.15, 1.35)), 0.05)
     return Part(body, paint, 0.3), _stem(rng, 0.85, 0.4)
@@ -368,10 +368,10 @@ def _plum(rng: np.random.Generator) -> tuple[Part, ...]:
 
 def _pomegranate(rng: np.random.Generator) -> tuple[Part, ...]:
     clouds, dots = cloud_noise(rng, 2.2), dot_noise(rng, 9, 0.25)
-    colour = pick(rng, (0.72, 0.13, 0.15), (0.62, 0.10, 0.13), (0.80, 0.28, 0.20))
+    color = pick(rng, (0.72, 0.13, 0.15), (0.62, 0.10, 0.13), (0.80, 0.28, 0.20))
 
     def paint(points: Array) -> Array:
-        skin = mix(colour, (0.86, 0.52, 0.33), 0.15 + 0.35 * clouds(points))
+        skin = mix(color, (0.86, 0.52, 0.33), 0.15 + 0.35 * clouds(points))
         skin = mix(skin, (0.45, 0.22, 0.12), 0.5 * dots(points) * (clouds(points) > 0))
         return mix(skin, (0.78, 0.42, 0.25), (points[1] - 0.95) * 6)
 
@@ -386,7 +386,7 @@ def _pomegranate(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _strawberry(rng: np.random.Generator) -> tuple[Part, ...]:
-    colour, clouds = pick(rng, (0.82, 0.08, 0.08), (0.72, 0.05, 0.08)), cloud_noise(rng, 2.0)
+    color, clouds = pick(rng, (0.82, 0.08, 0.08), (0.72, 0.05, 0.08)), cloud_noise(rng, 2.0)
     cells = lattice(5.2, 15)
 
     def seed(points: Array) -> Array:
@@ -395,7 +395,7 @@ def _strawberry(rng: np.random.Generator) -> tuple[Part, ...]:
         return share
 
     def paint(points: Array) -> Array:
-        skin = mix(colour, (0.93, 0.40, 0.25), (points[1] - 0.45) * 1.5 + 0.1 * clouds(points))
+        skin = mix(color, (0.93, 0.40, 0.25), (points[1] - 0.45) * 1.5 + 0.1 * clouds(points))
         return mix(skin, (0.90, 0.66, 0.22), seed(points))
 
     body = tapered(-0.6, rng.uniform(0.24, 0.36), 0.3, rng.uniform(0.62, 0.74))
@@ -411,10 +411,10 @@ def _strawberry(rng: np.random.Generator) -> tuple[Part, ...]:
 
 
 def _tomato(rng: np.random.Generator) -> tuple[Part, ...]:
-    colour, clouds = pick(rng, (0.80, 0.12, 0.07), (0.86, 0.24, 0.10)), cloud_noise(rng, 1.8)
+    color, clouds = pick(rng, (0.80, 0.12, 0.07), (0.86, 0.24, 0.10)), cloud_noise(rng, 1.8)
 
     def paint(points: Array) -> Array:
-        skin = mix(colour, (0.88, 0.44, 0.14), 0.12 + 0.25 * clouds(points))
+        skin = mix(color, (0.88, 0.44, 0.14), 0.12 + 0.25 * clouds(points))
         return mix(skin, (0.62, 0.52, 0.16), (0.6 - 2.2 * from_axis(points)) * (points[1] > 0))
 
     height = rng.uniform(0.95, 1.15)
@@ -448,7 +448,7 @@ def _watermelon(rng: np.random.Generator) -> tuple[Part, ...]:
 
 Maker = Callable[[np.random.Generator], tuple[Part, ...]]
 Flesh = Callable[[np.random.Generator, Field], Field]
-"""Draws the colours of a cut by chance, given how far out on it a point is."""
+"""Draws the colors of a cut by chance, given how far out on it a point is."""
 
 
 def _share_of(body: Field) -> Field:
@@ -472,12 +472,12 @@ def _citrus_flesh(pulp: Rgb, pith: Rgb) -> Flesh:
 
     def flesh(rng: np.random.Generator, out: Field) -> Field:
         number, turn = int(rng.integers(9, 12)), rng.uniform(0, 6)
-        clouds, colour = cloud_noise(rng, 9.0), pick(rng, pulp)
+        clouds, color = cloud_noise(rng, 9.0), pick(rng, pulp)
 
         def paint(points: Array) -> Array:
             share, angle = out(points), longitude(points) * number / 2 + turn
             wall = np.abs(np.sin(angle)) * share * 9
-            cell = mix(colour, pith, 0.12 + 0.12 * clouds(points))
+            cell = mix(color, pith, 0.12 + 0.12 * clouds(points))
             cell = mix(pith, cell, np.minimum(wall - 0.5, 12 * (share - 0.09)))
             return mix(cell, pith, (share - 0.85) * 25)
 

@@ -1,7 +1,7 @@
-"""What fruits are made of: solids to shape them, and plain colours.
+"""What fruits are made of: solids to shape them, and plain colors.
 
 A fruit is a few parts, each a signed distance function (negative inside, zero on the skin) with a
-skin colour. Signed distances can be looked at from any side by sphere tracing (Hart 1996), and the
+skin color. Signed distances can be looked at from any side by sphere tracing (Hart 1996), and the
 same function gives normals, ambient occlusion and shadows (Quilez, "Raymarching distance fields").
 Coordinates are the fruit's own, (x, y, z) with the stem towards +y; the body is about 1 in radius.
 """
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 Field = Callable[[Array], Array]
-"""Of points (3, points): a distance or relief (points,), or an sRGB colour (3, points)."""
+"""Of points (3, points): a distance or relief (points,), or an sRGB color (3, points)."""
 
 Rgb = tuple[float, float, float]
 BROWN: Rgb = (0.36, 0.25, 0.14)
@@ -34,7 +34,7 @@ class Part:
 
     Attributes:
         distance: signed distance to the skin.
-        paint: colour of the skin.
+        paint: color of the skin.
         gloss: strength of the highlight, 0 (felt) to 1 (lacquer).
         relief: height of bumps too fine for the silhouette.
     """
@@ -83,7 +83,7 @@ def longitude(points: Array) -> Array:
 
 
 def ellipsoid(x: float, y: float, z: float) -> Field:
-    """Quilez's bound for an ellipsoid with these radii, centred on the origin."""
+    """Quilez's bound for an ellipsoid with these radii, centerd on the origin."""
     inverse = np.array([[1 / x], [1 / y], [1 / z]], np.float32)
 
     def distance(points: Array) -> Array:
@@ -202,14 +202,14 @@ def leaves(
     return distance
 
 
-def bounded(field: Field, centre: float, radius: float) -> Field:
-    """The same solid, worked out only near a ball round (0, centre, 0) that holds all of it.
+def bounded(field: Field, center: float, radius: float) -> Field:
+    """The same solid, worked out only near a ball round (0, center, 0) that holds all of it.
 
     Elsewhere the distance to the ball, which is never too long, will do. Crowns are dear.
     """
 
     def distance(points: Array) -> Array:
-        beside, above = from_axis(points), points[1] - np.float32(centre)
+        beside, above = from_axis(points), points[1] - np.float32(center)
         away = norm(beside, above) - np.float32(radius)
         # Wide enough that ambient occlusion never sees the ball itself.
         near = np.flatnonzero(away < 0.3)
@@ -309,34 +309,34 @@ def shifted(body: Field, x: float, y: float, z: float) -> Field:
     return lambda points: body(points - middle)
 
 
-def nearest_ball(centres: Array, points: Array) -> tuple[npt.NDArray[np.intp], Array]:
-    """Which of `centres` (3, balls) is nearest to each point, and how far it is (points,)."""
-    squared = (centres * centres).sum(0)[:, None] - 2 * (centres.T @ points)
+def nearest_ball(centers: Array, points: Array) -> tuple[npt.NDArray[np.intp], Array]:
+    """Which of `centers` (3, balls) is nearest to each point, and how far it is (points,)."""
+    squared = (centers * centers).sum(0)[:, None] - 2 * (centers.T @ points)
     nearest = squared.argmin(0)
     away = squared[nearest, np.arange(nearest.size)] + (points * points).sum(0)
     return nearest, np.sqrt(np.maximum(away, 0))
 
 
-# Colours -------------------------------------------------------------------------------------
+# Colors -------------------------------------------------------------------------------------
 
 
 def pick(rng: np.random.Generator, *choices: Rgb) -> Rgb:
-    """One of some colours, slightly off, so that no two fruits are quite alike."""
+    """One of some colors, slightly off, so that no two fruits are quite alike."""
     red, green, blue = np.array(choices[rng.integers(len(choices))]) * rng.uniform(0.93, 1.07, 3)
     return (float(red), float(green), float(blue))
 
 
-def _column(colour: Rgb | Array) -> Array:
-    return np.asarray(colour, np.float32).reshape(3, -1)
+def _column(color: Rgb | Array) -> Array:
+    return np.asarray(color, np.float32).reshape(3, -1)
 
 
 def mix(first: Rgb | Array, second: Rgb | Array, share: npt.NDArray[np.floating[Any]]) -> Array:
-    """Colour (3, points) that goes from `first` to `second` as `share` (points,) goes 0 to 1."""
+    """Color (3, points) that goes from `first` to `second` as `share` (points,) goes 0 to 1."""
     start = _column(first)
     mixed: Array = start + (_column(second) - start) * np.clip(share, 0, 1)
     return mixed
 
 
-def plain(colour: Rgb) -> Field:
-    """A skin of one colour."""
-    return lambda points: np.broadcast_to(_column(colour), points.shape)
+def plain(color: Rgb) -> Field:
+    """A skin of one color."""
+    return lambda points: np.broadcast_to(_column(color), points.shape)

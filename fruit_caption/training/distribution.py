@@ -35,7 +35,7 @@ AHEAD = 4
 """Batches that are made while one is trained on."""
 
 
-class Team:
+class WorkerGroup:
     """Those who train together.
 
     Args:
@@ -55,13 +55,13 @@ class Team:
         self, strategy: Strategy | None = None, devices: Sequence[str] | None = None
     ) -> None:
         self._strategy: Any = None
-        self.leads = True
+        self.is_chief = True
         if strategy == "mirrored":
             self._strategy = tf.distribute.MirroredStrategy(devices)
         elif strategy == "multi-worker":
-            self.leads = _place() == 0
+            self.is_chief = _place() == 0
             self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
-            mend_keras(self._strategy)
+            patch_keras_20585(self._strategy)
 
     @property
     def is_one(self) -> bool:
@@ -90,23 +90,23 @@ class Team:
         )
         return model.fit(data, steps_per_epoch=len(batches), callbacks=callbacks, **how)
 
-    def chiefs(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def broadcast(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The chief's values, for everybody.
 
         All must ask for them at the same time, with arrays of the same shapes and types.
         """
         if not _is_several_processes(self._strategy):
             return list(values)
-        ours = [np.asarray(value) if self.leads else np.zeros_like(value) for value in values]
+        ours = [np.asarray(value) if self.is_chief else np.zeros_like(value) for value in values]
 
         given = [tf.constant(value) for value in ours]
         add = tf.function(lambda: tf.distribute.get_replica_context().all_reduce("SUM", given))
         local = self._strategy.experimental_local_results
         return [np.asarray(local(value)[0]) for value in self._strategy.run(add)]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Go on when all have come here."""
-        self.chiefs([np.zeros(1, "float32")])
+        self.broadcast([np.zeros(1, "float32")])
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -120,12 +120,10 @@ class Team:
         except GONE as error:
             if self.is_one:
                 raise
-            raise RunError(
-                "Another worker has stopped; begin all of them again with --resume."
-            ) from error
+            raise RunError("Another worker has stopped.", "worker-lost") from error
 
 
-ALONE = Team()
+SINGLE_WORKER = WorkerGroup()
 
 
 def _place() -> int:
@@ -138,8 +136,9 @@ def _place() -> int:
     except (KeyError, TypeError, ValueError):
         pass
     raise FruitError(
-        "--strategy multi-worker needs TF_CONFIG to list the workers and say which one this is: "
-        '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}.'
+        "The environment variable TF_CONFIG must list the workers and say which one this is: "
+        '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}.',
+        "no-cluster-config",
     )
 
 
@@ -165,14 +164,14 @@ def _parts(batches: Batches, context: Any) -> Any:
     ).prefetch(AHEAD)
 
 
-def normalise_together(model: keras.Model) -> None:
-    """Let batch normalisation go by whole batches, not by the part that a worker has."""
+def synchronize_batch_norm(model: keras.Model) -> None:
+    """Let batch normalization go by whole batches, not by the part that a worker has."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
 
 
-def mend_keras(strategy: Any) -> None:
+def patch_keras_20585(strategy: Any) -> None:
     """Make `fit` work for several processes, where Keras can't yet (keras-team/keras#20585).
 
     Keras 3.15's trainer fails at two places with a `MultiWorkerMirroredStrategy`. Before the first

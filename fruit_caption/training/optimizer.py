@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from fruit_caption.utils.files import whole_file
+from fruit_caption.utils.files import atomic_write
 
 HDF5_FRAME = 2**20
 """Bytes that a file of weights takes beside them, at most."""
@@ -24,7 +24,7 @@ SLOW = 0.1
 """The share of the learning rate that pretrained weights get."""
 
 
-def falling_adamw(
+def cosine_adamw(
     learning_rate: float, steps: int, slow: Iterable[keras.Variable] = ()
 ) -> TwoSpeedAdamW:
     """An optimizer whose rate falls along a cosine and is zero after so many steps.
@@ -52,17 +52,19 @@ def seed_dropout(model: keras.Model, seed: int, step: int) -> None:
         state.assign([seed + number, step])
 
 
-def write_state(model: keras.Model, path: Path) -> None:
+def save_state(model: keras.Model, path: Path) -> None:
     """Write weights and momenta, whole or not at all.
 
     Raises:
         FruitError: the folder can't be written to, or its disk has no room.
     """
-    with whole_file(path, size_of([*model.variables, *model.optimizer.variables])) as draft:
+    with atomic_write(
+        path, weights_file_size([*model.variables, *model.optimizer.variables])
+    ) as draft:
         model.save_weights(draft)
 
 
-def size_of(variables: Iterable[keras.Variable]) -> int:
+def weights_file_size(variables: Iterable[keras.Variable]) -> int:
     """Bytes of a file of weights that holds them, at most."""
     return sum(4 * math.prod(variable.shape) for variable in variables) + HDF5_FRAME
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fruit_caption.data.dataset import DataSet, Example
-from fruit_caption.data.qa import Item
+from fruit_caption.data.qa import QAPair
 from fruit_caption.data.records import Split
-from fruit_caption.datagen.question_specs import Wish
-from fruit_caption.language import templates
-from fruit_caption.language.domain import Kind
+from fruit_caption.datagen.question_specs import QuestionSpec
+from fruit_caption.datagen.template_writer import write_pair
+from fruit_caption.language.questions import Kind
 
 OLD_FOR_ONE = 8
 """Old photos for each new one."""
@@ -56,7 +56,7 @@ def _without(example: Example, fruits: list[str], rng: random.Random) -> Example
     return replace(example, photo=photo, items=(*example.items, *_denials(fruits, rng)))
 
 
-def _denials(fruits: list[str], rng: random.Random) -> Iterator[Item]:
+def _denials(fruits: list[str], rng: random.Random) -> Iterator[QAPair]:
     for fruit in fruits:
         for kind, value in ABSENT.items():
-            yield templates.write_question(Wish(kind, fruit, value), rng)
+            yield write_pair(QuestionSpec(kind, fruit, value), rng)

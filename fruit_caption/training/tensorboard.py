@@ -10,14 +10,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fruit_caption.training.trainer import Listener
+from fruit_caption.training.trainer import TrainingListener
 from fruit_caption.utils.errors import FruitError
 
 FOLDER = "tensorboard"
 """In the folder of the run."""
 
 
-class TensorBoardListener(Listener):
+class TensorBoardListener(TrainingListener):
     """Passes on what it is told to another listener, and writes each epoch's row for TensorBoard.
 
     Args:
@@ -28,7 +28,7 @@ class TensorBoardListener(Listener):
         FruitError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, listener: Listener) -> None:
+    def __init__(self, folder: Path, listener: TrainingListener) -> None:
         if find_spec("tensorboard") is None:
             raise FruitError(
                 "TensorBoard is not installed; `pip install tensorboard`, or leave out "
@@ -42,19 +42,19 @@ class TensorBoardListener(Listener):
         # Made when there is something to write: a training that is refused leaves no trace.
         return tf.summary.create_file_writer(str(self.folder / FOLDER))
 
-    def looking(self, done: int, total: int) -> None:
+    def on_photos_encoded(self, done: int, total: int) -> None:
         """Pass on how many photos have been looked at."""
-        self.listener.looking(done, total)
+        self.listener.on_photos_encoded(done, total)
 
-    def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+    def keras_callbacks(self, what: str) -> list[keras.callbacks.Callback]:
         """The other listener's callbacks."""
-        return self.listener.callbacks(what)
+        return self.listener.keras_callbacks(what)
 
-    def epoch(self, row: dict[str, Any], best: float) -> None:
+    def on_epoch_end(self, row: dict[str, Any], best: float) -> None:
         """Write the epoch's row for TensorBoard, and pass it on."""
         with self.writer.as_default(step=row["epoch"]):
             for name, value in row.items():
                 if name != "epoch":
                     tf.summary.scalar(name, value)
         self.writer.flush()
-        self.listener.epoch(row, best)
+        self.listener.on_epoch_end(row, best)

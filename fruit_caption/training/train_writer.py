@@ -29,15 +29,14 @@ from fruit_caption.datagen.language_model import prompts
 from fruit_caption.datagen.language_model.generation import tokenize
 from fruit_caption.datagen.language_model.presets import SCORES, load_preset
 from fruit_caption.datagen.language_model.prompts import ANSWER, END, TASKS, Task
-from fruit_caption.datagen.language_model.requests import Request
-from fruit_caption.datagen.language_model.writer import Author
-from fruit_caption.datagen.question_specs import wishes
+from fruit_caption.datagen.language_model.writer import LanguageModelWriter, TextRequest
+from fruit_caption.datagen.question_specs import question_specs
 from fruit_caption.language import phrasebook
-from fruit_caption.language.domain import FRUITS
-from fruit_caption.training.optimizer import seed_dropout, size_of, write_state
+from fruit_caption.language.fruits import FRUITS
+from fruit_caption.training.optimizer import save_state, seed_dropout, weights_file_size
 from fruit_caption.utils.errors import WriterError
-from fruit_caption.utils.files import alone_in, read_json, write_json, writing
-from fruit_caption.utils.progress import Progress, silent
+from fruit_caption.utils.files import lock_folder, read_json, write_errors, write_json
+from fruit_caption.utils.progress import Progress, no_progress
 
 VOCABULARY, LAYERS, HEADS, UNITS, POSITIONS = 2048, 4, 6, 192, 320
 """Of the small GPT-2: 2.2 million parameters, nine megabytes."""
@@ -75,7 +74,7 @@ def train_writer(
     start: str | None = None,
     steps: int = 1500,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Train a writer and save it as a preset of KerasNLP.
 
@@ -98,10 +97,10 @@ def train_writer(
         FruitError: another process trains it, or the folder can't be written to.
     """
     if out.exists() and any(out.iterdir()):
-        raise WriterError(f"{out} is there already; choose another folder with --out.")
+        raise WriterError(f"{out} already exists and is not empty.", "writer-exists")
     made = {"start": start, "steps": steps, "seed": seed}
     unfinished = out.with_name(f".{out.name}.unfinished")
-    with alone_in(unfinished):
+    with lock_folder(unfinished):
         if (unfinished / CONFIG).is_file() and read_json(unfinished / CONFIG) != made:
             _empty(unfinished)
         write_json(unfinished / CONFIG, made)
@@ -126,7 +125,7 @@ def _train(folder: Path, made: dict[str, Any], progress: Progress) -> dict[str, 
         rows, weights = _rows(learnt, model.preprocessor.tokenizer, seed)
         rate = 1e-4 if start else 2e-3
         _fit(model, rows, weights, steps, rate, seed, folder / STATE, progress)
-        with writing(preset, size_of(model.variables)):
+        with write_errors(preset, weights_file_size(model.variables)):
             model.save_to_preset(str(preset))
         # Whoever writes with it, knows by this file how it was taught.
         write_json(preset / SCORES, made)
@@ -179,10 +178,10 @@ def lines(
         counts = photo.counts()
         caption = phrasebook.write_caption(counts, rng, held_out_words)
         made.append(_line("caption", photo, None, caption))
-        for wish in rng.sample(asked := wishes(photo, rivals, rng), min(2, len(asked))):
-            question = phrasebook.write_question(wish.kind, wish.fruit, rng, held_out_words)
-            answer = phrasebook.write_answer(wish.kind, wish.fruit, wish.value, rng, held_out_words)
-            made.append(_line(wish.kind, photo, wish.fruit, f"{question}{ANSWER}{answer}"))
+        for spec in rng.sample(asked := question_specs(photo, rivals, rng), min(2, len(asked))):
+            question = phrasebook.write_question(spec.kind, spec.fruit, rng, held_out_words)
+            answer = phrasebook.write_answer(spec.kind, spec.fruit, spec.value, rng, held_out_words)
+            made.append(_line(spec.kind, photo, spec.fruit, f"{question}{ANSWER}{answer}"))
     return made[:number]
 
 
@@ -283,7 +282,7 @@ def _fit(
         batches = _Rows(rows, weights, done, min(KEPT, steps - done))
         told = _Told(done, steps, progress)
         student.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[told])
-        write_state(student, state)
+        save_state(student, state)
 
 
 class _Told(keras.callbacks.Callback):
@@ -340,12 +339,12 @@ def scores(preset: Path, model: Any, learnt: Sequence[Line], seed: int) -> dict[
     photos = [random_photo(rng, held_out=True) for _ in range(TRIED_PHOTOS)]
     rivals = dict.fromkeys(FRUITS, 1)
     requests = [
-        Request(str(number), photo, wish)
+        TextRequest(str(number), photo, spec)
         for number, photo in enumerate(photos)
-        for wish in (None, *wishes(photo, rivals, rng))
+        for spec in (None, *question_specs(photo, rivals, rng))
     ]
-    author = Author(str(preset), seed)
-    texts, tally = author.fulfil(requests)
+    author = LanguageModelWriter(str(preset), seed)
+    texts, tally = author.generate(requests)
     captions = [
         (text, request.photo)
         for text, request in zip(texts, requests, strict=True)

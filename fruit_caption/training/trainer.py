@@ -19,37 +19,37 @@ from typing import Any
 import keras
 import numpy as np
 
-from fruit_caption import runs
 from fruit_caption.config import RunConfig, TrainingConfig
 from fruit_caption.data.dataset import Batches, DataSet, read_data
 from fruit_caption.data.features import FEATURES
+from fruit_caption.data.qa import Prediction
 from fruit_caption.data.records import Split
-from fruit_caption.evaluation.calibration import doubtful_below, fit_temperature
-from fruit_caption.evaluation.metrics import Row, score
-from fruit_caption.evaluation.predict import answer_examples, look_up
-from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.growing import grow
+from fruit_caption.evaluation.calibration import fit_confidence_threshold, fit_temperature
+from fruit_caption.evaluation.evaluate import encode_photos, predict
+from fruit_caption.evaluation.metrics import score
+from fruit_caption.models.captioner import Captioner, extend_vocabulary
 from fruit_caption.models.layers import DensityLoss
-from fruit_caption.training.distribution import ALONE, Team, normalise_together
-from fruit_caption.training.optimizer import falling_adamw, seed_dropout, write_state
-from fruit_caption.training.pretrain_decoder import learn_to_read, words_to_read
+from fruit_caption.runs import Run
+from fruit_caption.training.distribution import SINGLE_WORKER, WorkerGroup, synchronize_batch_norm
+from fruit_caption.training.optimizer import cosine_adamw, save_state, seed_dropout
+from fruit_caption.training.pretraining import pretrain_decoder, synthetic_words
 from fruit_caption.training.rehearsal import rehearse
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import RunError
-from fruit_caption.utils.files import alone_in, whole_file, write_json
+from fruit_caption.utils.files import lock_folder, write_json
 
 
-class Listener:
+class TrainingListener:
     """Is told how a training goes on; the command line prints it."""
 
-    def looking(self, done: int, total: int) -> None:
+    def on_photos_encoded(self, done: int, total: int) -> None:
         """So many of the photos that were not in the cache have been looked at."""
 
-    def callbacks(self, what: str) -> list[keras.callbacks.Callback]:
+    def keras_callbacks(self, what: str) -> list[keras.callbacks.Callback]:
         """Keras callbacks for the progress of what is done now, such as an epoch."""
         return []
 
-    def epoch(self, row: dict[str, Any], best: float) -> None:
+    def on_epoch_end(self, row: dict[str, Any], best: float) -> None:
         """An epoch is done.
 
         Args:
@@ -66,11 +66,11 @@ def versions() -> dict[str, str]:
 
 def train(
     config: RunConfig,
-    folder: Path,
+    run: Run,
     resume: bool = False,
-    listener: Listener | None = None,
+    listener: TrainingListener | None = None,
     engine: Engine = LOCAL,
-    team: Team = ALONE,
+    team: WorkerGroup = SINGLE_WORKER,
 ) -> dict[str, Any]:
     """Train a model and file it as a run.
 
@@ -80,7 +80,7 @@ def train(
 
     Args:
         config: data, model and training.
-        folder: of the run.
+        run: the run folder to write.
         resume: go on with an interrupted training. It ends as an uninterrupted one would have.
         listener: told how it goes on.
         engine: looks at the photos.
@@ -96,46 +96,43 @@ def train(
         DataError, PictureError: the data or one of its photos can't be used.
         WeightsError: the encoder's weights can't be used.
     """
-    listener = listener or Listener()
+    listener = listener or TrainingListener()
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)
     if config.rehearse:
         data = rehearse(data, read_data(Path(config.rehearse)), config.training.seed)
-    if not team.leads:
+    if not team.is_chief:
         with team.together():
-            _Trainer(config, data, folder, listener, engine, team).run(resume)
-            team.wait()
+            _Trainer(config, data, run, listener, engine, team).run(resume)
+            team.barrier()
         return {}
-    with alone_in(folder), team.together():
-        _check_folder(config, folder, resume)
-        scores = _train(config, data, folder, resume, listener, engine, team)
-        team.wait()
+    with lock_folder(run.path), team.together():
+        _check_folder(config, run, resume)
+        scores = _train(config, data, run, resume, listener, engine, team)
+        team.barrier()
         return scores
 
 
 def _train(
     config: RunConfig,
     data: DataSet,
-    folder: Path,
+    run: Run,
     resume: bool,
-    listener: Listener,
+    listener: TrainingListener,
     engine: Engine,
-    team: Team,
+    team: WorkerGroup,
 ) -> dict[str, Any]:
-    trainer = _Trainer(config, data, folder, listener, engine, team)
-    write_json(folder / runs.CONFIG, config.to_json())
+    trainer = _Trainer(config, data, run, listener, engine, team)
+    run.write_config(config)
     trainer.run(resume)
     trainer.calibrate()
 
     model, rows = trainer.model, trainer.validate()
-    model.doubt = doubtful_below(rows)
+    model.confidence_threshold = fit_confidence_threshold(rows)
     scores = score(rows)
-    runs.write_answers(folder / runs.ANSWERS, rows)
-    write_json(folder / runs.METRICS, {"split": "validation", **scores})
-    with whole_file(folder / runs.MODEL) as draft:
-        model.save(draft)
-    for name in (runs.STATE, runs.BEST):
-        (folder / name).unlink(missing_ok=True)
+    run.validation.write_answers(rows)
+    write_json(run.validation.metrics_file, {"split": "validation", **scores})
+    run.save_model(model)
     return scores
 
 
@@ -143,15 +140,17 @@ def _start(config: RunConfig, data: DataSet) -> Captioner:
     """A new model, or that of another run, which may have words and fruits to learn."""
     words = data.vocabulary(config.training.quiz).words
     if config.start:
-        return grow(runs.load_run(Path(config.start)), words, data.fruits, config.model.unfreeze)
+        return extend_vocabulary(
+            Run(Path(config.start)).load_model(), words, data.fruits, config.model.unfreeze
+        )
     if _reads(config, data):
-        words = tuple(dict.fromkeys([*words, *words_to_read(data.fruits, data.is_varied)]))
+        words = tuple(dict.fromkeys([*words, *synthetic_words(data.fruits, data.is_varied)]))
     return Captioner(config.model, words, data.fruits)
 
 
 def _reads(config: RunConfig, data: DataSet) -> bool:
     """Whether there are lessons before the photos; they are about fruit."""
-    return not config.start and bool(config.training.reading and data.fruits)
+    return not config.start and bool(config.training.pretrain_steps and data.fruits)
 
 
 def prepare(
@@ -169,7 +168,7 @@ def prepare(
         gently: variables that learn slower than the others.
     """
     trained.compile(
-        optimizer=falling_adamw(training.learning_rate, steps * training.epochs, gently),
+        optimizer=cosine_adamw(training.learning_rate, steps * training.epochs, gently),
         loss={
             "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
             "density": DensityLoss(reduction="sum"),
@@ -194,94 +193,100 @@ class _Trainer:
         self,
         config: RunConfig,
         data: DataSet,
-        folder: Path,
-        listener: Listener,
+        run: Run,
+        listener: TrainingListener,
         engine: Engine,
-        team: Team,
+        team: WorkerGroup,
     ) -> None:
-        self.config, self.data, self.folder = config, data, folder
+        self.config, self.data, self.run_folder = config, data, run
         self.listener, self.engine, self.team = listener, engine, team
         self.cache = data.folder / FEATURES
         self.history: list[dict[str, Any]] = []
         keras.utils.set_random_seed(config.training.seed)
         self.model = _start(config, data)
-        self.head = self.model.head if team.is_one else self._twin()
+        self.training_model = self.model.training_model if team.is_one else self._twin()
 
     def run(self, resume: bool) -> None:
         """Train to the end and leave the model with its best weights."""
         self._agree()
         training = self.config.training
-        if not self.team.leads:
-            self.team.wait()  # the chief looks
+        if not self.team.is_chief:
+            self.team.barrier()  # the chief looks
         self.files = self._look("train", training.views)
         self.validation_files = self._look("validation")
-        if self.team.leads:
-            self.team.wait()
+        if self.team.is_chief:
+            self.team.barrier()
         # What ImageNet taught the encoder is adjusted, not overwritten.
-        taught = self.model.learning if self.config.model.unfreeze else None
+        taught = self.model.trainable_encoder if self.config.model.unfreeze else None
         gently = taught.trainable_variables if taught else ()
         with self.team.scope():
-            prepare(self.head, training, len(self._epoch(0)), gently)
-        if resume and (self.folder / runs.STATE).is_file():
+            prepare(self.training_model, training, len(self._epoch(0)), gently)
+        if resume and self.run_folder.state_file.is_file():
             self._restore()
         else:
             self._begin()
         while len(self.history) < training.epochs and not self._is_stale():
             epoch = len(self.history)
             began = time.monotonic()
-            seed_dropout(self.head, training.seed, epoch * 2**20)
-            callbacks = self.listener.callbacks(f"epoch {epoch + 1}")
-            fitted = self.team.fit(self.head, self._epoch(epoch), epoch, callbacks).history
+            seed_dropout(self.training_model, training.seed, epoch * 2**20)
+            callbacks = self.listener.keras_callbacks(f"epoch {epoch + 1}")
+            fitted = self.team.fit(
+                self.training_model, self._epoch(epoch), epoch, callbacks
+            ).history
             row = {"epoch": epoch + 1, "loss": fitted["loss"][-1]}
             row |= {f"{name}_loss": fitted[f"{name}_loss"][-1] for name in ("logits", "density")}
             row["validation_exact"] = self._validation_exact()
             row["seconds"] = round(time.monotonic() - began, 2)
             self.history.append(row)
-            if self.team.leads:
+            if self.team.is_chief:
                 self._save(improved=self._best() == len(self.history) - 1)
-            self.listener.epoch(row, self.history[self._best()]["validation_exact"])
-        if self.team.leads:
-            self.model.head.load_weights(self.folder / runs.BEST)
-            self.model.head.compile(optimizer=None)  # momenta would double the model's file
+            self.listener.on_epoch_end(row, self.history[self._best()]["validation_exact"])
+        if self.team.is_chief:
+            self.model.training_model.load_weights(self.run_folder.best_file)
+            self.model.training_model.compile(
+                optimizer=None
+            )  # momenta would double the model's file
 
     def _twin(self) -> keras.Model:
         """The head once more, by the same weights, where the team can train it."""
         with self.team.scope():
             model = replace(self.config.model, encoder_weights="saved")
             twin = Captioner(model, self.model.vocabulary.words, self.model.fruits)
-        normalise_together(twin.head)
-        return twin.head
+        synchronize_batch_norm(twin.training_model)
+        return twin.training_model
 
     def _agree(self) -> None:
         """See that all of the team were told to do the same."""
         settings = json.dumps(replace(self.config, versions={}).to_json()).encode()
         ours = np.frombuffer(sha256(settings).digest(), "int32")
-        [theirs] = self.team.chiefs([ours])
+        [theirs] = self.team.broadcast([ours])
         if (ours != theirs).any():
             raise RunError("This worker was begun with other settings or data than the first.")
 
     def _begin(self) -> None:
         """The weights to begin with; the chief alone learns to read."""
-        if self.team.leads and _reads(self.config, self.data):
-            callbacks = self.listener.callbacks("learning to read")
-            learn_to_read(self.model, self.data.is_varied, self.config.training, callbacks)
+        if self.team.is_chief and _reads(self.config, self.data):
+            callbacks = self.listener.keras_callbacks("learning to read")
+            pretrain_decoder(self.model, self.data.is_varied, self.config.training, callbacks)
         if not self.team.is_one:
-            self.head.set_weights(self.team.chiefs(self.model.head.get_weights()))
+            self.training_model.set_weights(
+                self.team.broadcast(self.model.training_model.get_weights())
+            )
 
     def _hand_over(self) -> None:
         """Give the model what the team has learnt."""
         if not self.team.is_one:
-            self.model.head.set_weights(self.head.get_weights())
+            self.model.training_model.set_weights(self.training_model.get_weights())
 
     def _validation_exact(self) -> float:
         """The share of right answers after an epoch, as the chief finds it."""
         self._hand_over()
-        exact = score(self.validate())["exact"] if self.team.leads else 0.0
-        return float(self.team.chiefs([np.array([exact])])[0][0])
+        exact = score(self.validate())["exact"] if self.team.is_chief else 0.0
+        return float(self.team.broadcast([np.array([exact])])[0][0])
 
-    def validate(self) -> list[Row]:
+    def validate(self) -> list[Prediction]:
         """Answer the validation questions as a person would get them answered."""
-        return answer_examples(self.model, self.data.splits["validation"], self.validation_files)
+        return predict(self.model, self.data.splits["validation"], self.validation_files)
 
     def calibrate(self) -> None:
         """Make the model as sure of the right answers to the validation questions as it may be."""
@@ -290,17 +295,17 @@ class _Trainer:
         for number in range(len(batches)):
             inputs, following, weights = batches[number]
             answers = weights["logits"] > 0
-            logits.append(self.model.head.predict_on_batch(inputs)["logits"][answers])
+            logits.append(self.model.training_model.predict_on_batch(inputs)["logits"][answers])
             words.append(following["logits"][answers])
-        self.model.cool(fit_temperature(np.concatenate(logits), np.concatenate(words)))
+        self.model.set_temperature(fit_temperature(np.concatenate(logits), np.concatenate(words)))
 
     def _look(self, split: Split, views: int = 1) -> list[list[Path]]:
-        return look_up(
+        return encode_photos(
             self.model,
             self.data.splits[split],
             self.cache,
             views,
-            self.listener.looking,
+            self.listener.on_photos_encoded,
             self.engine,
         )
 
@@ -315,7 +320,7 @@ class _Trainer:
         quiz: bool,
         epoch: int = 0,
     ) -> Batches:
-        grid = self.model.eye.output["density"].shape[1:3]
+        grid = self.model.neck.output["density"].shape[1:3]
         return Batches(
             self.data.splits[split],
             files,
@@ -337,33 +342,29 @@ class _Trainer:
     def _save(self, improved: bool) -> None:
         """Keep what resuming needs. The state comes last: it says how many epochs are done."""
         if improved:
-            write_state(self.head, self.folder / runs.BEST)
-        runs.write_history(self.folder, self.history)
-        write_state(self.head, self.folder / runs.STATE)
+            save_state(self.training_model, self.run_folder.best_file)
+        self.run_folder.write_history(self.history)
+        save_state(self.training_model, self.run_folder.state_file)
 
     def _restore(self) -> None:
         # The optimizer's momenta are restored too: `prepare` has made variables to hold them.
-        self.head.load_weights(self.folder / runs.STATE)
-        steps = int(keras.ops.convert_to_numpy(self.head.optimizer.iterations))
-        self.history = runs.read_history(self.folder)[: steps // len(self._epoch(0))]
+        self.training_model.load_weights(self.run_folder.state_file)
+        steps = int(keras.ops.convert_to_numpy(self.training_model.optimizer.iterations))
+        self.history = self.run_folder.read_history()[: steps // len(self._epoch(0))]
 
 
-def _check_folder(config: RunConfig, folder: Path, resume: bool) -> None:
-    there = (folder / runs.CONFIG).is_file()
-    if (folder / runs.MODEL).is_file():
-        raise RunError(f"{folder} holds a finished run; choose another name with --run.")
+def _check_folder(config: RunConfig, run: Run, resume: bool) -> None:
+    if run.is_finished:
+        raise RunError(f"{run} holds a finished run.", "run-finished")
     if not resume:
-        if there:
-            raise RunError(
-                f"{folder} holds an unfinished run; go on with --resume, or choose another name "
-                "with --run."
-            )
+        if run.is_started:
+            raise RunError(f"{run} holds an unfinished run.", "run-unfinished")
         return
-    if not there:
-        raise RunError(f"{folder} holds no run to resume; train without --resume.")
-    unlike = runs.read_config(folder).unlike(config)
+    if not run.is_started:
+        raise RunError(f"{run} holds no run to resume.", "run-not-started")
+    unlike = run.read_config().unlike(config)
     if unlike:
         raise RunError(
-            f"{folder} was begun with other settings ({unlike}); resume with those in its "
-            f"{runs.CONFIG}."
+            f"{run} was started with other settings ({unlike}); resume with those in "
+            f"{run.config_file.name}."
         )

@@ -18,10 +18,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from fruit_caption.data.formats.common import Unusable
 from fruit_caption.utils.errors import DataError, PictureError
-from fruit_caption.utils.files import whole_file
+from fruit_caption.utils.files import atomic_write
 from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.paths import Unusable
 
 CONNECTIONS = 8
 """At most, at once."""
@@ -65,7 +65,7 @@ class Web:
     """Downloads with retries.
 
     Args:
-        timeout: seconds that a connection may be silent.
+        timeout: seconds that a connection may be no_progress.
         pause: seconds before the second try; doubled before each that follows.
     """
 
@@ -137,7 +137,7 @@ class Web:
             except Unusable as reason:
                 raise Unusable(f"{address} can't be had: {reason}") from None
             try:
-                with whole_file(path) as draft:
+                with atomic_write(path) as draft:
                     draft.write_bytes(content)
                     return picture_size(draft)
             except PictureError:
@@ -222,7 +222,7 @@ class Web:
             return f"the server answers {error.code} {' '.join(str(error.reason).split())}".strip()
         cause = error.reason if isinstance(error, URLError) else error
         if isinstance(cause, TimeoutError):
-            return f"the server is silent for {self.timeout:g} s"
+            return f"the server is no_progress for {self.timeout:g} s"
         text = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
         return " ".join(text.split()) or type(cause).__name__
 

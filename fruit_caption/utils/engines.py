@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from joblib import Parallel, delayed
 
-from fruit_caption.utils.prefetch import ahead
+from fruit_caption.utils.prefetch import prefetch
 
 FEW = 100
 """Fewer things are done in this process: others take a second to start."""
@@ -31,10 +31,10 @@ class Engine(Protocol):
     time. What work raises is raised where its result would have come.
     """
 
-    def each(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
+    def map(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
         """What `make` makes of each item, in order."""
 
-    def with_model(
+    def map_with_model(
         self,
         load: Callable[[], Work[Made]],
         items: Sequence[Any],
@@ -53,22 +53,22 @@ class Engine(Protocol):
 class Local:
     """This process; what needs no model is done on all of its cores, a model uses them itself."""
 
-    def each(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
-        """As `Engine.each`: of fewer than `FEW` items here, of more on all cores."""
+    def map(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
+        """As `Engine.map`: of fewer than `FEW` items here, of more on all cores."""
         if len(items) < FEW:
             return map(make, items)
         workers = Parallel(n_jobs=-1, return_as="generator", idle_worker_timeout=IDLE)
         made: Iterator[Made] = workers(delayed(make)(item) for item in items)
         return made
 
-    def with_model(
+    def map_with_model(
         self,
         load: Callable[[], Work[Made]],
         items: Sequence[Any],
         prepare: Callable[[Any], Any] | None = None,
     ) -> Iterator[Made]:
         """As `Engine.with_model`: here, while a thread prepares the next item."""
-        return map(load(), ahead(prepare, items) if prepare else items)
+        return map(load(), prefetch(prepare, items) if prepare else items)
 
 
 LOCAL = Local()

@@ -1,33 +1,43 @@
-"""What a user is told when something can't be done.
+"""User-facing errors.
 
-Every message is one line that names the thing and the way out. The command line prints it
-and exits with code 2; a program that calls the library catches `FruitError`.
+Every message is one line that names what is wrong. Errors that have a usual way out carry a
+`code`; the command line prints the message, adds the hint for the code (`commands.hints`) and
+exits with status 2. A program that uses the library catches `FruitError`.
 """
 
 
 class FruitError(Exception):
-    """Something the user gave can't be used. The message is meant for them."""
+    """Something that the user gave can't be used.
+
+    Args:
+        message: one line for the user, which names the file, folder or value.
+        code: identifies the kind of error for programs, such as "run-finished"; "" if it has none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class PictureError(FruitError):
-    """A file that can't be read as a picture."""
+    """A file can't be read as a picture."""
 
 
 class DataError(FruitError):
-    """A data set (`instances.json`, `qa.json`, its photos) that can't be used."""
+    """A data set (`instances.json`, `qa.json` or its photos) can't be used."""
 
 
 class OutOfDomain(FruitError):
-    """A question that is not about fruit, or about a fruit that the model never met."""
+    """A question is not about fruit, or about a fruit that the model was not trained on."""
 
 
 class WeightsError(FruitError):
-    """Pretrained weights that can't be found, downloaded or loaded."""
+    """Pretrained weights can't be found, downloaded or loaded."""
 
 
 class RunError(FruitError):
-    """A run folder that is missing, incomplete or in the way."""
+    """A run folder is missing, incomplete or in the way."""
 
 
 class WriterError(FruitError):
-    """A language model that can't be found, loaded or used to write."""
+    """A language model can't be found, loaded or used to write."""

@@ -22,7 +22,7 @@ DRAFT = re.compile(r"\.\d+\..+")
 
 
 @contextmanager
-def writing(path: Path, size: int = 0) -> Iterator[None]:
+def write_errors(path: Path, size: int = 0) -> Iterator[None]:
     """Make the folder of a file or folder, and tell in one line if `path` can't be written.
 
     Args:
@@ -43,7 +43,7 @@ def writing(path: Path, size: int = 0) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
+def atomic_write(path: Path, size: int = 0) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `path` once the block ends well.
 
     Its arguments are those of `writing`, and it raises as that does.
@@ -51,7 +51,7 @@ def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
     # The name keeps its ending: Keras, matplotlib and Pillow choose the format by it.
     draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        with writing(path, size):
+        with write_errors(path, size):
             yield draft
             with draft.open("rb") as written:
                 os.fsync(written.fileno())
@@ -62,7 +62,7 @@ def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder that is written to, until the block ends.
 
     However a process ends, the folder is free again; what it was writing when it was killed is
@@ -99,7 +99,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def shipped(name: str) -> Path:
+def shipped_folder(name: str) -> Path:
     """A folder of `artifacts/` that ships: in a checkout, or in the installed package."""
     checkout = Path(__file__).parents[2] / "artifacts" / name
     return checkout if checkout.is_dir() else Path(__file__).parents[1] / "shipped" / name
@@ -113,12 +113,12 @@ def remove_drafts(paths: Iterable[Path]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all; raises as `whole_file` does."""
-    with whole_file(path) as draft:
+    """Write a UTF-8 text file whole or not at all; raises as `atomic_write` does."""
+    with atomic_write(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
-class Rows(list):
+class LazyRows(list):
     """A list of a JSON file, whose rows are made one by one as they are written, once.
 
     Args:
@@ -136,9 +136,9 @@ class Rows(list):
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole or not at all; the same content gives the same bytes.
 
-    Memory stays flat where long lists in it are `Rows`. It raises as `whole_file` does.
+    Memory stays flat where long lists in it are `LazyRows`. It raises as `atomic_write` does.
     """
-    with whole_file(path) as draft, draft.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
         # Piece by piece: of a large data set, all pieces at once would be the most that is held.
         json.dump(content, file, indent=1, ensure_ascii=False)
         file.write("\n")

@@ -26,7 +26,7 @@ Picture = str | Path | Image.Image | np.ndarray
 UNNAMED = "the picture"
 
 PADDING = (124, 116, 104)
-"""The mean colour of ImageNet: padding that is nothing special to a pretrained network."""
+"""The mean color of ImageNet: padding that is nothing special to a pretrained network."""
 
 
 def open_picture(path: Path) -> Image.Image:
@@ -57,7 +57,7 @@ def to_picture(given: Picture) -> Image.Image:
     """The same from whatever a program has.
 
     Args:
-        given: the path of a file, a Pillow image, or pixels: uint8 (height, width) grey,
+        given: the path of a file, a Pillow image, or pixels: uint8 (height, width) gray,
             (height, width, 3) RGB or (height, width, 4) RGBA.
 
     Raises:
@@ -170,15 +170,15 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
-    """Pillow clips deep grey to 255, which turns most photos white: scale it instead.
+    """Pillow clips deep gray to 255, which turns most photos white: scale it instead.
 
     16 bits end at 65535. Where a number may be anything, white is the end of the fewest bits that
     hold the brightest.
     """
-    grey = np.nan_to_num(np.asarray(picture, dtype="float64"))
-    brightest = float(grey.max(initial=1.0))
+    gray = np.nan_to_num(np.asarray(picture, dtype="float64"))
+    brightest = float(gray.max(initial=1.0))
     ends = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
     depth = next((end for end in ends if brightest <= end), brightest)
     if picture.mode.startswith("I;16"):
         depth = 65535.0
-    return Image.fromarray((grey.clip(0, depth) * (255.0 / depth)).astype("uint8")).convert("RGB")
+    return Image.fromarray((gray.clip(0, depth) * (255.0 / depth)).astype("uint8")).convert("RGB")

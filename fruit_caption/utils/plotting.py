@@ -1,4 +1,4 @@
-"""How graphs look: transparent, in colours that the colour-blind can tell apart.
+"""How graphs look: transparent, in colors that the color-blind can tell apart.
 
 They can be seen on a white page as on a dark one.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from fruit_caption.utils.files import whole_file
+from fruit_caption.utils.files import atomic_write
 
 INK = "#787878"
 """Of text and lines: a contrast of more than 4 to 1 to white and to GitHub's dark #0d1117."""
@@ -23,7 +23,7 @@ BLUE, SKY, VERMILION, ORANGE = "#0072b2", "#56b4e9", "#d55e00", "#e69f00"
 GREEN, PURPLE = "#009e73", "#cc79a7"
 """Those of Okabe & Ito (2008) that can be seen on white and on black."""
 
-COLOURS: Mapping[str, str] = {
+COLORS: Mapping[str, str] = {
     "pretrained + attention": BLUE,
     "pretrained": SKY,
     "scratch + attention": VERMILION,
@@ -31,9 +31,9 @@ COLOURS: Mapping[str, str] = {
     "majority": "#b4b4b4",
     "question alone": "#949494",
     "blind": "#747474",
-    "colour and contour": "#545454",
+    "color histogram": "#545454",
 }
-"""Every approach has the same colour everywhere; baselines are grey."""
+"""Every approach has the same color everywhere; baselines are gray."""
 
 _SPARE = (GREEN, PURPLE, BLUE, SKY, VERMILION, ORANGE)
 WIDTH = 8.0
@@ -56,28 +56,28 @@ _STYLE = {
 }
 
 
-def colours_of(names: Iterable[str]) -> dict[str, str]:
-    """The colour of each approach: its own, or one that no other has."""
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """The color of each approach: its own, or one that no other has."""
     names = list(names)
-    known = {COLOURS.get(name) for name in names}
-    spare = cycle(colour for colour in _SPARE if colour not in known)
-    return {name: COLOURS.get(name) or next(spare) for name in names}
+    known = {COLORS.get(name) for name in names}
+    spare = cycle(color for color in _SPARE if color not in known)
+    return {name: COLORS.get(name) or next(spare) for name in names}
 
 
 @contextmanager
 def new_figure(path: Path, height: float) -> Iterator[Figure]:
-    """A figure so many inches high, to draw on; then it is saved; raises as `whole_file` does."""
+    """A figure so many inches high, to draw on; then it is saved; raises as `atomic_write` does."""
     # Nothing is left of a style that the user has set.
     with style.context(["default", _STYLE]):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         yield figure
-        with whole_file(path) as draft:
+        with atomic_write(path) as draft:
             figure.savefig(draft)
 
 
-def filled(colour: str) -> dict[str, Any]:
-    """How a bar is drawn, so that a line of its colour is seen on it."""
-    return {"facecolor": (colour, 0.5), "edgecolor": colour, "linewidth": 1}
+def filled(color: str) -> dict[str, Any]:
+    """How a bar is drawn, so that a line of its color is seen on it."""
+    return {"facecolor": (color, 0.5), "edgecolor": color, "linewidth": 1}
 
 
 def spreads(shares: Iterable[Sequence[float]]) -> tuple[list[float], list[float]]:

@@ -11,7 +11,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ahead(make: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+def prefetch(make: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
     """What `make` makes of each item, in order; a thread is always one item ahead."""
     waiting: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(max_workers=1) as worker:

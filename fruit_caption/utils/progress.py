@@ -14,7 +14,7 @@ EVERY = 50
 Item = TypeVar("Item")
 
 
-def silent(doing: str) -> None:
+def no_progress(doing: str) -> None:
     """The progress that nobody asked for."""
 
 

@@ -9,12 +9,12 @@ from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import open_picture
 
 
-def mark_of(*content: object) -> str:
+def fingerprint(*content: object) -> str:
     """Sixteen hexadecimal digits that stand for what a file shows."""
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
-def is_marked(path: Path, size: tuple[int, int], mark: str) -> bool:
+def has_fingerprint(path: Path, size: tuple[int, int], mark: str) -> bool:
     """Whether a whole picture of `size` (width, height) with that mark as its comment is there."""
     try:
         picture = open_picture(path)

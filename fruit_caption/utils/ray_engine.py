@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from fruit_caption.utils.engines import Work
 from fruit_caption.utils.errors import FruitError
-from fruit_caption.utils.startup import errors_held_back
+from fruit_caption.utils.startup import hold_back_stderr
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers how it is used
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it has logs of its own in /tmp/ray
@@ -55,19 +55,17 @@ class RayEngine:
     def __init__(self, address: str | None = None, actors: int | None = None) -> None:
         given: dict[str, Any] = {"address": address} if address else {"include_dashboard": False}
         try:
-            with errors_held_back():
+            with hold_back_stderr():
                 ray: Any = import_module("ray")
                 data: Any = import_module("ray.data")
                 _knock(address)
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, **given)
         except ImportError:
-            raise FruitError(
-                "--engine ray needs Ray: pip install 'fruit-caption[scale]'."
-            ) from None
+            raise FruitError("Ray is not installed.", "no-ray") from None
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0][:160]
             raise FruitError(
-                f"There is no Ray cluster at {address} ({reason}); `ray start --head` starts one."
+                f"There is no Ray cluster at {address} ({reason}).", "no-ray-cluster"
             ) from error
         context = data.DataContext.get_current()
         context.execution_options.preserve_order = True
@@ -85,13 +83,13 @@ class RayEngine:
     def __exit__(self, *_: object) -> None:
         self._ray.shutdown()
 
-    def each(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
-        """As `Engine.each`, in tasks of some items that go to whatever core is free."""
+    def map(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
+        """As `Engine.map`, in tasks of some items that go to whatever core is free."""
         size = max(1, min(MOST, len(items) // (TASKS_A_CORE * self._cores)))
         rows = self._rows(items, -(-len(items) // size))
         return _results(rows.map(_once, fn_args=(make, os.getcwd())))
 
-    def with_model(
+    def map_with_model(
         self,
         load: Callable[[], Work[Made]],
         items: Sequence[Any],

@@ -21,14 +21,14 @@ def start_keras() -> None:
         return
     # It also warns of each new shape of batches that a model is asked to answer.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with errors_held_back():
+    with hold_back_stderr():
         import keras
 
         keras.ops.zeros(())
 
 
 @contextmanager
-def errors_held_back() -> Iterator[None]:
+def hold_back_stderr() -> Iterator[None]:
     """Hold back what is written to the process's error output; it is shown if the block fails.
 
     C++ parts write to the file descriptor itself, so that is what is turned away.

@@ -64,7 +64,7 @@ def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli") / "run"
     result = fruit(
         "train", "--scratch", "--no-attention", "--data", data, "--run", folder,
-        "--epochs", 1, "--reading", 2, "--image-size", 48, "--quiz",
+        "--epochs", 1, "--pretrain-steps", 2, "--image-size", 48, "--quiz",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "of the validation questions answered rightly" in result.stdout
@@ -342,10 +342,10 @@ def test_what_cannot_be_asked_is_told_in_a_line(run, data, tmp_path):
 @pytest.mark.parametrize("mode", ["CMYK", "L", "P", "1", "RGBA", "I;16"])
 def test_odd_pictures_are_answered(run, tmp_path, mode):
     path = tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
-    grey = Image.linear_gradient("L")
+    gray = Image.linear_gradient("L")
     if mode == "I;16":
-        grey = Image.frombytes("I;16", (2, 2), bytes(range(8)))
-    (grey if mode in ("L", "I;16") else grey.convert(mode)).save(path)
+        gray = Image.frombytes("I;16", (2, 2), bytes(range(8)))
+    (gray if mode in ("L", "I;16") else gray.convert(mode)).save(path)
     result = fruit("ask", path, "any limes?", "--run", run)
     assert result.exit_code == 0, result.output
 
@@ -356,10 +356,10 @@ def test_evaluate_prints_scores_beside_the_baselines(run, data, tmp_path):
     assert result.exit_code == 0, result.output
     rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row[0].strip("| ") for row in rows] == [
-        "approach", "---", "majority", "question alone", "colour and contour",
+        "approach", "---", "majority", "question alone", "color histogram",
         str(tmp_path / "run"),
     ]  # fmt: skip
-    metrics = read(tmp_path / "run" / "test" / runs.METRICS)
+    metrics = read(tmp_path / "run" / "test" / "metrics.json")
     assert rows[-1][1] == f"{100 * metrics['scores']['exact']:.1f}"
     assert "no photo in its unseen split" in refusal(
         "evaluate", "--run", run, "--data", data, "--split", "unseen"

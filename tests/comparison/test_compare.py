@@ -11,15 +11,15 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from fruit_caption import runs
 from fruit_caption.comparison.compare import VARIANTS, Variant, compare
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.models import encoders
+from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError
 
 NAMES = [variant.name for variant in VARIANTS]
 SCRATCH = [Variant.named("scratch")]
-BASELINES = ["majority", "question alone", "colour and contour"]
+BASELINES = ["majority", "question alone", "color histogram"]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def compared(data, tmp_path_factory):
     config = RunConfig(
         data=str(data),
         model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
-        training=TrainingConfig(epochs=1, batch_size=8, questions=4, reading=2),
+        training=TrainingConfig(epochs=1, batch_size=8, questions=4, pretrain_steps=2),
     )
     folder = tmp_path_factory.mktemp("comparison")
     lines = []
@@ -89,10 +89,10 @@ def test_more_seeds_are_trained_beside_those_that_are_there(compared, copy):
     before = {path: path.stat().st_mtime_ns for path in copy.glob("*/model.keras")}
     comparison = compare(config, copy, SCRATCH, seeds=2)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert (copy / "scratch-1" / runs.MODEL).is_file()
+    assert (copy / "scratch-1" / "model.keras").is_file()
     assert len(comparison["results"]["test"]["scratch"]) == 2
     assert len(comparison["results"]["test"]["majority"]) == 1
-    assert runs.read_config(copy / "scratch-1").training.seed == 1
+    assert Run(copy / "scratch-1").read_config().training.seed == 1
     assert " ± " in (copy / "comparison.md").read_text()
 
 
@@ -105,7 +105,7 @@ def test_a_removed_run_is_trained_again_as_it_was(compared, copy):
 
 def test_a_corrupt_score_is_repaired_and_it_is_said(compared, copy):
     config, _, comparison, _ = compared
-    (copy / "scratch-0" / "test" / runs.METRICS).write_text("[")
+    (copy / "scratch-0" / "test" / "metrics.json").write_text("[")
     lines = []
     again = compare(config, copy, SCRATCH, report=lines.append)["results"]["test"]["scratch"]
     assert again == comparison["results"]["test"]["scratch"]
@@ -117,9 +117,9 @@ def test_runs_of_other_settings_or_data_are_refused_and_named(compared, copy):
     other = replace(config, training=replace(config.training, epochs=2))
     with pytest.raises(RunError, match=r"blind-0 was trained with other settings \(epochs\)"):
         compare(other, copy)
-    content = json.loads((copy / "scratch-0" / runs.CONFIG).read_text())
+    content = json.loads((copy / "scratch-0" / "config.json").read_text())
     content["data_digest"] = "other"
-    (copy / "scratch-0" / runs.CONFIG).write_text(json.dumps(content))
+    (copy / "scratch-0" / "config.json").write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"scratch-0 .*\(data_digest\)"):
         compare(config, copy)
 

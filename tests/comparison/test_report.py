@@ -1,8 +1,7 @@
 """Tables by hand."""
 
 from fruit_caption.comparison.report import columns, kinds_of, markdown, telling, values
-from fruit_caption.data.qa import Item
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction, QAPair
 
 COUNT = {"n": 10, "exact": 0.5, "within_one": 0.75, "rmse": 1.234, "read": 1.0}
 SCORES = {
@@ -50,17 +49,17 @@ def test_the_tables_by_hand():
 
 
 def test_kinds_of_any_data_set_have_columns():
-    scores = {"exact": 1.0, "kinds": {"colour": {}, "presence": {}, "caption": {}, "area": {}}}
-    assert kinds_of({"a": [scores]}) == ["presence", "area", "colour", "caption"]
+    scores = {"exact": 1.0, "kinds": {"color": {}, "presence": {}, "caption": {}, "area": {}}}
+    assert kinds_of({"a": [scores]}) == ["presence", "area", "color", "caption"]
     assert list(columns({"a": [scores]})) == [
-        "overall", "presence", "area", "colour", "caption", "calibration error",
+        "overall", "presence", "area", "color", "caption", "calibration error",
     ]  # fmt: skip
 
 
 def test_values_of_all_seeds_or_none():
     assert values([SCORES, OTHER], ("kinds", "count", "exact")) == [0.5, 0.7]
     assert values([SCORES], ("several", "exact")) == []
-    assert values([SCORES], ("kinds", "colour", "exact")) == []
+    assert values([SCORES], ("kinds", "color", "exact")) == []
 
 
 def test_telling_questions_tell_approaches_apart():
@@ -68,7 +67,7 @@ def test_telling_questions_tell_approaches_apart():
         kinds = ["shape", "shape", "shape", "hue", "hue"]
         photos = ["a", "b", "c", "b", "c"]
         return [
-            Row(photo, Item("?", "one", kind, None, ""), "one" if one else "two", 1.0)
+            Prediction(photo, QAPair("?", "one", kind, None, ""), "one" if one else "two", 1.0)
             for photo, kind, one in zip(photos, kinds, right, strict=True)
         ]
 

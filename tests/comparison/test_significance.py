@@ -3,15 +3,16 @@
 import pytest
 
 from fruit_caption.comparison.significance import paired_bootstrap
-from fruit_caption.data.qa import Item
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction, QAPair
 
-ITEM = Item("?", "red", "colour", None, "")
+ITEM = QAPair("?", "red", "color", None, "")
 
 
 def model(*right):
     """A row for each photo: 1 is right, 0 wrong."""
-    return [Row(f"{n}.jpg", ITEM, "red" if one else "blue", 1.0) for n, one in enumerate(right)]
+    return [
+        Prediction(f"{n}.jpg", ITEM, "red" if one else "blue", 1.0) for n, one in enumerate(right)
+    ]
 
 
 def alone(number):

@@ -115,5 +115,5 @@ def test_missing_photos_are_named(data, tmp_path):
 
 
 def test_no_folder_is_told(tmp_path):
-    with pytest.raises(DataError, match="generate-data"):
+    with pytest.raises(DataError, match="there is no such file"):
         read_data(tmp_path / "nothing")

@@ -8,7 +8,7 @@ from fruit_caption.data import features
 from fruit_caption.data.augmentation import PLAIN, View
 from fruit_caption.data.formats.coco import read_coco
 from fruit_caption.models.encoders import encoder_parts, joined
-from fruit_caption.models.folding import folded
+from fruit_caption.models.surgery import fuse_batch_norm
 
 SIZE = 32
 
@@ -25,13 +25,13 @@ def seen(monkeypatch):
 
     class Counted:
         def __init__(self, encoder):
-            self.encoder = folded(encoder)
+            self.encoder = fuse_batch_norm(encoder)
 
         def predict_on_batch(self, pixels):
             looks.append(len(pixels))
             return self.encoder.predict_on_batch(pixels)
 
-    monkeypatch.setattr(features, "folded", Counted)
+    monkeypatch.setattr(features, "fuse_batch_norm", Counted)
     return looks
 
 

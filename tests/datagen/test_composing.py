@@ -15,13 +15,14 @@ from PIL import Image
 from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.data.splits import split_of
-from fruit_caption.datagen.composing import compose, gather
-from fruit_caption.datagen.compositions import (
+from fruit_caption.datagen.composing import (
     STUDIO_HIDDEN,
     STUDIO_NUMBERS,
     STUDIO_SHARE,
     Parts,
+    compose,
     develop,
+    gather,
     plan_photo,
 )
 from fruit_caption.datagen.cutouts import cut_out, cut_outs, whole_fruits
@@ -31,7 +32,7 @@ from fruit_caption.utils.images import open_picture, upright_size
 
 REAL = Path(__file__).parents[3] / "shared" / "photos" / "boxed"
 LISTED = frozenset(["apple", "lime", "plum", "pear"])
-COLOURS = {"apple": (190, 40, 45), "lime": (90, 170, 50), "plum": (70, 40, 110)}
+COLORS = {"apple": (190, 40, 45), "lime": (90, 170, 50), "plum": (70, 40, 110)}
 GROUND = (205, 200, 192)
 SIZE, MOST = 96, 6
 
@@ -52,7 +53,7 @@ def paint(
     y, x = np.mgrid[:120, :200] + 0.5
     picture = np.ones((120, 200, 3)) * ground * (0.95 + 0.1 * x / 200)[..., None]
     if clutter:
-        tiles = rng.choice([*COLOURS.values(), GROUND], (15, 25))
+        tiles = rng.choice([*COLORS.values(), GROUND], (15, 25))
         picture = tiles.repeat(8, 0).repeat(8, 1).astype(float)
     masks, boxes = [], []
     for fruit, across, down, wide, high in spots:
@@ -60,7 +61,7 @@ def paint(
         picture *= 1 - 0.3 * np.clip((1.25 - shadow) / 0.4, 0, 1)[..., None]
         far = np.hypot((x - across) / wide, (y - down) / high)
         light = 1.1 - 0.55 * np.hypot((x - across + 9) / wide, (y - down + 9) / high) ** 2 / 2
-        skin = np.array(COLOURS.get(fruit, ground)) * light[..., None]
+        skin = np.array(COLORS.get(fruit, ground)) * light[..., None]
         share = np.clip((1 - far) * min(wide, high) + 0.5, 0, 1)[..., None]
         picture += (skin - picture) * share
         masks.append(far < 1)
@@ -92,7 +93,7 @@ def parts(photos: list[Photo]) -> Parts:
 # Cut-outs ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fruit", COLOURS)
+@pytest.mark.parametrize("fruit", COLORS)
 @pytest.mark.parametrize("ground", [GROUND, (150, 110, 70), (235, 240, 245)])
 def test_a_cut_out_is_the_fruit(tmp_path: Path, fruit: str, ground: tuple[int, ...]) -> None:
     photo, masks = paint(tmp_path / "a.png", ((fruit, 80, 60, 44, 36),), ground)
@@ -100,10 +101,10 @@ def test_a_cut_out_is_the_fruit(tmp_path: Path, fruit: str, ground: tuple[int, .
     assert cut is not None
     assert (cut.fruit, cut.photo) == (fruit, photo)
     assert _overlap(cut.cover > 0.5, masks[0]) >= 0.95
-    colour = cut.pixels[cut.cover > 0.5].mean(0)
+    color = cut.pixels[cut.cover > 0.5].mean(0)
     skin = np.asarray(open_picture(photo.path))[masks[0]].mean(0)
-    assert np.abs(colour - skin).max() < 8
-    # Beyond its edge the colour goes on, so that no rim of the old background is pasted.
+    assert np.abs(color - skin).max() < 8
+    # Beyond its edge the color goes on, so that no rim of the old background is pasted.
     rim = (cut.cover > 0.05) & (cut.cover < 0.5)
     assert np.abs(cut.pixels[rim] - skin).mean() < 0.6 * np.abs(ground - skin).mean()
 
@@ -111,7 +112,7 @@ def test_a_cut_out_is_the_fruit(tmp_path: Path, fruit: str, ground: tuple[int, .
 @pytest.mark.parametrize(
     ("spots", "clutter"),
     [
-        ((("pear", 80, 60, 40, 36),), False),  # painted in the colour of the ground
+        ((("pear", 80, 60, 40, 36),), False),  # painted in the color of the ground
         ((("lime", 80, 60, 40, 36),), True),
     ],
     ids=["camouflaged", "cluttered"],
@@ -221,7 +222,7 @@ def test_fruit_is_painted_where_it_is_said_to_be(parts: Parts) -> None:
         full, empty = develop(plan).astype(float), develop(bare).astype(float)
         seen = np.zeros((SIZE, SIZE), bool)
         for item, mask in zip(plan.layout.placed, plan.layout.visible_masks(), strict=True):
-            strongest = np.argmax(COLOURS[item.fruit])
+            strongest = np.argmax(COLORS[item.fruit])
             assert full[mask].mean(0).argmax() == strongest
             seen |= mask
         for axis in (0, 1):
@@ -329,10 +330,10 @@ def test_mosaics_show_their_photos_whole(photos: list[Photo], tmp_path: Path) ->
         for box in each.boxes:
             x, y = box.left + box.width / 2, box.top + box.height / 2
             middle = pixels[int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5].mean((0, 1))
-            assert np.abs(middle - COLOURS[box.fruit]).max() < 25
+            assert np.abs(middle - COLORS[box.fruit]).max() < 25
             for dx, dy in ((-0.6, 0), (0.6, 0), (0, -0.6), (0, 0.6)):
                 beside = pixels[int(y + dy * box.height), int(x + dx * box.width)]
-                assert np.abs(beside - COLOURS[box.fruit]).max() > 40
+                assert np.abs(beside - COLORS[box.fruit]).max() > 40
     assert sizes == {(200, 100), (100, 200), (200, 200)}
 
 

@@ -207,7 +207,7 @@ def test_annotations_are_not_read_through_links(ending: str, text: str, tmp_path
 
 
 def test_a_huge_picture_is_skipped(class_folder: Path, tmp_path: Path) -> None:
-    # A few kilobytes that would unpack to 2.7 gigabytes of colours.
+    # A few kilobytes that would unpack to 2.7 gigabytes of colors.
     Image.new("1", (30_000, 30_000)).save(class_folder / "apple" / "huge.png")
     summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
     assert sum(summary.photos.values()) == 4

@@ -18,7 +18,7 @@ from fruit_caption.datagen.generate import generate_data
 from fruit_caption.datagen.language_model import writer as author_module
 from fruit_caption.datagen.language_model.generation import Draft
 from fruit_caption.datagen.language_model.presets import load_preset
-from fruit_caption.datagen.text_cache import JOURNAL
+from fruit_caption.datagen.text_cache import TEXT_CACHE
 from fruit_caption.utils.errors import WriterError
 from tests.independent_check import false_items
 
@@ -115,8 +115,8 @@ def test_what_is_written_is_not_written_again(liar, photos, tmp_path, monkeypatc
     first = generate_data(config, out).report
 
     # Half of the journal is lost, the last line of it in the middle.
-    text = (out / JOURNAL).read_text()
-    (out / JOURNAL).write_text(text[: len(text) // 2])
+    text = (out / TEXT_CACHE).read_text()
+    (out / TEXT_CACHE).write_text(text[: len(text) // 2])
     asked = []
     plain = Liar.generate
     monkeypatch.setattr(
@@ -124,7 +124,7 @@ def test_what_is_written_is_not_written_again(liar, photos, tmp_path, monkeypatc
     )
     again = generate_data(config, out).report
     assert 0 < sum(again.tally.written.values()) < 0.7 * sum(first.tally.written.values())
-    assert len((out / JOURNAL).read_text().splitlines()) == len(text.splitlines())
+    assert len((out / TEXT_CACHE).read_text().splitlines()) == len(text.splitlines())
 
     asked.clear()
     generate_data(config, out)

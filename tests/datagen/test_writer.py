@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fruit_caption.data.qa import Caption, Item, PhotoText, read_qa, write_qa
-from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.datagen.checker import is_true, is_true_caption, truth
-from fruit_caption.datagen.question_specs import wishes
+from fruit_caption.data.qa import Caption, PhotoQA, QAPair, read_qa, write_qa
+from fruit_caption.data.records import FruitBox, Photo, true_answer
+from fruit_caption.datagen.checker import is_true, is_true_caption
+from fruit_caption.datagen.question_specs import question_specs
+from fruit_caption.datagen.template_writer import write_caption, write_pair
 from fruit_caption.language import templates
-from fruit_caption.language.domain import KINDS, Question, read_answer, read_question
+from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.questions import KINDS, Question, parse_question
 from fruit_caption.utils.errors import DataError
 
 LISTED = ("apple", "avocado", "banana", "kiwi", "orange", "passion fruit", "pear")
@@ -27,7 +29,7 @@ def photo(*fruits, **fields):
 
 def questions(photo, seed):
     rng = random.Random(seed)
-    return [templates.write_question(wish, rng) for wish in wishes(photo, RIVALS, rng)]
+    return [write_pair(spec, rng) for spec in question_specs(photo, RIVALS, rng)]
 
 
 TWO_APPLES = photo("apple", "apple", "pear")
@@ -45,7 +47,7 @@ photos = st.builds(
 def test_all_the_grammar_writes_is_true(photo, seed):
     items = questions(photo, seed)
     assert all(is_true(item, photo) for item in items)
-    assert is_true_caption(templates.write_caption(photo).text, photo)
+    assert is_true_caption(write_caption(photo).text, photo)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,7 +55,7 @@ def test_every_phrasing_is_read_as_what_it_asks(kind):
     for phrasing in templates.QUESTIONS[kind]:
         fruit = "passion fruit" if "{" in phrasing else None
         text = phrasing.format(plural="passion fruits", a_fruit="a passion fruit")
-        assert read_question(text) == Question(kind, fruit)
+        assert parse_question(text) == Question(kind, fruit)
 
 
 def test_words():
@@ -64,12 +66,9 @@ def test_words():
     assert answers["total", None] == "there are three fruits"
     assert answers["identify", None] == "it shows apple and pear"
     assert answers["presence", "apple"] == "yes, there is an apple"
-    assert templates.write_caption(TWO_APPLES).text == "a photo of two apples and one pear"
-    assert templates.write_caption(photo()).text == "a photo with no fruit"
-    assert (
-        templates.write_caption(photo("banana", count_ok=frozenset())).text
-        == "a photo of some bananas"
-    )
+    assert write_caption(TWO_APPLES).text == "a photo of two apples and one pear"
+    assert write_caption(photo()).text == "a photo with no fruit"
+    assert write_caption(photo("banana", count_ok=frozenset())).text == "a photo of some bananas"
 
 
 FALSE_CAPTIONS = """
@@ -129,7 +128,7 @@ def test_a_caption_that_says_anything_else_is_caught(caption):
     ],
 )
 def test_an_item_that_says_anything_else_is_caught(kind, fruit, question, answer):
-    assert not is_true(Item(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
+    assert not is_true(QAPair(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
 
 
 def test_absent_fruits_are_asked_about_as_often_as_present_ones():
@@ -163,7 +162,7 @@ def test_nothing_is_asked_that_the_boxes_cannot_answer():
     ],
 )
 def test_false_items_are_caught(question, answer, kind, fruit):
-    assert not is_true(Item(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
+    assert not is_true(QAPair(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
 
 
 @pytest.mark.parametrize(
@@ -184,27 +183,30 @@ def test_false_captions_are_caught(text):
 
 
 def test_truth():
-    assert truth(TWO_APPLES, "count", "apple") == 2
-    assert truth(TWO_APPLES, "count", "kiwi") == 0
-    assert truth(TWO_APPLES, "count", "fig") is None
-    assert truth(TWO_APPLES, "total") == 3
-    assert truth(TWO_APPLES, "identify") == {"apple", "pear"}
-    assert truth(TWO_APPLES, "presence", "kiwi") is False
-    assert truth(photo("banana", exhaustive=False), "presence", "kiwi") is None
-    assert truth(photo("banana", exhaustive=False), "identify") is None
-    assert truth(photo(), "presence") is False
+    assert true_answer(TWO_APPLES, "count", "apple") == 2
+    assert true_answer(TWO_APPLES, "count", "kiwi") == 0
+    assert true_answer(TWO_APPLES, "count", "fig") is None
+    assert true_answer(TWO_APPLES, "total") == 3
+    assert true_answer(TWO_APPLES, "identify") == {"apple", "pear"}
+    assert true_answer(TWO_APPLES, "presence", "kiwi") is False
+    assert true_answer(photo("banana", exhaustive=False), "presence", "kiwi") is None
+    assert true_answer(photo("banana", exhaustive=False), "identify") is None
+    assert true_answer(photo(), "presence") is False
 
 
 def test_answers_read_back_in_large_numbers():
     assert templates.answer("count", "apple", 25) == "there are 25 apples"
-    assert read_answer("count", templates.answer("count", "apple", 25), "apple") == 25
+    assert parse_answer("count", templates.answer("count", "apple", 25), "apple") == 25
 
 
-TEXT = PhotoText(
+TEXT = PhotoQA(
     "a.jpg",
     "train",
     Caption("two apples", "gpt2"),
-    (Item("how many?", "two", "count", "apple", "gpt2"), Item("why?", "so", "reason", None, "x")),
+    (
+        QAPair("how many?", "two", "count", "apple", "gpt2"),
+        QAPair("why?", "so", "reason", None, "x"),
+    ),
 )
 
 

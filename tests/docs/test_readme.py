@@ -70,36 +70,14 @@ def test_links_lead_to_files(page):
         assert (ROOT / page).parent.joinpath(link).exists(), link
 
 
-def layout():
-    """What the tree of the layout names: paths from the root of the repository."""
-    tree = README.split("## Layout")[1].split("```")[1]
-    above: list[str] = []
-    for line in tree.strip().splitlines():
-        entry = re.fullmatch(r"((?:  )*)(\S+?)(/?)(?: {2,}\S.*)?", line)
-        assert entry, line
-        above = [*above[: len(entry[1]) // 2], entry[2]]
-        yield "/".join(above)
-
-
-def test_the_layout_is_that_of_the_repository():
-    told = [*layout()]
-    assert len(set(told)) == len(told)
-    assert [path for path in told if not (ROOT / path).exists()] == []
-    files = {"cli.py"}
-    for pattern in ("fruit_caption/**/*.py", "benchmarks/*.py", "docs/*", "examples/*"):
-        files |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
-    files = {path for path in files if not path.split("/")[-1].startswith(("_", "."))}
-    assert files - {*told} == set()
-
-
 def test_the_picture_at_the_top_is_small():
     assert (ROOT / "docs" / "answer.png").stat().st_size < 300_000
 
 
 SMALLER = {
     "generate-data": "--seed 2",  # twelve scenes of it fall into all three splits
-    "train": "--encoder-weights none --image-size 48 --epochs 1 --reading 2",
-    "compare": "--variant scratch --image-size 48 --epochs 1 --reading 2 --seeds 1",
+    "train": "--encoder-weights none --image-size 48 --epochs 1 --pretrain-steps 2",
+    "compare": "--variant scratch --image-size 48 --epochs 1 --pretrain-steps 2 --seeds 1",
 }
 """What is added to commands that would take too long; of an option given twice the last counts."""
 

@@ -29,7 +29,7 @@ def test_what_is_converted(shapes):
         "train": 18, "validation": 2, "test": 20, "unseen": 0,
     }  # fmt: skip
     items = [item for split in data.splits.values() for example in split for item in example.items]
-    assert {item.kind for item in items} == {"shape", "colour", "yes or no"}
+    assert {item.kind for item in items} == {"shape", "color", "yes or no"}
     assert ("what is the blue shape?", "rectangle") in {(i.question, i.answer) for i in items}
     assert data.fruits == ()
 
@@ -43,6 +43,6 @@ def test_it_is_compared(shapes, tmp_path):
     comparison = compare(config, tmp_path, [Variant.named("scratch + attention")])
     results = comparison["results"]["test"]
     assert list(results) == ["majority", "question alone", "blind", "scratch + attention"]
-    assert set(results["scratch + attention"][0]["kinds"]) == {"shape", "colour", "yes or no"}
+    assert set(results["scratch + attention"][0]["kinds"]) == {"shape", "color", "yes or no"}
     page = (tmp_path / "report.html").read_text()
     assert "scratch + attention" in page

@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 
-from fruit_caption.data.qa import Item
+from fruit_caption.data.qa import Prediction, QAPair
 from fruit_caption.evaluation.calibration import (
     Bin,
-    doubtful_below,
     expected_calibration_error,
+    fit_confidence_threshold,
     fit_temperature,
     reliability,
 )
-from fruit_caption.evaluation.metrics import Row
 
 
 def row(confidence, right):
     said = "there is one fig" if right else "there are two figs"
-    return Row("a.jpg", Item("?", "there is one fig", "count", "fig", ""), said, confidence)
+    return Prediction(
+        "a.jpg", QAPair("?", "there is one fig", "count", "fig", ""), said, confidence
+    )
 
 
 ROWS = [row(0.0, False), row(0.25, True), row(0.5, True), row(0.5, False), row(1.0, True)]
@@ -69,8 +70,8 @@ def test_a_model_that_is_always_right_or_always_wrong_stays_within_bounds():
 def test_doubt_starts_where_answers_are_more_often_wrong_than_right():
     few = [row(0.1, False), row(0.2, True), row(0.3, False), row(0.5, False), row(0.7, True)]
     # Doubting the first four mistakes one right answer; any other choice mistakes more.
-    assert doubtful_below(few) == pytest.approx(0.6)
-    assert doubtful_below([row(0.1, True), row(0.9, True)]) == 0
-    assert doubtful_below([]) == 0
+    assert fit_confidence_threshold(few) == pytest.approx(0.6)
+    assert fit_confidence_threshold([row(0.1, True), row(0.9, True)]) == 0
+    assert fit_confidence_threshold([]) == 0
     # Answers of one confidence are doubted together or not at all.
-    assert doubtful_below([row(0.4, False), row(0.4, True), row(0.8, True)]) == 0
+    assert fit_confidence_threshold([row(0.4, False), row(0.4, True), row(0.8, True)]) == 0

@@ -5,9 +5,8 @@ import math
 import pytest
 import sacrebleu
 
-from fruit_caption.data.qa import CAPTION, DESCRIBE, Item
+from fruit_caption.data.qa import CAPTION, DESCRIBE, Prediction, QAPair
 from fruit_caption.evaluation.caption_metrics import score_captions
-from fruit_caption.evaluation.metrics import Row
 
 TRUE = ["A photo of two figs.", "three ripe pears on a table", "one apple and a lime"]
 SAID = ["a photo of two limes", "three ripe pears on a board", "one apple and a lime"]
@@ -15,7 +14,7 @@ SAID = ["a photo of two limes", "three ripe pears on a board", "one apple and a 
 
 def rows(true, said):
     return [
-        Row(f"{n}.jpg", Item(DESCRIBE, t, CAPTION, None, ""), s, 1.0)
+        Prediction(f"{n}.jpg", QAPair(DESCRIBE, t, CAPTION, None, ""), s, 1.0)
         for n, (t, s) in enumerate(zip(true, said, strict=True))
     ]
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fruit_caption.data.dataset import Example
-from fruit_caption.data.qa import Item
+from fruit_caption.data.qa import Prediction, QAPair, means_same
 from fruit_caption.evaluation.baselines import majority, question_alone
-from fruit_caption.evaluation.metrics import Row, means_same, score
+from fruit_caption.evaluation.metrics import score
 
 
 def row(kind, fruit, true, said):
-    return Row("a.jpg", Item("?", true, kind, fruit, ""), said, 0.5)
+    return Prediction("a.jpg", QAPair("?", true, kind, fruit, ""), said, 0.5)
 
 
 ROWS = [
@@ -21,7 +21,7 @@ ROWS = [
     row("identify", None, "it shows apple and pear", "it shows pear and apple"),
     row("identify", None, "it shows apple and pear", "it shows apple"),
     row("presence", "fig", "no, there is no fig", "no"),
-    row("colour", None, "Dark red.", "dark red"),
+    row("color", None, "Dark red.", "dark red"),
     row("caption", None, "a photo of two figs", "two figs"),
     row("caption", None, "a photo of two figs", "three figs"),
 ]
@@ -58,7 +58,7 @@ def test_scores():
         "recall": None,
         "balanced": 1.0,
     }
-    assert scores["kinds"]["colour"] == {"n": 1, "exact": 1.0}
+    assert scores["kinds"]["color"] == {"n": 1, "exact": 1.0}
     assert scores["kinds"]["caption"] == {"n": 2, "exact": 0.5}
     assert scores["several"] == {"n": 2, "exact": 0.5}
     assert scores["present"] == {"n": 4, "exact": 0.25}
@@ -72,20 +72,20 @@ def test_no_and_empty_answers_have_scores_too():
         "present": {"n": 0, "exact": None},
         "several": {"n": 0, "exact": None},
     }
-    silent = score(
+    no_progress = score(
         [
             row("count", "apple", "there are two apples", ""),
             row("identify", None, "it shows apple", "well, er"),
             row("presence", "fig", "yes, there is a fig", "who knows"),
         ]
     )["kinds"]
-    assert silent["count"] == {
+    assert no_progress["count"] == {
         "n": 1, "exact": 0.0, "within_one": 0.0, "mae": None, "rmse": None, "read": 0.0,
     }  # fmt: skip
-    assert silent["identify"]["f1"] == 0.0
-    assert silent["identify"]["precision"] is None
-    assert silent["presence"]["balanced"] == 0.0
-    assert silent["presence"]["recall"] == 0.0
+    assert no_progress["identify"]["f1"] == 0.0
+    assert no_progress["identify"]["precision"] is None
+    assert no_progress["presence"]["balanced"] == 0.0
+    assert no_progress["presence"]["recall"] == 0.0
 
 
 SAID_SETS = ["apple", "apple and pear", "fig", "", "banana, fig and pear", "apple"]
@@ -147,7 +147,7 @@ def test_numbers_agree_with_scikit_learn():
 
 
 def test_an_unreadable_truth_makes_nothing_right():
-    assert not means_same(Item("?", "many", "count", "apple", ""), "many")
+    assert not means_same(QAPair("?", "many", "count", "apple", ""), "many")
 
 
 def test_rows_as_json():
@@ -169,23 +169,23 @@ def test_majority_says_the_most_frequent_value_of_what_is_asked():
 
     train = [
         example(
-            Item("?", "there is one apple", "count", "apple", ""),
-            Item("?", "there is one fig", "count", "fig", ""),
-            Item("?", "there are two figs", "count", "fig", ""),
-            Item("?", "yes, there is a fig", "presence", "fig", ""),
-            Item("?", "red", "colour", None, ""),
+            QAPair("?", "there is one apple", "count", "apple", ""),
+            QAPair("?", "there is one fig", "count", "fig", ""),
+            QAPair("?", "there are two figs", "count", "fig", ""),
+            QAPair("?", "yes, there is a fig", "presence", "fig", ""),
+            QAPair("?", "red", "color", None, ""),
         )
     ]
     test = [
         example(
-            Item("?", "there are six pears", "count", "pear", ""),
-            Item("?", "no, there is no pear", "presence", "pear", ""),
-            Item("?", "red", "colour", None, ""),
+            QAPair("?", "there are six pears", "count", "pear", ""),
+            QAPair("?", "no, there is no pear", "presence", "pear", ""),
+            QAPair("?", "red", "color", None, ""),
         )
     ]
     answers = [row.answer for row in majority(train, test)]
     assert answers == ["there is one pear", "yes, there is a pear", "red"]
-    # Nothing was asked about pears; the colour was.
+    # Nothing was asked about pears; the color was.
     assert [row.answer for row in question_alone(train, test)] == answers
 
 
@@ -195,7 +195,7 @@ def test_the_question_alone_tells_which_fruit_is_usual():
             Example(
                 None,
                 "a.jpg",
-                tuple(Item(f"{n}?", f"there are {n} {f}s", "count", f, "") for f, n in numbers),
+                tuple(QAPair(f"{n}?", f"there are {n} {f}s", "count", f, "") for f, n in numbers),
             )
         ]
 
@@ -205,8 +205,8 @@ def test_the_question_alone_tells_which_fruit_is_usual():
         "there are two figs", "there are three pears", "there are two apples",
     ]  # fmt: skip
     other = [
-        Example(None, "a.jpg", (Item("shape?", "round", "x", None, ""),)),
-        Example(None, "b.jpg", (Item("hue?", "red", "x", None, ""),) * 2),
+        Example(None, "a.jpg", (QAPair("shape?", "round", "x", None, ""),)),
+        Example(None, "b.jpg", (QAPair("hue?", "red", "x", None, ""),) * 2),
     ]
     assert [row.answer for row in question_alone(other, other)] == ["round", "red", "red"]
 

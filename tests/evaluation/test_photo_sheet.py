@@ -5,8 +5,7 @@ from pathlib import Path
 from PIL import Image, ImageFont
 from PIL.ImageColor import getrgb
 
-from fruit_caption.data.qa import Item
-from fruit_caption.evaluation.metrics import Row
+from fruit_caption.data.qa import Prediction, QAPair
 from fruit_caption.evaluation.photo_sheet import (
     ACROSS,
     FRAME,
@@ -30,7 +29,7 @@ TRUTH = {
 
 def row(photo, kind, right, confidence=0.5):
     said = TRUTH[kind] if right else "who knows"
-    return Row(photo, Item(f"{kind}?", TRUTH[kind], kind, "fig", ""), said, confidence)
+    return Prediction(photo, QAPair(f"{kind}?", TRUTH[kind], kind, "fig", ""), said, confidence)
 
 
 def test_mistakes_are_the_surest_first():
@@ -92,18 +91,17 @@ def test_the_sheet(tmp_path):
         top = sheet.height // 2 - side // 2  # in the frames of the upper row
         lefts = [GAP + place * (side + GAP) for place in range(ACROSS)]
         frames = [sheet.getpixel((left + 1, top)) for left in lefts]
-        colours = {True: GREEN, False: VERMILION, None: INK}
-        assert frames == [(*getrgb(colours[right]), 255) for right in rights[:ACROSS]]
+        colors = {True: GREEN, False: VERMILION, None: INK}
+        assert frames == [(*getrgb(colors[right]), 255) for right in rights[:ACROSS]]
         seen = [sheet.getpixel((left + side // 4, top))[:3] for left in lefts]
         assert seen == [(16, 32, 48)] * 3 + [(208, 208, 208)] * 2
         texts = {
-            colour
-            for _, colour in sheet.crop((0, sheet.height - 60, 150, sheet.height)).getcolors()
+            color for _, color in sheet.crop((0, sheet.height - 60, 150, sheet.height)).getcolors()
         }
         assert (*getrgb(INK), 255) in texts
 
 
-def test_right_and_wrong_differ_by_more_than_colour(tmp_path):
+def test_right_and_wrong_differ_by_more_than_color(tmp_path):
     Image.new("RGB", (PHOTO, PHOTO), "black").save(tmp_path / "photo.png")
     marks = []
     for right in (True, False):
@@ -118,4 +116,4 @@ def test_right_and_wrong_differ_by_more_than_colour(tmp_path):
 def test_an_empty_sheet_is_its_title(tmp_path):
     draw_photo_sheet(tmp_path / "sheet.png", "No mistakes", [])
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert (*getrgb(INK), 255) in {colour for _, colour in sheet.getcolors()}
+        assert (*getrgb(INK), 255) in {color for _, color in sheet.getcolors()}

@@ -7,18 +7,17 @@ from PIL import Image
 
 from fruit_caption.comparison import plots as comparison_plots
 from fruit_caption.comparison.plots import Cost, draw_accuracy, draw_cost, draw_learning_curves
-from fruit_caption.data.qa import Item
+from fruit_caption.data.qa import Prediction, QAPair
 from fruit_caption.evaluation import plots
-from fruit_caption.evaluation.metrics import Row
 from fruit_caption.evaluation.plots import LARGEST, Tally, confusion, tally
 from fruit_caption.utils import plotting
-from fruit_caption.utils.plotting import COLOURS, INK, colours_of
+from fruit_caption.utils.plotting import COLORS, INK, colors_of
 
 PAGES = ("#ffffff", "#0d1117")
 
 
 def row(kind, fruit, true, said, confidence=0.5):
-    return Row("a.jpg", Item("?", true, kind, fruit, ""), said, confidence)
+    return Prediction("a.jpg", QAPair("?", true, kind, fruit, ""), said, confidence)
 
 
 ROWS = [
@@ -76,29 +75,29 @@ def test_wilson_interval(right, asked, low, high):
     assert Tally(right, asked).interval == pytest.approx((low, high), abs=1e-4)
 
 
-def test_each_approach_has_its_own_colour_everywhere():
-    assert len(set(COLOURS.values())) == len(COLOURS)
-    colours = colours_of(["mine", "scratch", "yours"])
-    assert colours["scratch"] == COLOURS["scratch"] == colours_of(COLOURS)["scratch"]
-    assert not {colours["mine"], colours["yours"]} & set(COLOURS.values())
-    assert len(set(colours_of("abcdef").values())) == 6
+def test_each_approach_has_its_own_color_everywhere():
+    assert len(set(COLORS.values())) == len(COLORS)
+    colors = colors_of(["mine", "scratch", "yours"])
+    assert colors["scratch"] == COLORS["scratch"] == colors_of(COLORS)["scratch"]
+    assert not {colors["mine"], colors["yours"]} & set(COLORS.values())
+    assert len(set(colors_of("abcdef").values())) == 6
 
 
-def luminance(colour):
+def luminance(color):
     """Relative luminance as WCAG 2 defines it, 0 to 1."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
     return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_all_is_seen_on_white_and_on_black(page):
-    def contrast(colour):
-        dark, light = sorted((luminance(colour), luminance(page)))
+    def contrast(color):
+        dark, light = sorted((luminance(color), luminance(page)))
         return (light + 0.05) / (dark + 0.05)
 
     assert contrast(INK) > 4
-    for colour in (*COLOURS.values(), plotting.GREEN, plotting.PURPLE):
-        assert contrast(colour) > 2, colour
+    for color in (*COLORS.values(), plotting.GREEN, plotting.PURPLE):
+        assert contrast(color) > 2, color
 
 
 HISTORY = [
@@ -138,7 +137,7 @@ def test_plots_are_transparent(name, tmp_path):
         pixels = picture.convert("RGBA").getcolors(10**6)
     assert max(pixels)[1][3] == 0  # most of it is the page
     ink = tuple(round(255 * part) for part in to_rgb(INK))
-    assert (*ink, 255) in [colour for _, colour in pixels]
+    assert (*ink, 255) in [color for _, color in pixels]
 
 
 def test_a_mean_goes_as_far_as_all_seeds_do(tmp_path, monkeypatch):

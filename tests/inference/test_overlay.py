@@ -143,8 +143,8 @@ def test_markers_lie_on_the_fruits_and_heat_where_it_looked(tmp_path, figures, s
     assert [text.get_text() for text in first.texts] == ["1", "2", "1"]
     assert [axes.get_title(loc="left") for axes in panels] == [f"{word}  90 %" for word in "abcdef"]
     for axes in panels:
-        grey, heat = (image.get_array() for image in axes.images)
-        assert grey.shape == heat.shape == (height, width)
+        gray, heat = (image.get_array() for image in axes.images)
+        assert gray.shape == heat.shape == (height, width)
         row, column = np.unravel_index(heat.argmax(), heat.shape)
         assert (column, row) == pytest.approx((0.2 * width, 0.3 * height), abs=max(size) / 20)
 
@@ -182,5 +182,5 @@ def test_odd_photos_and_texts_are_drawn_and_seen_on_any_page(tmp_path, size, wor
     with Image.open(tmp_path / "seen.png") as picture:
         assert picture.width == 1200
         assert picture.getpixel((picture.width - 1, 0))[3] == 0
-        pixels = {colour for _, colour in picture.getcolors(10**6)}
+        pixels = {color for _, color in picture.getcolors(10**6)}
     assert (*(round(255 * part) for part in to_rgb(INK)), 255) in pixels

@@ -10,7 +10,7 @@ from PIL import Image
 import fruit_caption as fc
 from fruit_caption.config import ModelConfig
 from fruit_caption.data.qa import DESCRIBE
-from fruit_caption.language.domain import read_answer
+from fruit_caption.language.answers import parse_answer
 from fruit_caption.models.captioner import Captioner
 
 QUESTIONS = ("How many APPLES r there?", "which fruits are there?", "any limes?")
@@ -52,8 +52,8 @@ def test_an_answer(eye, pictures):
     answer = eye.ask(pictures[0], "How many APPLES r there?")
     assert (answer.kind, answer.fruit) == ("count", "apple")
     assert answer.question == "How many APPLES r there?"
-    assert answer.sure == (answer.confidence >= eye.model.doubt)
-    assert answer.value == read_answer("count", answer.text, "apple")
+    assert answer.is_confident == (answer.confidence >= eye.model.confidence_threshold)
+    assert answer.value == parse_answer("count", answer.text, "apple")
     # That it ended there was one more choice.
     assert 0 < answer.confidence <= np.prod(answer.probabilities) <= 1
     grid = answer.density.shape[:2]
@@ -64,10 +64,17 @@ def test_an_answer(eye, pictures):
 
 def test_an_answer_of_which_it_is_less_sure_than_pays_is_told_as_such(eye, pictures, monkeypatch):
     answer = eye.ask(pictures[0], "how many apples?")
-    for doubt, sure in ((answer.confidence, True), (answer.confidence + 0.01, False)):
-        monkeypatch.setattr(eye.model, "doubt", doubt)
+    for confidence_threshold, sure in (
+        (answer.confidence, True),
+        (answer.confidence + 0.01, False),
+    ):
+        monkeypatch.setattr(eye.model, "confidence_threshold", confidence_threshold)
         again = eye.ask(pictures[0], "how many apples?")
-        assert (again.sure, again.to_json()["sure"], again.text) == (sure, sure, answer.text)
+        assert (again.is_confident, again.to_json()["sure"], again.text) == (
+            sure,
+            sure,
+            answer.text,
+        )
     assert again.sentence == f"Not sure, perhaps {answer.text}."
 
 
@@ -142,7 +149,7 @@ def test_what_cannot_be_asked_is_refused_before_a_picture_is_read(eye, tmp_path)
 
 
 def test_a_picture_is_looked_at_once_however_much_is_asked(eye, pictures, looks):
-    sight = eye.look(pictures[2])
+    sight = eye.encode(pictures[2])
     answers = [sight.ask(question) for question in QUESTIONS]
     counts = sight.count()
     assert sight.caption().question == DESCRIBE
@@ -170,7 +177,7 @@ def test_a_caption_has_no_value(eye, pictures):
 
 def test_a_quiz_asks_what_can_be_answered_and_nothing_twice(eye, pictures):
     # So small a model makes up little: about the one that it has most to ask about.
-    looked = max(map(eye.look, pictures[:8]), key=lambda one: len(one.quiz(questions=4)))
+    looked = max(map(eye.encode, pictures[:8]), key=lambda one: len(one.quiz(questions=4)))
     answers = looked.quiz(questions=4)
     assert 2 <= len(answers) <= 4
     assert len({(answer.kind, answer.fruit) for answer in answers}) == len(answers)
@@ -181,9 +188,11 @@ def test_a_quiz_asks_what_can_be_answered_and_nothing_twice(eye, pictures):
 
 
 def test_a_model_that_was_not_taught_to_ask_says_so(pictures):
-    eye = fc.Eye(Captioner(ModelConfig("scratch", "none", image_size=48), ("apples",), ("apple",)))
-    with pytest.raises(fc.RunError, match="train --quiz"):
-        eye.look(pictures[0]).quiz()
+    eye = fc.Predictor(
+        Captioner(ModelConfig("scratch", "none", image_size=48), ("apples",), ("apple",))
+    )
+    with pytest.raises(fc.RunError, match="not trained to ask questions"):
+        eye.encode(pictures[0]).quiz()
 
 
 def test_what_it_saw_is_shown_as_an_image(eye, pictures):

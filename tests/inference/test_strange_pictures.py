@@ -67,7 +67,7 @@ def test_whole_pictures_are_seen_as_they_are(sound):
 
 
 def brightness(picture):
-    """Of the picture's 6 x 6 parts; what has two colours is dithered."""
+    """Of the picture's 6 x 6 parts; what has two colors is dithered."""
     small = picture.convert("L").resize((6, 6), Image.Resampling.BOX)
     return np.asarray(small, float).ravel()
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fruit_caption.data.qa import Item
-from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.datagen.checker import is_true, is_true_caption, truth
+from fruit_caption.data.qa import QAPair
+from fruit_caption.data.records import FruitBox, Photo, true_answer
+from fruit_caption.datagen.checker import is_true, is_true_caption
 from fruit_caption.language import phrases
-from fruit_caption.language.domain import FRUITS, KINDS, Question, plural, read_question
+from fruit_caption.language.fruits import FRUITS, plural
 from fruit_caption.language.phrasebook import phrasings, write_answer, write_caption, write_question
+from fruit_caption.language.questions import KINDS, Question, parse_question
 
 SEVERAL = sorted(FRUITS)
 SINGULAR, PLURAL = "|".join(FRUITS), "|".join(FRUITS.values())
@@ -65,10 +66,13 @@ def test_questions_and_answers_are_true(counts, kind, fruit, rng, held_out):
         fruit = fruit or "apple"
     photo = photo_of(counts)
     question = write_question(kind, fruit, rng, held_out)
-    assert read_question(question) == Question(kind, fruit)
-    if (value := truth(photo, kind, fruit)) is not None:
+    assert parse_question(question) == Question(kind, fruit)
+    if (value := true_answer(photo, kind, fruit)) is not None:
         answer = write_answer(kind, fruit, value, rng, held_out)
-        assert is_true(Item(question, answer, kind, fruit, "phrasebook"), photo), (question, answer)
+        assert is_true(QAPair(question, answer, kind, fruit, "phrasebook"), photo), (
+            question,
+            answer,
+        )
 
 
 CASES = [{}, {"pear": 1}, {"orange": 2}, {"kiwi": 7}, {"fig": None}, {"apple": 3, "banana": 1}]
@@ -90,7 +94,7 @@ def drawn(held_out, draws=400):
             yield "caption", write_caption(counts, rng, held_out)
         for kind, fruit in asked * (draws // 4):
             yield f"{kind} question", write_question(kind, fruit, rng, held_out)
-            if (value := truth(photo, kind, fruit)) is not None:
+            if (value := true_answer(photo, kind, fruit)) is not None:
                 yield f"{kind} answer", write_answer(kind, fruit, value, rng, held_out)
 
 
@@ -125,10 +129,10 @@ def test_every_question_asks_what_it_is_meant_to(kind):
         for phrasing, fruit in product(phrases.QUESTIONS[table], fruits):
             forms = {"fruit": fruit, "plural": plural(fruit)} if fruit else {}
             text = phrasing.format(picture="photo", a_fruit=f"a {fruit}", **forms)
-            assert read_question(text) == Question(kind, fruit), text
+            assert parse_question(text) == Question(kind, fruit), text
         for opener in phrases.OPENERS:
             asked = f"{opener} {phrases.QUESTIONS[table][0]}".format(plural="figs", a_fruit="a fig")
-            assert read_question(asked) == Question(kind, "fig" if names_one else None), asked
+            assert parse_question(asked) == Question(kind, "fig" if names_one else None), asked
 
 
 def test_the_same_seed_writes_the_same():

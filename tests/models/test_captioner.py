@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from fruit_caption.config import ModelConfig
-from fruit_caption.data.qa import Item
-from fruit_caption.inference.predictor import Eye
+from fruit_caption.data.qa import QAPair
+from fruit_caption.inference.predictor import Predictor
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.captioner import Captioner
 
@@ -58,7 +58,7 @@ def test_what_learns_is_saved_as_it_was_divided(tmp_path, weights, unfreeze):
     for new, old in zip(again.weights, model.weights, strict=True):
         assert new.path == old.path
         np.testing.assert_array_equal(new, old)
-    assert (again.frozen is None) == (model.frozen is None) == (weights == "none")
+    assert (again.frozen_encoder is None) == (model.frozen_encoder is None) == (weights == "none")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,21 @@ def test_the_photo_changes_the_answer_unless_the_model_is_blind(encoder, attenti
 )
 def test_the_head_is_all_that_learns(encoder, unfreeze, frozen, learns):
     model = build(encoder=encoder, unfreeze=unfreeze)
-    assert (model.frozen is not None, model.learning is not None) == (frozen, learns)
-    seen = {"features": model.frozen.predict_on_batch(PIXELS)} if frozen else {"pixels": PIXELS}
-    head = model.head.predict_on_batch(seen | {"words": SEQUENCES})
+    assert (model.frozen_encoder is not None, model.trainable_encoder is not None) == (
+        frozen,
+        learns,
+    )
+    seen = (
+        {"features": model.frozen_encoder.predict_on_batch(PIXELS)}
+        if frozen
+        else {"pixels": PIXELS}
+    )
+    head = model.training_model.predict_on_batch(seen | {"words": SEQUENCES})
     whole = model.predict_on_batch({"pixels": PIXELS, "words": SEQUENCES})
     np.testing.assert_allclose(head["logits"], whole["logits"], atol=1e-5)
-    assert len(model.head.trainable_weights) == len(model.trainable_weights)
+    assert len(model.training_model.trainable_weights) == len(model.trainable_weights)
     features = model.encoder.predict_on_batch(PIXELS)
-    density = model.eye.predict_on_batch(features)["density"]
+    density = model.neck.predict_on_batch(features)["density"]
     np.testing.assert_allclose(density, whole["density"], atol=1e-5)
 
 
@@ -117,21 +124,21 @@ def likely_to_end(likely):
 def test_an_answer_holds_what_the_model_saw(tmp_path):
     model = build()
     Image.fromarray(PIXELS[1]).save(tmp_path / "photo.png")
-    item = Item("describe the photo", "a photo of two apples", "caption", None, "")
-    answer = Eye(model).look(tmp_path / "photo.png").ask_words(item)
+    item = QAPair("describe the photo", "a photo of two apples", "caption", None, "")
+    answer = Predictor(model).encode(tmp_path / "photo.png").ask_words(item)
     assert answer.question == "describe the photo"
     assert answer.value is None
     assert " ".join(answer.words) == answer.text.replace(",", " ,")
     assert answer.attention.shape == (len(answer.words), 3, 3)
     assert answer.fruits == FRUITS
-    density = model.looker()(PIXELS)["density"][1]
+    density = model.encoder_fn()(PIXELS)["density"][1]
     np.testing.assert_allclose(answer.density, density, rtol=1e-3)
 
 
 def test_cooling_changes_how_sure_it_is_and_nothing_that_it_sees():
     model, inputs = build(), {"pixels": PIXELS, "words": SEQUENCES}
     before = model.predict_on_batch(inputs)
-    model.cool(2.0)
+    model.set_temperature(2.0)
     after = model.predict_on_batch(inputs)
     np.testing.assert_allclose(after["logits"], before["logits"] / 2, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(after["density"], before["density"])
@@ -140,10 +147,10 @@ def test_cooling_changes_how_sure_it_is_and_nothing_that_it_sees():
 @pytest.mark.parametrize("attention", [True, False])
 def test_a_step_tells_what_follows_the_last_word(attention):
     model = build(attention=attention)
-    seen = model.looker()(np.zeros((2, 48, 48, 3), "uint8"))
-    known = {name: seen[name] for name in model.needs}
+    seen = model.encoder_fn()(np.zeros((2, 48, 48, 3), "uint8"))
+    known = {name: seen[name] for name in model.decoder_inputs}
     words = np.array([[[5, 6, 7], [5, 6, 0]], [[7, 0, 0], [6, 5, 5]]], "int32")
-    said = model.step(known | {"words": words})
+    said = model.decode_step(known | {"words": words})
     all_of_it = model.decoder.predict_on_batch(known | {"words": words})
     assert said["logits"].shape[2] == 1
     for name, expected in all_of_it.items():

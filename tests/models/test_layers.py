@@ -69,7 +69,7 @@ def test_scores_and_sums_against_plain_numpy():
     np.testing.assert_allclose(seen[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
 
 
-def test_a_number_lights_its_neighbours_on_the_number_line():
+def test_a_number_lights_its_neighbors_on_the_number_line():
     line = np.asarray(number_line(keras.ops.array([[0.0, 2.25], [3.0, MOST + 7.5]])))
     assert line.shape == (2, 2, MOST + 1)
     assert line[0, 0].tolist() == [1.0] + [0.0] * MOST

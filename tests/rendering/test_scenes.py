@@ -126,7 +126,7 @@ def test_what_is_farther_looks_smaller(plans: list[Plan]) -> None:
     assert min(plan.stage.scale(plan.stage.horizon) for plan in plans) < 0.6
 
 
-def test_a_scaled_sprite_stays_centred_and_as_bright() -> None:
+def test_a_scaled_sprite_stays_centerd_and_as_bright() -> None:
     rng = np.random.default_rng(1)
     sprite = draw_thing(rng, KINDS["apple"], draw_view(rng, 50.0), 40.0)
     half = scaled(sprite, 0.5)
@@ -138,8 +138,8 @@ def test_a_scaled_sprite_stays_centred_and_as_bright() -> None:
         for each in (sprite, half)
     ]
     assert middles[1] == pytest.approx(middles[0], abs=0.02)
-    colours = [each.colour[each.cover > 0.5].mean(0) for each in (sprite, half)]
-    assert colours[1] == pytest.approx(colours[0], rel=0.05)
+    colors = [each.color[each.cover > 0.5].mean(0) for each in (sprite, half)]
+    assert colors[1] == pytest.approx(colors[0], rel=0.05)
 
 
 def test_boxes_are_tight_round_what_is_seen(plans: list[Plan], scenes: list[Scene]) -> None:
@@ -178,7 +178,7 @@ def test_fruit_is_painted_where_it_is_said_to_be() -> None:
         full = develop(plan).pixels.astype(float)
         empty = develop(replace(plan, layout=_without_fruit(plan.layout))).pixels.astype(float)
         masks = plan.layout.visible_masks()
-        # Shadows only darken: what is of another colour is fruit.
+        # Shadows only darken: what is of another color is fruit.
         changed += [_hue_shift(full, empty)[mask].mean() > 0.02 for mask in masks]
         ground = ~np.any([np.zeros((SMALL, SMALL), bool), *map(_widened, masks)], axis=0)
         assert (full - empty)[ground].max(initial=0) <= 3, "fruit outside the masks"
@@ -218,10 +218,10 @@ def test_each_kind_is_drawn_whole_and_solid(name: str) -> None:
     assert not np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()]).any()
     for across in (0, 1):
         assert (np.diff(np.flatnonzero(mask.any(across))) == 1).all(), "loose specks"
-    colours = sprite.colour[mask]
-    assert np.isfinite(colours).all()
-    assert colours.min() >= 0
-    assert colours.std(axis=0).max() > 0.01, "no light and shade"
+    colors = sprite.color[mask]
+    assert np.isfinite(colors).all()
+    assert colors.min() >= 0
+    assert colors.std(axis=0).max() > 0.01, "no light and shade"
     assert 0 < sprite.shadow.min() < 0.7 < sprite.shadow.max() <= 1
 
 

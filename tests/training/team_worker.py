@@ -9,7 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from fruit_caption.training.distribution import Team
+from fruit_caption.runs import Run
+from fruit_caption.training.distribution import WorkerGroup
 
 if __name__ == "__main__":
     settings, run, losses = map(Path, sys.argv[1:4])
@@ -19,9 +20,9 @@ if __name__ == "__main__":
         [processor] = tf.config.list_physical_devices("CPU")
         halves = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(processor, halves)
-        team = Team("mirrored", ["CPU:0", "CPU:1"])
+        team = WorkerGroup("mirrored", ["CPU:0", "CPU:1"])
     else:
-        team = Team("multi-worker" if "TF_CONFIG" in os.environ else None)
+        team = WorkerGroup("multi-worker" if "TF_CONFIG" in os.environ else None)
 
     import keras
 
@@ -29,7 +30,7 @@ if __name__ == "__main__":
     keras.config.set_floatx("float64")
 
     from fruit_caption.config import RunConfig
-    from fruit_caption.training.trainer import Listener, train
+    from fruit_caption.training.trainer import TrainingListener, train
     from fruit_caption.utils.errors import FruitError
 
     class Recorder(keras.callbacks.Callback):
@@ -39,13 +40,13 @@ if __name__ == "__main__":
             with losses.open("a") as file:
                 file.write(f"{logs['loss']:.9f}\n")
 
-    class Recording(Listener):
-        def callbacks(self, what):
+    class Recording(TrainingListener):
+        def keras_callbacks(self, what):
             return [Recorder()] if what.startswith("epoch") else []
 
     config = RunConfig.from_json(json.loads(settings.read_text()))
     try:
-        train(config, run, "resume" in sys.argv, Recording(), team=team)
+        train(config, Run(run), "resume" in sys.argv, Recording(), team=team)
     except FruitError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -17,7 +17,7 @@ from fruit_caption.data.augmentation import PLAIN
 from fruit_caption.data.dataset import Batches, read_data
 from fruit_caption.data.features import extract_pixels
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.training.distribution import Team
+from fruit_caption.training.distribution import WorkerGroup
 from fruit_caption.utils.errors import FruitError
 
 WORKER = Path(__file__).with_name("team_worker.py")
@@ -31,7 +31,7 @@ def settings(tmp_path_factory):
     """A training of `STEPS` steps without dropout, which would be another for each worker.
 
     On scenes: the painted squares of other tests have no variance in most channels, so that batch
-    normalisation magnifies what rounding does.
+    normalization magnifies what rounding does.
     """
     folder = tmp_path_factory.mktemp("together")
     scenes = DataConfig(scenes=SCENES, scene_size=48, writer="grammar")
@@ -44,7 +44,7 @@ def settings(tmp_path_factory):
             epochs=-(-STEPS * BATCH // photos),
             batch_size=BATCH,
             questions=4,
-            reading=4,
+            pretrain_steps=4,
             learning_rate=1e-3,
         ),
     )
@@ -113,8 +113,8 @@ def test_two_processors_of_a_machine_lose_what_one_does(mirrored, alone):
 )
 def test_without_a_list_of_workers_it_says_what_it_needs(told, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", told)
-    with pytest.raises(FruitError, match="needs TF_CONFIG to list the workers"):
-        Team("multi-worker")
+    with pytest.raises(FruitError, match="TF_CONFIG must list the workers"):
+        WorkerGroup("multi-worker")
 
 
 def test_parts_of_a_batch_make_up_the_batch(data, tiny):

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from fruit_caption.data.dataset import DataSet, Example
-from fruit_caption.data.qa import Item
+from fruit_caption.data.qa import QAPair
 from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.language.domain import read_answer
+from fruit_caption.language.answers import parse_answer
 from fruit_caption.training.rehearsal import OLD_FOR_ONE, rehearse
 
 
@@ -14,7 +14,7 @@ def data_set(fruits, shown, number, folder):
         photo = Photo(
             Path(folder, f"{n}.png"), 9, 9, (FruitBox(shown, 1, 1, 5, 5),), frozenset(fruits)
         )
-        item = Item(f"is there a {shown}?", f"yes, there is a {shown}", "presence", shown, "")
+        item = QAPair(f"is there a {shown}?", f"yes, there is a {shown}", "presence", shown, "")
         return Example(photo.path, f"{folder}/{n}.png", (item,), photo)
 
     splits = {
@@ -51,7 +51,7 @@ def test_what_the_old_photos_never_knew_is_denied_in_words_and_boxes():
     assert kept == OLD.splits["train"][0].items[0]
     # Apples were known before: nothing is claimed about them.
     assert [(item.kind, item.fruit) for item in added] == [("presence", "kiwi"), ("count", "kiwi")]
-    assert [read_answer(i.kind, i.answer, "kiwi") for i in added] == [False, 0]
+    assert [parse_answer(i.kind, i.answer, "kiwi") for i in added] == [False, 0]
 
 
 def test_few_old_photos_are_all_taken_and_none_twice():

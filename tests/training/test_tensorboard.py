@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from fruit_caption.training import tensorboard
 from fruit_caption.training.tensorboard import FOLDER, TensorBoardListener
-from fruit_caption.training.trainer import Listener
+from fruit_caption.training.trainer import TrainingListener
 from fruit_caption.utils.errors import FruitError
 
 ROWS = [
@@ -14,14 +14,14 @@ ROWS = [
 ]
 
 
-class Told(Listener):
+class Told(TrainingListener):
     def __init__(self):
         self.said = []
 
-    def looking(self, done, total):
+    def on_photos_encoded(self, done, total):
         self.said.append((done, total))
 
-    def epoch(self, row, best):
+    def on_epoch_end(self, row, best):
         self.said.append((row, best))
 
 
@@ -30,10 +30,10 @@ def test_each_epoch_is_written_and_passed_on(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     told = Told()
     listener = TensorBoardListener(tmp_path, told)
-    listener.looking(3, 4)
+    listener.on_photos_encoded(3, 4)
     assert not list(tmp_path.iterdir())  # a training that is refused leaves no trace
     for row in ROWS:
-        listener.epoch(row, row["validation_exact"])
+        listener.on_epoch_end(row, row["validation_exact"])
     assert told.said == [(3, 4), (ROWS[0], 0.25), (ROWS[1], 0.5)]
     events = accumulator.EventAccumulator(str(tmp_path / FOLDER)).Reload()
     for name in ("loss", "validation_exact"):

@@ -33,7 +33,7 @@ def test_a_writer_is_trained_saved_and_trained_on(small, tmp_path):
     second = train_writer.train_writer(tmp_path / "two", str(tmp_path / "one"), steps=20)
     assert second["perplexity"]["learnt"] < first["perplexity"]["learnt"]
     assert load_preset(str(tmp_path / "two")).backbone.num_layers == 1
-    with pytest.raises(WriterError, match="is there already"):
+    with pytest.raises(WriterError, match="already exists"):
         train_writer.train_writer(tmp_path / "two", steps=1)
 
 

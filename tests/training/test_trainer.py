@@ -8,15 +8,15 @@ import keras
 import numpy as np
 import pytest
 
-from fruit_caption import runs
 from fruit_caption.data.dataset import read_data
 from fruit_caption.data.features import FEATURES, load_pixels
-from fruit_caption.evaluation.calibration import doubtful_below, fit_temperature
+from fruit_caption.evaluation.calibration import fit_confidence_threshold, fit_temperature
+from fruit_caption.evaluation.evaluate import encode_photos, predict
 from fruit_caption.evaluation.metrics import score
-from fruit_caption.evaluation.predict import answer_examples, look_up
-from fruit_caption.inference.predictor import Eye
-from fruit_caption.models.decoding import speak
-from fruit_caption.training.trainer import Listener, train
+from fruit_caption.inference.predictor import Predictor
+from fruit_caption.models.decoding import decode
+from fruit_caption.runs import Run
+from fruit_caption.training.trainer import TrainingListener, train
 from fruit_caption.utils.errors import OutOfDomain, RunError, WeightsError
 
 
@@ -24,20 +24,20 @@ class Interrupted(Exception):
     pass
 
 
-class StopAfter(Listener):
+class StopAfter(TrainingListener):
     """Pulls the plug after an epoch."""
 
     def __init__(self, epoch):
         self.last = epoch
 
-    def epoch(self, row, best):
+    def on_epoch_end(self, row, best):
         if row["epoch"] == self.last:
             raise Interrupted
 
 
 def test_it_learns(learnt):
     folder, _, _ = learnt
-    history = runs.read_history(folder)
+    history = Run(folder).read_history()
     assert history[-1]["logits_loss"] < 0.5 * history[0]["logits_loss"]
     best = max(row["validation_exact"] for row in history)
     assert best > 0.3
@@ -50,21 +50,21 @@ def test_a_run_is_complete(learnt):
     ]  # fmt: skip
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["exact"] == scores["exact"]
-    assert scores["exact"] == max(row["validation_exact"] for row in runs.read_history(folder))
+    assert scores["exact"] == max(row["validation_exact"] for row in Run(folder).read_history())
     rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
     validation = read_data(data).splits["validation"]
     assert len(rows) == sum(len(example.items) for example in validation)
     assert json.loads((folder / "config.json").read_text())["data"] == str(data)
     # Weights are stored once, as float32, and nothing of the optimizer.
-    weights = 4 * runs.load_run(folder).count_params()
+    weights = 4 * Run(folder).load_model().count_params()
     assert weights < (folder / "model.keras").stat().st_size < 1.5 * weights + 300_000
 
 
 def test_it_learns_how_sure_it_may_be(learnt):
     folder, _, data = learnt
-    model, examples = runs.load_run(folder), read_data(data).splits["validation"]
-    rows = runs.read_answers(folder / runs.ANSWERS, examples)
-    assert model.doubt == pytest.approx(doubtful_below(rows), abs=1e-3)
+    model, examples = Run(folder).load_model(), read_data(data).splits["validation"]
+    rows = Run(folder).validation.read_answers(examples)
+    assert model.confidence_threshold == pytest.approx(fit_confidence_threshold(rows), abs=1e-3)
     logits, words = [], []
     for example in examples:
         pixels = load_pixels([example.path], 48)
@@ -80,9 +80,9 @@ def test_it_learns_how_sure_it_may_be(learnt):
 
 def test_a_reloaded_run_answers_as_it_did(learnt):
     folder, scores, data = learnt
-    model = runs.load_run(folder)
+    model = Run(folder).load_model()
     validation = read_data(data).splits["validation"]
-    rows = answer_examples(model, validation, look_up(model, validation, data / FEATURES))
+    rows = predict(model, validation, encode_photos(model, validation, data / FEATURES))
     said = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
     assert [row.to_json() for row in rows] == said
     assert score(rows) == scores
@@ -90,13 +90,13 @@ def test_a_reloaded_run_answers_as_it_did(learnt):
 
 def test_asking_one_or_many_or_word_by_word_is_the_same(learnt):
     folder, _, data = learnt
-    model = runs.load_run(folder)
+    model = Run(folder).load_model()
     paths = sorted((data / "images").iterdir())[:3]
-    seen = model.looker()(load_pixels(paths, 48))
+    seen = model.encoder_fn()(load_pixels(paths, 48))
     questions = [["how many apples are there?", "describe the photo"], ["is there a lime?"], []]
-    together = speak(model, seen, questions)
+    together = decode(model, seen, questions)
     assert [len(answers) for answers in together] == [2, 1, 0]
-    alone = speak(model, {name: array[1:2] for name, array in seen.items()}, [questions[1]])
+    alone = decode(model, {name: array[1:2] for name, array in seen.items()}, [questions[1]])
     assert alone[0][0].text == together[1][0].text
     assert alone[0][0].confidence == pytest.approx(together[1][0].confidence, rel=1e-4)
 
@@ -117,9 +117,9 @@ def test_asking_one_or_many_or_word_by_word_is_the_same(learnt):
 
 def test_ask(learnt):
     folder, _, data = learnt
-    model = runs.load_run(folder)
+    model = Run(folder).load_model()
     picture = data / "images" / "00.png"
-    answer = Eye(model).ask(picture, "Number of APPLES?")
+    answer = Predictor(model).ask(picture, "Number of APPLES?")
     assert (answer.kind, answer.fruit) == ("count", "apple")
     assert answer.value is None or isinstance(answer.value, int)
     assert 0 < answer.confidence <= 1
@@ -127,7 +127,7 @@ def test_ask(learnt):
         "image", "question", "answer", "value", "confidence",
     }  # fmt: skip
     with pytest.raises(OutOfDomain, match="never met durians"):
-        Eye(model).ask(picture, "how many durians?")
+        Predictor(model).ask(picture, "how many durians?")
 
 
 @pytest.mark.parametrize(("encoder", "unfreeze"), [("scratch", 0), ("vgg16", 0), ("vgg16", 1)])
@@ -140,34 +140,36 @@ def test_a_resumed_training_ends_like_an_undisturbed_one(tiny, tmp_path, encoder
         cut.save_weights(tmp_path / "vgg.weights.h5")
         model = replace(model, encoder_weights=str(tmp_path / "vgg.weights.h5"))
     config = replace(tiny, model=model, training=replace(tiny.training, epochs=3))
-    train(config, tmp_path / "whole")
-    config = runs.read_config(tmp_path / "whole")  # which is enough to make it again
+    train(config, Run(tmp_path / "whole"))
+    config = Run(tmp_path / "whole").read_config()  # which is enough to make it again
     with pytest.raises(Interrupted):
-        train(config, tmp_path / "cut", listener=StopAfter(1))
+        train(config, Run(tmp_path / "cut"), listener=StopAfter(1))
     if encoder == "scratch":
         # Killed between two files: the history is one epoch ahead of the state.
-        state = (tmp_path / "cut" / runs.STATE).read_bytes()
+        state = (tmp_path / "cut" / "state.weights.h5").read_bytes()
         with pytest.raises(Interrupted):
-            train(config, tmp_path / "cut", resume=True, listener=StopAfter(2))
-        (tmp_path / "cut" / runs.STATE).write_bytes(state)
-    train(config, tmp_path / "cut", resume=True)
-    for name in (runs.METRICS, runs.ANSWERS):
+            train(config, Run(tmp_path / "cut"), resume=True, listener=StopAfter(2))
+        (tmp_path / "cut" / "state.weights.h5").write_bytes(state)
+    train(config, Run(tmp_path / "cut"), resume=True)
+    for name in ("metrics.json", "answers.jsonl"):
         assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
     histories = [
         [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-        for rows in (runs.read_history(tmp_path / run) for run in ("whole", "cut"))
+        for rows in (Run(tmp_path / run).read_history() for run in ("whole", "cut"))
     ]
     assert histories[0] == histories[1]
-    weights = [runs.load_run(tmp_path / run).get_weights() for run in ("whole", "cut")]
+    weights = [Run(tmp_path / run).load_model().get_weights() for run in ("whole", "cut")]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_training_from_another_run_starts_where_that_ended(learnt, tiny, tmp_path):
-    model = runs.read_config(learnt[0]).model
+    model = Run(learnt[0]).read_config().model
     training = replace(tiny.training, epochs=1, learning_rate=1e-8)
-    train(replace(tiny, start=str(learnt[0]), model=model, training=training), tmp_path / "run")
-    before, after = (runs.load_run(run) for run in (learnt[0], tmp_path / "run"))
+    train(
+        replace(tiny, start=str(learnt[0]), model=model, training=training), Run(tmp_path / "run")
+    )
+    before, after = (Run(run).load_model() for run in (learnt[0], tmp_path / "run"))
     cooled = after.decoder.get_layer("logits").weights  # by how sure it may be now
     for old, new in zip(before.trainable_weights, after.trainable_weights, strict=True):
         if not any(new is weight for weight in cooled):
@@ -176,43 +178,43 @@ def test_a_training_from_another_run_starts_where_that_ended(learnt, tiny, tmp_p
 
 def test_it_stops_when_validation_no_longer_rises(tiny, tmp_path):
     training = replace(tiny.training, epochs=50, patience=1, learning_rate=1e-8)
-    train(replace(tiny, training=training), tmp_path / "run")
-    assert len(runs.read_history(tmp_path / "run")) == 2
+    train(replace(tiny, training=training), Run(tmp_path / "run"))
+    assert len(Run(tmp_path / "run").read_history()) == 2
 
 
 def test_a_run_in_the_way_is_not_touched(learnt, tiny, tmp_path):
     shutil.copytree(learnt[0], tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     with pytest.raises(RunError, match="holds a finished run"):
-        train(tiny, tmp_path / "run")
+        train(tiny, Run(tmp_path / "run"))
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     with pytest.raises(RunError, match="no run to resume"):
-        train(tiny, tmp_path / "other", resume=True)
-    (tmp_path / "run" / runs.MODEL).unlink()
-    with pytest.raises(RunError, match="go on with --resume"):
-        train(tiny, tmp_path / "run")
+        train(tiny, Run(tmp_path / "other"), resume=True)
+    (tmp_path / "run" / "model.keras").unlink()
+    with pytest.raises(RunError, match="holds an unfinished run"):
+        train(tiny, Run(tmp_path / "run"))
     with pytest.raises(RunError, match="other settings"):
-        train(tiny, tmp_path / "run", resume=True)
+        train(tiny, Run(tmp_path / "run"), resume=True)
 
 
 def test_missing_weights_leave_nothing_half_written(tiny, tmp_path):
     model = replace(tiny.model, encoder="vgg16", encoder_weights=str(tmp_path / "none.h5"))
     with pytest.raises(WeightsError):
-        train(replace(tiny, model=model), tmp_path / "run")
+        train(replace(tiny, model=model), Run(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
 def test_runs_that_cannot_be_loaded_are_told_in_one_line(tmp_path):
-    with pytest.raises(RunError, match=r"holds no model\.keras"):
-        runs.load_run(tmp_path)
-    (tmp_path / runs.MODEL).write_text("no model")
+    with pytest.raises(RunError, match=r"has no model\.keras"):
+        Run(tmp_path).load_model()
+    Run(tmp_path).model_file.write_text("no model")
     with pytest.raises(RunError, match="can't be loaded") as refusal:
-        runs.load_run(tmp_path)
+        Run(tmp_path).load_model()
     assert "\n" not in str(refusal.value)
-    (tmp_path / runs.MODEL).unlink()
-    (tmp_path / runs.STATE).write_text("")
-    with pytest.raises(RunError, match="--resume"):
-        runs.load_run(tmp_path)
+    Run(tmp_path).model_file.unlink()
+    (tmp_path / "state.weights.h5").write_text("")
+    with pytest.raises(RunError, match="not fully trained"):
+        Run(tmp_path).load_model()
 
 
 def test_data_without_fruits_or_boxes_trains_too(tiny, data, tmp_path):
@@ -221,5 +223,5 @@ def test_data_without_fruits_or_boxes_trains_too(tiny, data, tmp_path):
     text = (copy / "qa.json").read_text()
     (copy / "qa.json").write_text(text.replace('"kind": "total"', '"kind": "other"'))
     config = replace(tiny, data=str(copy), training=replace(tiny.training, epochs=1))
-    scores = train(config, tmp_path / "run")
+    scores = train(config, Run(tmp_path / "run"))
     assert "other" in scores["kinds"]

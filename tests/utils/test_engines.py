@@ -29,17 +29,17 @@ def _refuse(least: int, number: int) -> int:
 
 
 def test_few_items_are_done_here_many_elsewhere_in_order() -> None:
-    few = list(LOCAL.each(_process_and_square, range(9)))
+    few = list(LOCAL.map(_process_and_square, range(9)))
     assert few == [(os.getpid(), number**2) for number in range(9)]
 
-    many = list(LOCAL.each(_process_and_square, range(130)))
+    many = list(LOCAL.map(_process_and_square, range(130)))
     assert [square for _, square in many] == [number**2 for number in range(130)]
     assert cpu_count() == 1 or os.getpid() not in {process for process, _ in many}
 
 
 def test_an_error_elsewhere_is_raised_here() -> None:
     with pytest.raises(FruitError, match=r"^1[12]\d is too many\.$"):
-        list(LOCAL.each(partial(_refuse, 110), range(130)))
+        list(LOCAL.map(partial(_refuse, 110), range(130)))
 
 
 def test_other_processes_write_the_same_scenes(
@@ -67,12 +67,12 @@ def test_a_model_is_loaded_once_and_the_next_item_is_prepared_meanwhile() -> Non
             prepared.set()
         return 10 * number
 
-    made = LOCAL.with_model(load, range(3), prepare)
+    made = LOCAL.map_with_model(load, range(3), prepare)
     assert next(made) == 0
     assert prepared.wait(5)
     assert list(made) == [-10, -20]
     assert loaded == [1]
-    assert list(LOCAL.with_model(load, range(3))) == [0, -1, -2]
+    assert list(LOCAL.map_with_model(load, range(3))) == [0, -1, -2]
 
 
 def test_how_far_it_has_come_is_told_now_and_then() -> None:

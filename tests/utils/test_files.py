@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from fruit_caption.utils.errors import FruitError
-from fruit_caption.utils.files import LOCK, alone_in, read_json, whole_file, write_json
+from fruit_caption.utils.files import LOCK, atomic_write, lock_folder, read_json, write_json
 
 
 def test_round_trip_leaves_nothing_else(tmp_path):
@@ -20,7 +20,7 @@ def test_a_failure_keeps_the_old_file(tmp_path):
     path.write_text("old")
 
     def write_half():
-        with whole_file(path) as draft:
+        with atomic_write(path) as draft:
             draft.write_text("ne")
             raise KeyboardInterrupt
 
@@ -41,17 +41,17 @@ def test_what_a_disk_has_no_room_for_is_not_begun(tmp_path):
     path.write_text("old")
     with (
         pytest.raises(FruitError, match=r"a\.txt can't be written: No space left on device\."),
-        whole_file(path, 2 * room),
+        atomic_write(path, 2 * room),
     ):
         raise AssertionError("begun")
-    with whole_file(path, room // 2) as draft:
+    with atomic_write(path, room // 2) as draft:
         draft.write_text("new")
     assert path.read_text() == "new"
 
 
 def try_to_work_in(folder, answers):
     try:
-        with alone_in(folder):
+        with lock_folder(folder):
             answers.put("worked")
     except FruitError as error:
         answers.put(str(error))
@@ -68,7 +68,7 @@ def test_two_processes_are_never_at_work_in_one_folder(tmp_path):
         process.join()
         return answers.get(timeout=10)
 
-    with alone_in(folder):
+    with lock_folder(folder):
         assert other() == (
             f"Another process is at work in {folder}; wait for it, or choose another folder."
         )
@@ -80,7 +80,7 @@ def test_two_processes_are_never_at_work_in_one_folder(tmp_path):
 
 
 def test_a_folder_with_something_in_it_stays(tmp_path):
-    with alone_in(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"):
         (tmp_path / "run" / "a.txt").touch()
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.txt"]
 
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(FruitError, match=r"file/run can't be written"),
-        alone_in(tmp_path / "file" / "run"),
+        lock_folder(tmp_path / "file" / "run"),
     ):
         pass
 
@@ -97,5 +97,5 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
     for name in (".17.state.weights.h5", ".hidden", "17.kept"):
         (tmp_path / name).touch()
-    with alone_in(tmp_path):
+    with lock_folder(tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".lock", "17.kept"]

@@ -12,8 +12,8 @@ from fruit_caption.utils.images import PADDING, letterbox, letterbox_offset, ope
 RED = (200, 30, 40)
 
 
-def picture(width=40, height=20, colour=RED):
-    return Image.new("RGB", (width, height), colour)
+def picture(width=40, height=20, color=RED):
+    return Image.new("RGB", (width, height), color)
 
 
 def pixels_of(path):
@@ -33,13 +33,13 @@ def test_cmyk(tmp_path):
     assert np.abs(pixels_of(path) - RED).max() < 12
 
 
-def test_grey(tmp_path):
+def test_gray(tmp_path):
     path = tmp_path / "a.png"
     Image.new("L", (5, 5), 77).save(path)
     assert (pixels_of(path) == 77).all()
 
 
-def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
+def test_16_bit_gray_is_scaled_not_clipped(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(np.full((4, 6), 257 * 99, "uint16")).save(path)
     assert (pixels_of(path) == 99).all()
@@ -64,7 +64,7 @@ def test_alpha_is_shown_on_white(tmp_path):
 
 def test_of_an_animation_the_first_frame_counts(tmp_path):
     path = tmp_path / "a.gif"
-    picture(colour=RED).save(path, save_all=True, append_images=[picture(colour=(0, 0, 255))])
+    picture(color=RED).save(path, save_all=True, append_images=[picture(color=(0, 0, 255))])
     assert np.abs(pixels_of(path) - RED).max() < 12
 
 

@@ -14,13 +14,13 @@ import pytest
 
 pytest.importorskip("ray.data", reason="pip install 'fruit-caption[scale]'")
 
-from fruit_caption import runs
 from fruit_caption.config import DataConfig
 from fruit_caption.data import features
 from fruit_caption.data.dataset import read_data
 from fruit_caption.datagen import texts
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.evaluation.predict import answer_examples, look_up
+from fruit_caption.evaluation.evaluate import encode_photos, predict
+from fruit_caption.runs import Run
 from fruit_caption.utils import ray_engine
 from fruit_caption.utils.engines import LOCAL
 from fruit_caption.utils.errors import FruitError, WriterError
@@ -63,9 +63,9 @@ def _missing():
 
 
 def test_it_gives_what_was_made_in_order_as_it_was(ray):
-    assert list(ray.each(_square, range(120))) == [_square(number) for number in range(120)]
-    assert list(ray.with_model(partial(_adder, 1), range(5), _double)) == [1, 3, 5, 7, 9]
-    assert list(ray.with_model(partial(_adder, 1), [])) == []
+    assert list(ray.map(_square, range(120))) == [_square(number) for number in range(120)]
+    assert list(ray.map_with_model(partial(_adder, 1), range(5), _double)) == [1, 3, 5, 7, 9]
+    assert list(ray.map_with_model(partial(_adder, 1), [])) == []
 
 
 def _double(number):
@@ -74,16 +74,16 @@ def _double(number):
 
 def test_what_a_user_is_told_elsewhere_is_told_here(ray):
     with pytest.raises(FruitError, match=r"^seven is too many\.$"):
-        list(ray.each(_refuse, range(20)))
+        list(ray.map(_refuse, range(20)))
     with pytest.raises(FruitError, match=r"^seven is too many\.$"):
-        list(ray.with_model(partial(_adder, 1), range(20), _refuse))
+        list(ray.map_with_model(partial(_adder, 1), range(20), _refuse))
     with pytest.raises(WriterError, match=r"^There is no such model\.$"):
-        list(ray.with_model(_missing, range(3)))
+        list(ray.map_with_model(_missing, range(3)))
 
 
 def test_it_sees_and_answers_what_this_process_does(ray, learnt, tmp_path):
     folder, _, data = learnt
-    model = runs.load_run(folder)
+    model = Run(folder).load_model()
     examples = read_data(data).splits["validation"]
     encoder = model.encoder
     shown = [(example.path, features.PLAIN) for example in examples]
@@ -92,9 +92,9 @@ def test_it_sees_and_answers_what_this_process_does(ray, learnt, tmp_path):
         for name, engine in (("here", LOCAL), ("there", ray))
     )
     np.testing.assert_array_equal(ours, theirs)
-    files = look_up(model, examples, tmp_path / "pixels", engine=ray)
+    files = encode_photos(model, examples, tmp_path / "pixels", engine=ray)
     here, there = (
-        answer_examples(model, examples, files, batch=2, engine=engine) for engine in (LOCAL, ray)
+        predict(model, examples, files, batch=2, engine=engine) for engine in (LOCAL, ray)
     )
     assert [row.answer for row in here] == [row.answer for row in there]
     assert [row.confidence for row in here] == pytest.approx([row.confidence for row in there])
@@ -136,7 +136,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(ray_engine, "import_module", missing)
-    with pytest.raises(FruitError, match=r"pip install 'fruit-caption\[scale\]'"):
+    with pytest.raises(FruitError, match="Ray is not installed"):
         RayEngine()
 
 

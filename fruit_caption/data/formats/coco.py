@@ -1,4 +1,4 @@
-"""Photos and boxes as a COCO detection file, which every labelling tool opens and makes.
+"""Photos and boxes as a COCO detection file, which every labeling tool opens and makes.
 
 Beside COCO's own fields an image may have `exhaustive`, `count_ok`, `group` and `source`
 (see `records.Photo`); where they are absent, all boxes are trusted.
@@ -12,21 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fruit_caption.data.formats.common import (
-    ClassNames,
-    Unusable,
-    at_home,
-    check_size,
-    clipped_box,
-    inside,
-    is_file,
-    left_out,
-)
+from fruit_caption.data.formats.common import ClassNames, check_size, clip_box, skipped_line
 from fruit_caption.data.records import FruitBox, Photo, PhotoSet
-from fruit_caption.language.domain import fruit_named
+from fruit_caption.language.fruits import find_fruit
 from fruit_caption.utils.errors import DataError, PictureError
-from fruit_caption.utils.files import Rows, digest, read_json, write_json
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.files import LazyRows, digest, read_json, write_json
+from fruit_caption.utils.paths import Unusable, check_within, is_file, safe_relative_path
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 INSTANCES = "instances.json"
 IMAGES = "images"
@@ -34,15 +26,15 @@ IMAGES = "images"
 
 def read_coco(
     folder: Path,
-    names: ClassNames = fruit_named,
-    progress: Progress = silent,
+    names: ClassNames = find_fruit,
+    progress: Progress = no_progress,
     check_pictures: bool = True,
 ) -> PhotoSet:
     """Read `folder/instances.json` and find its photos in `folder/images` or `folder`.
 
     A photo that can't be used (missing, broken, a box outside it, a box of no known class) is
     left out and listed in `PhotoSet.skipped` with the reason. Classes that are no fruit of
-    `domain.FRUITS` are listed in `unknown_classes`; their boxes are left out.
+    `language.fruits.FRUITS` are listed in `unknown_classes`; their boxes are left out.
 
     Args:
         folder: holds `instances.json`.
@@ -80,7 +72,7 @@ def read_coco(
                 check_size(photo.path, (photo.width, photo.height))
             photos.append(photo)
         except (Unusable, PictureError) as reason:
-            skipped.append(left_out(image.get("file_name", number), reason))
+            skipped.append(skipped_line(image.get("file_name", number), reason))
     # The boxes that are left belong to no photo.
     skipped += [f"annotations of image {number}: there is no such image" for number in rows]
     if not photos:
@@ -92,7 +84,7 @@ def read_coco(
 def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) -> None:
     """Write `folder/instances.json` for photos that lie in `folder/images`, ordered by name.
 
-    Source, licence and SHA-256 of every photo are recorded.
+    Source, license and SHA-256 of every photo are recorded.
     """
     categories = {fruit: number for number, fruit in enumerate(sorted(listed), start=1)}
     licenses = {name: number for number, name in enumerate(sorted({p.license for p in photos}), 1)}
@@ -103,11 +95,11 @@ def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) ->
         {
             "info": {"description": "Photos of fruit, one box per fruit"},
             "licenses": [{"id": number, "name": name} for name, number in licenses.items()],
-            "images": Rows(
+            "images": LazyRows(
                 _image_row(folder, number, photo, licenses[photo.license])
                 for number, photo in enumerate(ordered, start=1)
             ),
-            "annotations": Rows(
+            "annotations": LazyRows(
                 {
                     "id": number,
                     "image_id": image,
@@ -164,7 +156,7 @@ def _photo(
     licenses: dict[str, str],
 ) -> Photo:
     width, height = (_positive(image, name) for name in ("width", "height"))
-    name = inside(image.get("file_name"))
+    name = safe_relative_path(image.get("file_name"))
     boxes = [box for row in rows if (box := _box(row, fruits, (width, height)))]
     return Photo(
         path=_find(folder, name),
@@ -192,7 +184,7 @@ def _box(
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(v) for v in bbox):
         raise Unusable(f"a box is not [left, top, width, height]: {str(bbox)[:60]}")
     left, top, width, height = bbox
-    box = clipped_box(fruits[number] or "", left, top, left + width, top + height, size)
+    box = clip_box(fruits[number] or "", left, top, left + width, top + height, size)
     return box if box.fruit else None
 
 
@@ -211,14 +203,14 @@ def _count_ok(
 def _find(folder: Path, name: str) -> Path:
     for path in (folder / IMAGES / name, folder / name):
         if is_file(path):
-            return at_home(path, folder)
+            return check_within(path, folder)
     raise Unusable(f"there is no such file in {folder / IMAGES}")
 
 
 def _fruit_names(names: Any) -> frozenset[str]:
     if names is not None and not isinstance(names, list):
         raise Unusable(f"{str(names)[:60]} is no list of fruits")
-    named = [fruit_named(name) for name in names or () if isinstance(name, str)]
+    named = [find_fruit(name) for name in names or () if isinstance(name, str)]
     return frozenset(fruit for fruit in named if fruit)
 
 

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from fruit_caption.data.records import FruitBox
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.paths import Unusable
 
 ENDINGS = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".heic", ".heif"])
 """Of the files that are taken for pictures, in lower case."""
 
 SLACK = 2.0
-"""Pixels by which a box may stand out of its photo: labelling tools round."""
+"""Pixels by which a box may stand out of its photo: labeling tools round."""
 
 
 ClassNames = Callable[[str], str | None]
 """Gives the fruit of a class name, or `None` for a class that is no fruit of ours."""
 
 
-class Unusable(Exception):
-    """Why one photo is left out; the reader lists it with the photo's name."""
-
-
-def clipped_box(
+def clip_box(
     fruit: str, left: float, top: float, right: float, bottom: float, size: tuple[int, int]
 ) -> FruitBox:
     """A box in pixels, clipped to its photo of `size` (width, height).
@@ -44,38 +40,7 @@ def clipped_box(
     return FruitBox(fruit, left, top, right - left, bottom - top)
 
 
-def inside(name: Any) -> str:
-    """A file name from an annotation file, if it stays in its folder.
-
-    Raises:
-        Unusable: it is no text, absolute, or climbs out.
-    """
-    path = PurePosixPath(name) if isinstance(name, str) and "\0" not in name else None
-    if path is None or not path.name or path.is_absolute() or ".." in path.parts:
-        raise Unusable("its file name is no path inside the folder")
-    return str(path)
-
-
-def at_home(path: Path, folder: Path) -> Path:
-    """The path of a file in a folder, if no link leads out of that folder.
-
-    Raises:
-        Unusable: one does.
-    """
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise Unusable("a link leads out of the folder")
-    return path
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that is too long for one is none."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def left_out(name: object, reason: object) -> str:
+def skipped_line(name: object, reason: object) -> str:
     """A line of `PhotoSet.skipped`, whatever the name of the photo or its annotation holds."""
     return " ".join(f"{str(name)[:200]}: {reason}".split())
 
@@ -94,7 +59,7 @@ def check_size(path: Path, stated: tuple[int, int]) -> None:
         )
 
 
-def pictures_in(folder: Path) -> Iterator[Path]:
+def find_images(folder: Path) -> Iterator[Path]:
     """The pictures in a folder and its subfolders, by name; links to folders are not followed.
 
     Raises:

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fruit_caption.data.formats.coco import INSTANCES, read_coco
-from fruit_caption.data.formats.common import ClassNames, Unusable, at_home, left_out, pictures_in
+from fruit_caption.data.formats.common import ClassNames, find_images, skipped_line
 from fruit_caption.data.formats.voc import read_voc
 from fruit_caption.data.formats.yolo import CLASSES_TXT, DATA_YAML, read_yolo
 from fruit_caption.data.records import Photo, PhotoSet
-from fruit_caption.language.domain import FRUITS, fruit_named
+from fruit_caption.language.fruits import FRUITS, find_fruit
 from fruit_caption.utils.errors import DataError, PictureError
 from fruit_caption.utils.files import read_json
 from fruit_caption.utils.images import upright_size
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.paths import Unusable, check_within
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 PHOTOS_CSV = "photos.csv"
 """In a folder of class folders: the columns file, source and license, for those who know them."""
@@ -31,7 +32,7 @@ FORMS = (
 
 
 def read_photos(
-    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
     """Read a folder in whichever of the four forms it has.
 
@@ -56,7 +57,7 @@ def read_photos(
 
 
 def read_class_folders(
-    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
     """Read photos from subfolders that are called after the fruit they show.
 
@@ -72,16 +73,16 @@ def read_class_folders(
     photos: list[Photo] = []
     skipped: list[str] = []
     for home, fruit in fruits.items():
-        pictures = list(pictures_in(home)) if fruit else []
+        pictures = list(find_images(home)) if fruit else []
         if fruit and not pictures:
             skipped.append(f"{home.name}: the folder holds no pictures")
         for picture in counted(pictures, f"reading {home}", progress):
             name = picture.relative_to(folder).as_posix()
             source, license_name = origins.get(name, (folder.name, ""))
             try:
-                width, height = upright_size(at_home(picture, folder))
+                width, height = upright_size(check_within(picture, folder))
             except (Unusable, PictureError) as reason:
-                skipped.append(left_out(name, reason))
+                skipped.append(skipped_line(name, reason))
                 continue
             photos.append(
                 Photo(
@@ -109,14 +110,14 @@ def class_names(table: Path | None) -> ClassNames:
         DataError: it can't be read, or names a fruit that we have no word for.
     """
     if table is None:
-        return fruit_named
+        return find_fruit
     own: dict[str, str] = {}
     for name, meant in read_json(table).items():
-        fruit = fruit_named(meant) if isinstance(meant, str) else None
+        fruit = find_fruit(meant) if isinstance(meant, str) else None
         if fruit is None:
             raise DataError(f"{table}: {meant!r} is none of {', '.join(FRUITS)}.")
         own[name.strip().lower()] = fruit
-    return lambda name: own.get(name.strip().lower()) or fruit_named(name)
+    return lambda name: own.get(name.strip().lower()) or find_fruit(name)
 
 
 def _reader(folder: Path, names: ClassNames) -> Callable[[Path, ClassNames, Progress], PhotoSet]:
@@ -132,7 +133,7 @@ def _reader(folder: Path, names: ClassNames) -> Callable[[Path, ClassNames, Prog
 
 
 def _origins(path: Path) -> dict[str, tuple[str, str]]:
-    """Source and licence of each file that the table names."""
+    """Source and license of each file that the table names."""
     if not path.is_file():
         return {}
     try:

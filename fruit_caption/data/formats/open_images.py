@@ -16,12 +16,13 @@ from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 
-from fruit_caption.data.formats.common import Unusable, clipped_box
+from fruit_caption.data.formats.common import clip_box
 from fruit_caption.data.records import FruitBox, Photo, PhotoSet
-from fruit_caption.language.domain import fruit_named
+from fruit_caption.language.fruits import find_fruit
 from fruit_caption.utils.download import AGAIN, Web, no_table, picture_size
 from fruit_caption.utils.errors import DataError, PictureError
-from fruit_caption.utils.progress import Progress, silent
+from fruit_caption.utils.paths import Unusable
+from fruit_caption.utils.progress import Progress, no_progress
 
 SOURCE = "Open Images V7"
 
@@ -33,7 +34,7 @@ GIVE_UP_AFTER = 16
 
 _BUCKET = "https://storage.googleapis.com/openimages"
 _BOX_COLUMNS = "ImageID LabelName XMin XMax YMin YMax IsGroupOf IsDepiction".split()
-_ORIGIN_COLUMNS = "ImageID License Author Rotation".split()
+_ORIGIN_COLUMNS = "ImageID License LanguageModelWriter Rotation".split()
 _IMAGE_ID = re.compile(r"[0-9a-f]{1,32}")
 
 
@@ -54,7 +55,7 @@ class Addresses:
         classes: the table of class names.
         subsets: in the order in which they are read, small ones first.
         photos: of a photo, with `{subset}` and `{image_id}` in it.
-        timeout: seconds that a connection may be silent.
+        timeout: seconds that a connection may be no_progress.
         pause: seconds before the second try; doubled before each that follows.
     """
 
@@ -97,7 +98,7 @@ class _ShareBox:
     def on(self, size: tuple[int, int]) -> FruitBox:
         width, height = size
         edges = self.left * width, self.top * height, self.right * width, self.bottom * height
-        return clipped_box(self.fruit, *edges, size)
+        return clip_box(self.fruit, *edges, size)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def fetch_open_images(
     folder: Path,
     number: int,
     addresses: Addresses = OPEN_IMAGES,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> PhotoSet:
     """Download photos of fruit to `folder/openimages_{image_id}.jpg`.
 
@@ -320,7 +321,7 @@ def _share_box(fruit: str, *edges: str) -> _ShareBox:
 
 
 def _with_origin(candidate: _Candidate, origin: _Origin | None) -> _Candidate:
-    """A photo with its author and licence, if it stands upright."""
+    """A photo with its author and license, if it stands upright."""
     if origin is None:
         raise Unusable(f"{candidate.subset.images} does not list it")
     # Without a number nobody knows: the photo had left Flickr when the others were looked up.
@@ -354,7 +355,7 @@ def _fruit_classes(web: Web, address: str) -> dict[str, str]:
         for place, row in enumerate(rows):
             if len(row) != 2 or not (row[0].startswith("/") or place == 0):
                 raise no_table(address, f"row {place + 1} is not a label and a name")
-            fruit = fruit_named(OWN_NAMES.get(row[1], row[1]))
+            fruit = find_fruit(OWN_NAMES.get(row[1], row[1]))
             if fruit:
                 fruits[row[0]] = fruit
     if not fruits:

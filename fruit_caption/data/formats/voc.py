@@ -9,22 +9,20 @@ from xml.parsers import expat
 
 from fruit_caption.data.formats.common import (
     ClassNames,
-    Unusable,
-    at_home,
     check_size,
-    clipped_box,
-    inside,
-    left_out,
-    pictures_in,
+    clip_box,
+    find_images,
+    skipped_line,
 )
 from fruit_caption.data.records import FruitBox, Photo, PhotoSet
-from fruit_caption.language.domain import fruit_named
+from fruit_caption.language.fruits import find_fruit
 from fruit_caption.utils.errors import PictureError
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.paths import Unusable, check_within, safe_relative_path
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 
 def read_voc(
-    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
     """Read every XML file in a folder and its subfolders, and find the photo it is about.
 
@@ -40,14 +38,14 @@ def read_voc(
     Raises:
         DataError: a folder can't be looked into.
     """
-    pictures = {path.name: path for path in pictures_in(folder)}
+    pictures = {path.name: path for path in find_images(folder)}
     by_stem = {path.stem: path for path in pictures.values()}
     found: dict[Path, ElementTree.Element] = {}
     skipped: list[str] = []
     for path in sorted(folder.rglob("*.xml")):
         try:
-            root = _parse(at_home(path, folder))
-            name = inside(root.findtext("filename") or path.stem)
+            root = _parse(check_within(path, folder))
+            name = safe_relative_path(root.findtext("filename") or path.stem)
             picture = pictures.get(Path(name).name) or by_stem.get(path.stem)
             if picture is None:
                 raise Unusable(f"there is no photo {name}")
@@ -55,7 +53,7 @@ def read_voc(
                 raise Unusable(f"another file is about {picture.name} too")
             found[picture] = root
         except Unusable as reason:
-            skipped.append(left_out(path.relative_to(folder), reason))
+            skipped.append(skipped_line(path.relative_to(folder), reason))
     classes = {name for root in found.values() for name in _classes(root)}
     listed = frozenset(fruit for name in classes if (fruit := names(name)))
     photos = []
@@ -63,7 +61,7 @@ def read_voc(
         try:
             photos.append(_photo(folder, picture, root, names, listed))
         except (Unusable, PictureError) as reason:
-            skipped.append(left_out(picture.relative_to(folder), reason))
+            skipped.append(skipped_line(picture.relative_to(folder), reason))
     lonely = sorted(set(pictures.values()) - set(found))
     skipped += [f"{picture.relative_to(folder)}: no XML file is about it" for picture in lonely]
     unknown = tuple(sorted(name for name in classes if not names(name)))
@@ -107,12 +105,12 @@ def _photo(
     listed: frozenset[str],
 ) -> Photo:
     width, height = (int(_number(root, f"size/{side}")) for side in ("width", "height"))
-    check_size(at_home(picture, folder), (width, height))
+    check_size(check_within(picture, folder), (width, height))
     boxes: list[FruitBox] = []
     for thing in root.iter("object"):
         edges = [_number(thing, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
         fruit = names(thing.findtext("name") or "")
-        box = clipped_box(fruit or "", edges[0], edges[1], edges[2], edges[3], (width, height))
+        box = clip_box(fruit or "", edges[0], edges[1], edges[2], edges[3], (width, height))
         if fruit:
             boxes.append(box)
     name = picture.relative_to(folder).as_posix()

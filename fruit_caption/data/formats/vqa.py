@@ -20,14 +20,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 from fruit_caption.data.formats.coco import IMAGES
-from fruit_caption.data.formats.common import Unusable, at_home, inside, pictures_in
-from fruit_caption.data.qa import GRAMMAR, Item, PhotoText, write_qa
+from fruit_caption.data.formats.common import find_images
+from fruit_caption.data.qa import GRAMMAR, PhotoQA, QAPair, write_qa
 from fruit_caption.data.records import Split
 from fruit_caption.language import templates
-from fruit_caption.language.domain import Kind, Value, listed, read_answer, read_question
+from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.fruits import join_words
+from fruit_caption.language.questions import Kind, Value, parse_question
 from fruit_caption.utils.errors import DataError, OutOfDomain
-from fruit_caption.utils.files import alone_in, read_json, whole_file, write_json
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.files import atomic_write, lock_folder, read_json, write_json
+from fruit_caption.utils.paths import Unusable, check_within, safe_relative_path
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 VQA = "vqa"
 QUESTIONS, ANNOTATIONS = "questions.json", "annotations.json"
@@ -47,14 +50,14 @@ SPLITS: dict[str, Split] = {
 class Imported:
     """What was taken from files of VQA v2, and how many questions are none about fruit."""
 
-    texts: tuple[PhotoText, ...]
+    texts: tuple[PhotoQA, ...]
     left_out: int
 
 
 # Out -----------------------------------------------------------------------------------------
 
 
-def write_vqa(folder: Path, texts: Sequence[PhotoText]) -> Path:
+def write_vqa(folder: Path, texts: Sequence[PhotoQA]) -> Path:
     """Write the questions of a data set, without captions, as files of VQA v2.
 
     Args:
@@ -80,8 +83,8 @@ def write_vqa(folder: Path, texts: Sequence[PhotoText]) -> Path:
 def _write_pair(
     out: Path,
     split: Split,
-    rows: Sequence[tuple[int, PhotoText]],
-    asked: Sequence[tuple[int, int, Item]],
+    rows: Sequence[tuple[int, PhotoQA]],
+    asked: Sequence[tuple[int, int, QAPair]],
 ) -> None:
     about = {
         "data_type": "fruit",
@@ -114,22 +117,22 @@ def _write_pair(
     write_json(out / f"{split}_{ANNOTATIONS}", about | {"annotations": annotations})
 
 
-def short(item: Item) -> str:
+def short(item: QAPair) -> str:
     """An answer in as few words as VQA v2's have: "yes", "3", "apple and banana", "nothing"."""
-    value = read_answer(item.kind, item.answer, item.fruit)
+    value = parse_answer(item.kind, item.answer, item.fruit)
     if value is None:
         return item.answer  # of another domain than fruit
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, frozenset):
-        return listed(sorted(value)) or "nothing"
+        return join_words(sorted(value)) or "nothing"
     return str(value)
 
 
 # In ------------------------------------------------------------------------------------------
 
 
-def import_vqa(source: Path, out: Path, progress: Progress = silent) -> Imported:
+def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> Imported:
     """Make a data set of the questions about fruit in files of VQA v2.
 
     Questions and answers are put in plain words, those in which a model is asked; whatever is not
@@ -148,7 +151,7 @@ def import_vqa(source: Path, out: Path, progress: Progress = silent) -> Imported
     """
     if out.resolve().is_relative_to(source.resolve()):
         raise DataError(f"{out} lies in {source}; make the data set elsewhere.")
-    found: dict[Path, tuple[Split, list[Item]]] = {}
+    found: dict[Path, tuple[Split, list[QAPair]]] = {}
     left_out = 0
     for split, questions, answers in _pairs(source):
         pictures = _pictures(source, questions)
@@ -166,9 +169,9 @@ def import_vqa(source: Path, out: Path, progress: Progress = silent) -> Imported
             items.append(item)
     if not found:
         raise DataError(f"{source} holds no question about fruit that can be asked here.")
-    with alone_in(out):
+    with lock_folder(out):
         texts = [
-            PhotoText(_copied(picture, source, out), split, None, tuple(items))
+            PhotoQA(_copied(picture, source, out), split, None, tuple(items))
             for picture, (split, items) in counted(
                 sorted(found.items()), f"copying {source}", progress
             )
@@ -217,23 +220,23 @@ def _pictures(source: Path, questions: Path) -> dict[Any, Path]:
     """Where the picture of each image lies: where the file says so, or by its name's number."""
     rows = read_json(questions).get("images")
     if not isinstance(rows, list):
-        numbers = ((re.search(r"\d+$", path.stem), path) for path in pictures_in(source))
+        numbers = ((re.search(r"\d+$", path.stem), path) for path in find_images(source))
         return {int(number.group()): path for number, path in numbers if number}
     places = {}
     for row in rows:
         try:
-            name = inside(row["file_name"])
+            name = safe_relative_path(row["file_name"])
             files = [path for path in (source / IMAGES / name, source / name) if path.is_file()]
-            places[_number(row, "id")] = at_home(files[0], source)
+            places[_number(row, "id")] = check_within(files[0], source)
         except (Unusable, KeyError, TypeError, IndexError, OSError) as error:
             raise DataError(f"{questions}: an image can't be used: {error}.") from None
     return places
 
 
-def _item(row: dict[str, Any], answers: dict[Any, str]) -> Item | None:
+def _item(row: dict[str, Any], answers: dict[Any, str]) -> QAPair | None:
     """A question in plain words, if it is one about fruit and has an answer."""
     try:
-        asked = read_question(str(row.get("question", "")))
+        asked = parse_question(str(row.get("question", "")))
     except OutOfDomain:
         return None
     if asked.kind == "caption":
@@ -241,8 +244,8 @@ def _item(row: dict[str, Any], answers: dict[Any, str]) -> Item | None:
     value = _value(asked.kind, answers.get(_number(row, "question_id"), ""))
     if value is None:
         return None
-    question = templates.ask(asked.kind, asked.fruit)
-    return Item(
+    question = templates.question(asked.kind, asked.fruit)
+    return QAPair(
         question, templates.answer(asked.kind, asked.fruit, value), asked.kind, asked.fruit, GRAMMAR
     )
 
@@ -252,14 +255,14 @@ def _value(kind: Kind, answer: str) -> Value | None:
     if kind == "presence":
         return {"yes": True, "no": False}.get(answer)
     if kind == "identify":
-        return read_answer(kind, "no fruit" if answer == "nothing" else answer)
-    return read_answer(kind, f"{answer} fruits")
+        return parse_answer(kind, "no fruit" if answer == "nothing" else answer)
+    return parse_answer(kind, f"{answer} fruits")
 
 
 def _copied(picture: Path, source: Path, out: Path) -> str:
     """The name that a picture gets among those of the data set."""
     home = source / IMAGES if picture.is_relative_to(source / IMAGES) else source
     name = picture.relative_to(home)
-    with whole_file(out / IMAGES / name) as draft:
+    with atomic_write(out / IMAGES / name) as draft:
         shutil.copyfile(picture, draft)
     return name.as_posix()

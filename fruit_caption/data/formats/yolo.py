@@ -1,4 +1,4 @@
-"""Photos and boxes as YOLO text files, a box a line: class, centre and size as shares."""
+"""Photos and boxes as YOLO text files, a box a line: class, center and size as shares."""
 
 from __future__ import annotations
 
@@ -8,25 +8,19 @@ from typing import Any
 
 import yaml
 
-from fruit_caption.data.formats.common import (
-    ClassNames,
-    Unusable,
-    at_home,
-    clipped_box,
-    left_out,
-    pictures_in,
-)
+from fruit_caption.data.formats.common import ClassNames, clip_box, find_images, skipped_line
 from fruit_caption.data.records import FruitBox, Photo, PhotoSet
-from fruit_caption.language.domain import fruit_named
+from fruit_caption.language.fruits import find_fruit
 from fruit_caption.utils.errors import DataError, PictureError
 from fruit_caption.utils.images import upright_size
-from fruit_caption.utils.progress import Progress, counted, silent
+from fruit_caption.utils.paths import Unusable, check_within
+from fruit_caption.utils.progress import Progress, counted, no_progress
 
 DATA_YAML, CLASSES_TXT = "data.yaml", "classes.txt"
 
 
 def read_yolo(
-    folder: Path, names: ClassNames = fruit_named, progress: Progress = silent
+    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
     """Read the photos of a folder and its subfolders with their label files.
 
@@ -47,15 +41,15 @@ def read_yolo(
     listed = frozenset(fruit for fruit in fruits.values() if fruit)
     photos: list[Photo] = []
     skipped: list[str] = []
-    for picture in counted(list(pictures_in(folder)), f"reading {folder}", progress):
+    for picture in counted(list(find_images(folder)), f"reading {folder}", progress):
         name = picture.relative_to(folder).as_posix()
         try:
-            labels = at_home(_labels_of(folder, picture), folder)
-            size = upright_size(at_home(picture, folder))
+            labels = check_within(_labels_of(folder, picture), folder)
+            size = upright_size(check_within(picture, folder))
             boxes = tuple(_boxes(labels, fruits, size))
             photos.append(Photo(picture, *size, boxes, listed, group=name, source=folder.name))
         except (Unusable, PictureError) as reason:
-            skipped.append(left_out(name, reason))
+            skipped.append(skipped_line(name, reason))
     unknown = tuple(sorted(classes[number] for number, fruit in fruits.items() if not fruit))
     return PhotoSet(tuple(photos), listed, "YOLO", tuple(skipped), unknown)
 
@@ -115,7 +109,7 @@ def _box(values: list[str], fruits: dict[int, str | None], size: tuple[int, int]
     if kind not in fruits:
         raise Unusable(f"there is no class {values[0]}")
     across, down = size
-    return clipped_box(
+    return clip_box(
         fruits[int(kind)] or "",
         (x - width / 2) * across,
         (y - height / 2) * down,

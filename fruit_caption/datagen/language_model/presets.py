@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fruit_caption.data.formats.common import Unusable, at_home
 from fruit_caption.data.qa import GRAMMAR
 from fruit_caption.utils.errors import WriterError
-from fruit_caption.utils.files import shipped
+from fruit_caption.utils.files import shipped_folder
+from fruit_caption.utils.paths import Unusable, check_within
 
 SHIPPED = "shipped"
 """The name of the small GPT-2 that comes with the project."""
@@ -35,7 +35,7 @@ def load_preset(preset: str) -> Any:
         raise WriterError(f"{place} is no preset of KerasNLP: it has no {MARK}.")
     for path in Path(place).rglob("*") if Path(place).is_dir() else ():
         try:
-            at_home(path, Path(place))
+            check_within(path, Path(place))
         except Unusable as reason:
             raise WriterError(f"{path}: {reason}.") from None
     import keras_nlp
@@ -59,12 +59,9 @@ def shipped_preset() -> Path:
     Raises:
         WriterError: it is not there.
     """
-    folder = shipped("writer")
+    folder = shipped_folder("writer")
     if not (folder / MARK).is_file():
-        raise WriterError(
-            f"The writer that ships is missing ({folder}); name another with --writer, or make one "
-            "with `fruit train-writer`."
-        )
+        raise WriterError(f"The language model that ships is missing: {folder}.", "writer-missing")
     return folder
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from fruit_caption.language.domain import FRUITS, NUMBER_WORDS, SYNONYMS, Value, plural
+from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS, SYNONYMS, plural
+from fruit_caption.language.questions import Value
 
 Task = Literal["caption", "count", "total", "identify", "presence"]
 TASKS: tuple[Task, ...] = get_args(Task)

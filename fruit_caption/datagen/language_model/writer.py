@@ -7,18 +7,23 @@ model itself finds likeliest is taken, unless the photo has it already.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 
-from fruit_caption.data.qa import Item
+from fruit_caption.data.qa import MODEL, QAPair
+from fruit_caption.data.records import Photo
+from fruit_caption.datagen.checker import is_true, is_true_caption
 from fruit_caption.datagen.language_model import prompts
 from fruit_caption.datagen.language_model.generation import Draft, Generator, banned_tokens, never
 from fruit_caption.datagen.language_model.presets import is_taught, load_preset
 from fruit_caption.datagen.language_model.prompts import END, PROMPT_VERSION, TASKS, Task
-from fruit_caption.datagen.language_model.requests import Request, Tally, Text
+from fruit_caption.datagen.question_specs import QuestionSpec
+from fruit_caption.language.questions import Value
 
 CANDIDATES, TRIES = 2, 4
 """How many drafts of a text one try makes, and how often it is tried."""
@@ -30,7 +35,7 @@ and how many drafts are written at once. The less room, the faster."""
 TEMPERATURE, TOP_P = 0.9, 0.95
 
 
-class Author:
+class LanguageModelWriter:
     """A causal language model that fulfils requests.
 
     An author goes to another process as the name of its preset, which is loaded again there.
@@ -50,8 +55,8 @@ class Author:
         self._generators: dict[tuple[Task, int], Generator] = {}
         self._bans: dict[frozenset[str], np.ndarray] = {}
 
-    def __reduce__(self) -> tuple[Callable[..., Author], tuple[str, int]]:
-        return Author, (self.preset, self.seed)
+    def __reduce__(self) -> tuple[Callable[..., LanguageModelWriter], tuple[str, int]]:
+        return LanguageModelWriter, (self.preset, self.seed)
 
     def about(self) -> dict[str, Any]:
         """All that the words it writes depend on, for `qa.json`."""
@@ -63,7 +68,7 @@ class Author:
             "sampler": sampler | {"tries": TRIES, "new_tokens": NEW_TOKENS},
         }
 
-    def fulfil(self, requests: Sequence[Request]) -> tuple[list[Text], Tally]:
+    def generate(self, requests: Sequence[TextRequest]) -> tuple[list[Text], Tally]:
         """A proven text for each request, or `None` where none was found; and how it went."""
         texts: list[Text] = [None] * len(requests)
         tally = Tally(tokens=-self._tokens())
@@ -84,7 +89,9 @@ class Author:
     def _tokens(self) -> int:
         return sum(generator.tokens for generator in self._generators.values())
 
-    def _draft(self, requests: Sequence[Request], task: Task, attempt: int) -> list[list[Draft]]:
+    def _draft(
+        self, requests: Sequence[TextRequest], task: Task, attempt: int
+    ) -> list[list[Draft]]:
         """`CANDIDATES` drafts for each request of one task."""
         if not requests:
             return []
@@ -102,7 +109,7 @@ class Author:
         return drafts
 
     def _write(
-        self, requests: Sequence[Request], texts: Sequence[str], room: int, attempt: int
+        self, requests: Sequence[TextRequest], texts: Sequence[str], room: int, attempt: int
     ) -> list[list[Draft]]:
         """`CANDIDATES` drafts for each request of one task whose prompt has room."""
         if not requests:
@@ -147,10 +154,10 @@ class Author:
 
 
 def _best(
-    request: Request, drafts: Sequence[Draft], used: set[tuple[str, str]], tally: Tally
+    request: TextRequest, drafts: Sequence[Draft], used: set[tuple[str, str]], tally: Tally
 ) -> Text:
     """The likeliest draft that is proven and that its photo doesn't have yet."""
-    proven: dict[str, tuple[float, str | Item]] = {}
+    proven: dict[str, tuple[float, str | QAPair]] = {}
     for draft in drafts:
         tally.written[request.task] += 1
         text = request.proven(draft.text) if draft.ended else None
@@ -164,7 +171,68 @@ def _best(
     return None
 
 
-def _key(seed: int, request: Request, attempt: int, candidate: int) -> int:
+def _key(seed: int, request: TextRequest, attempt: int, candidate: int) -> int:
     """A number that only this draft has."""
     parts = (seed, request.name, request.task, request.fruit, attempt, candidate)
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
+
+
+Text = str | QAPair | None
+"""A caption, a question with its answer, or nothing, where no draft was proven."""
+
+
+@dataclass
+class Tally:
+    """How writing went: for each task how many drafts were written and how many of them proven,
+    and how many tokens all drafts have.
+    """
+
+    written: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count what was written elsewhere, too."""
+        self.written += other.written
+        self.accepted += other.accepted
+        self.tokens += other.tokens
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """A text that is wanted of the model: a caption, or a question with its answer.
+
+    Attributes:
+        name: of the photo.
+        photo: the photo.
+        spec: the question, or `None` for a caption.
+    """
+
+    name: str
+    photo: Photo
+    spec: QuestionSpec | None
+
+    @property
+    def task(self) -> Task:
+        """What kind of text is wanted."""
+        return self.spec.kind if self.spec else "caption"
+
+    @property
+    def fruit(self) -> str | None:
+        """The fruit that is asked about, if the question is about one."""
+        return self.spec.fruit if self.spec else None
+
+    @property
+    def value(self) -> Value | None:
+        """The right answer; `None` for a caption."""
+        return self.spec.value if self.spec else None
+
+    def proven(self, text: str) -> str | QAPair | None:
+        """What a draft says, if the boxes prove it: a caption, or a question with its answer."""
+        if self.spec is None:
+            return text.strip() if is_true_caption(text.strip(), self.photo) else None
+        halves = prompts.parted(text)
+        if halves is None:
+            return None
+        item = QAPair(*halves, self.spec.kind, self.spec.fruit, MODEL)
+        return item if is_true(item, self.photo) else None

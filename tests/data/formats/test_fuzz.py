@@ -26,7 +26,7 @@ from fruit_caption.data.formats.vqa import import_vqa
 from fruit_caption.data.formats.yolo import read_yolo
 from fruit_caption.data.qa import read_qa
 from fruit_caption.data.records import PhotoSet
-from fruit_caption.language.domain import FRUITS
+from fruit_caption.language.fruits import FRUITS
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.files import read_json
 

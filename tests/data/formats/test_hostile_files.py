@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import pytest
 
-from fruit_caption import runs
 from fruit_caption.datagen.language_model.presets import load_preset
 from fruit_caption.inference import exported
 from fruit_caption.models.pretrained import pretrained
+from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError, WriterError
 
 ROOT = Path(__file__).parents[3]
@@ -75,25 +75,25 @@ def named(module, name, *arguments):
 def test_a_model_of_another_class_is_refused(settings, victim, tmp_path):
     content = json.dumps(settings).replace("{victim}", str(victim)).encode()
     folder = changed(tmp_path, lambda parts: parts.update({"config.json": content}))
-    assert "model.keras" in refused(runs.load_run, folder, kind=RunError)
+    assert "model.keras" in refused(Run(folder).load_model, kind=RunError)
 
 
 def test_a_lambda_is_refused(victim, tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
     model.save(tmp_path / "model.keras")
-    assert "can't be loaded" in refused(runs.load_run, tmp_path, kind=RunError)
+    assert "can't be loaded" in refused(Run(tmp_path).load_model, kind=RunError)
 
 
 def test_a_model_that_is_none_of_ours_is_refused(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "model.keras")
-    assert "another model" in refused(runs.load_run, tmp_path, kind=RunError)
+    assert "is not a fruit model" in refused(Run(tmp_path).load_model, kind=RunError)
 
 
 def test_a_broken_model_is_refused(tmp_path):
     whole = (RELEASE / "model.keras").read_bytes()
     for content in (b"", b"PK", whole[: len(whole) // 2], whole[:-200], bytes(10_000)):
         (tmp_path / "model.keras").write_bytes(content)
-        assert "model.keras" in refused(runs.load_run, tmp_path, kind=RunError)
+        assert "model.keras" in refused(Run(tmp_path).load_model, kind=RunError)
 
 
 def test_names_in_a_model_lead_nowhere_else(victim, tmp_path):
@@ -102,7 +102,7 @@ def test_names_in_a_model_lead_nowhere_else(victim, tmp_path):
     folder = changed(
         tmp_path / "run", lambda parts: parts.update({"../harm": b"x", str(victim): b"x"})
     )
-    told = refused(runs.load_run, folder, kind=RunError)
+    told = refused(Run(folder).load_model, kind=RunError)
     assert "invalid path" in told or "'ZipInfo' object has no attribute" in told  # Keras 3.12
     assert not (tmp_path / "harm").exists()
 
@@ -129,7 +129,7 @@ def test_an_export_cannot_read_files_elsewhere(tmp_path):
     secret = tmp_path / "secret"
     secret.write_bytes(bytes(4))
     shutil.copytree(RELEASE / "onnx", tmp_path / "run" / "onnx")
-    path = tmp_path / "run" / "onnx" / "speak.onnx"
+    path = tmp_path / "run" / "onnx" / "decoder.onnx"
     model = onnx.load(path)
     weights = model.graph.initializer[0]
     weights.ClearField("raw_data")
@@ -165,4 +165,4 @@ def test_a_zip_that_unpacks_to_much_more_is_told(tmp_path):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", bytes(50_000_000))
     (tmp_path / "model.keras").write_bytes(file.getvalue())
-    assert "model.keras" in refused(runs.load_run, tmp_path, kind=RunError)
+    assert "model.keras" in refused(Run(tmp_path).load_model, kind=RunError)

@@ -31,7 +31,7 @@ BOXES_HEADER = (
     "IsDepiction,IsInside,XClick1X,XClick2X\n"
 )
 IMAGES_HEADER = (
-    "ImageID,Subset,OriginalURL,OriginalLandingURL,License,AuthorProfileURL,Author,Title,"
+    "ImageID,Subset,OriginalURL,OriginalLandingURL,License,AuthorProfileURL,LanguageModelWriter,Title,"
     "OriginalSize,OriginalMD5,Thumbnail300KURL,Rotation\n"
 )
 LICENSE = "https://creativecommons.org/licenses/by/2.0/"
@@ -373,7 +373,7 @@ def test_a_stalled_connection_is_given_up(five, tmp_path):
     finally:
         over.set()
     assert ids(found) == ["a2", "a3"]
-    assert found.skipped[0].endswith("can't be had: the server is silent for 0.4 s")
+    assert found.skipped[0].endswith("can't be had: the server is no_progress for 0.4 s")
     assert five.photos_asked()["a1"] == download.TRIES
 
 

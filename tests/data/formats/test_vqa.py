@@ -7,8 +7,8 @@ from PIL import Image
 
 from fruit_caption.data.dataset import read_data
 from fruit_caption.data.formats.vqa import import_vqa, short, write_vqa
-from fruit_caption.data.qa import Item, read_qa
-from fruit_caption.language.domain import read_answer
+from fruit_caption.data.qa import QAPair, read_qa
+from fruit_caption.language.answers import parse_answer
 from fruit_caption.utils.errors import DataError
 
 ANSWERS = [
@@ -18,18 +18,18 @@ ANSWERS = [
     ("presence", "no, there is no kiwi", "kiwi", "no"),
     ("identify", "it shows lime and apple", None, "apple and lime"),
     ("identify", "it shows no fruit", None, "nothing"),
-    ("colour", "bright blue", None, "bright blue"),
+    ("color", "bright blue", None, "bright blue"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "answer", "fruit", "expected"), ANSWERS)
 def test_answers_are_as_short_as_in_vqa(kind, answer, fruit, expected):
-    assert short(Item("?", answer, kind, fruit, "grammar")) == expected
+    assert short(QAPair("?", answer, kind, fruit, "grammar")) == expected
 
 
 def meanings(texts):
     return {
-        (text.file_name, item.kind, item.fruit, read_answer(item.kind, item.answer, item.fruit))
+        (text.file_name, item.kind, item.fruit, parse_answer(item.kind, item.answer, item.fruit))
         for text in texts
         for item in text.questions
     }

@@ -143,7 +143,7 @@ def test_banned_tokens_are_never_written(generator, tokenizer, free):
         assert not any(character.isdigit() for character in draft.text)
 
 
-def test_a_draft_depends_on_its_key_not_its_neighbours(model, generator, free):
+def test_a_draft_depends_on_its_key_not_its_neighbors(model, generator, free):
     keys = [7, 0, 3, 7000000000, 5]
     together = write(generator, PROMPTS, free, keys)
     alone = [

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fruit_caption.language import domain
-from fruit_caption.language.domain import Mention, Question
+from fruit_caption.language.answers import Mention, parse_answer, parse_mentions
+from fruit_caption.language.fruits import FRUITS, find_fruit, plural, quantity
+from fruit_caption.language.questions import KINDS, Question, parse_question
 from fruit_caption.utils.errors import OutOfDomain
 
 PHRASINGS = Path(__file__).parent / "phrasings.txt"
@@ -47,7 +48,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_questions_are_read(text):
-    assert domain.read_question(text) == QUESTIONS[text]
+    assert parse_question(text) == QUESTIONS[text]
 
 
 def phrasings():
@@ -64,7 +65,7 @@ def phrasings():
 def read(text):
     """The question, or None where it is refused."""
     with suppress(OutOfDomain):
-        return domain.read_question(text)
+        return parse_question(text)
 
 
 def test_at_least_95_percent_of_what_people_type_is_read_rightly():
@@ -99,13 +100,13 @@ def test_at_least_95_percent_of_what_people_type_is_read_rightly():
 )
 def test_other_questions_are_refused_in_one_line(text):
     with pytest.raises(OutOfDomain) as refusal:
-        domain.read_question(text)
+        parse_question(text)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_long_question_is_quoted_short():
     with pytest.raises(OutOfDomain, match="too long a question: 200 characters") as refusal:
-        domain.read_question("x" * 10_000)
+        parse_question("x" * 10_000)
     assert len(str(refusal.value)) < 300
 
 
@@ -123,7 +124,7 @@ def test_a_long_question_is_quoted_short():
     ],
 )
 def test_mentions(text, mentions):
-    assert domain.read_mentions(text) == mentions
+    assert parse_mentions(text) == mentions
 
 
 @pytest.mark.parametrize(
@@ -152,23 +153,23 @@ def test_mentions(text, mentions):
     ],
 )
 def test_answers(kind, fruit, text, value):
-    assert domain.read_answer(kind, text, fruit) == value
-    assert type(domain.read_answer(kind, text, fruit)) is type(value)
+    assert parse_answer(kind, text, fruit) == value
+    assert type(parse_answer(kind, text, fruit)) is type(value)
 
 
-@pytest.mark.parametrize("fruit", domain.FRUITS)
+@pytest.mark.parametrize("fruit", FRUITS)
 @pytest.mark.parametrize("number", [0, 1, 2, 12, 25])
 def test_every_quantity_reads_back(fruit, number):
-    text = f"there are {domain.quantity(number, fruit)}"
-    assert domain.read_answer("count", text, fruit) == number
-    assert domain.fruit_named(domain.plural(fruit).title()) == fruit
+    text = f"there are {quantity(number, fruit)}"
+    assert parse_answer("count", text, fruit) == number
+    assert find_fruit(plural(fruit).title()) == fruit
 
 
 @given(st.text(max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_read_or_refused(text):
-    domain.read_mentions(text)
-    for kind in domain.KINDS:
-        domain.read_answer(kind, text, "apple")
+    parse_mentions(text)
+    for kind in KINDS:
+        parse_answer(kind, text, "apple")
     with suppress(OutOfDomain):
-        domain.read_question(text)
+        parse_question(text)

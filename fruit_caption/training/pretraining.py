@@ -21,11 +21,12 @@ from fruit_caption.config import TrainingConfig
 from fruit_caption.data.dataset import sequences
 from fruit_caption.data.qa import DESCRIBE
 from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.datagen.question_specs import wishes
+from fruit_caption.datagen.question_specs import question_specs
+from fruit_caption.datagen.template_writer import write_pair
 from fruit_caption.language import phrasebook, templates
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.training.optimizer import falling_adamw
+from fruit_caption.training.optimizer import cosine_adamw
 
 KINDS = (0.05, 0.5, 0.25, 0.12, 0.08)
 """How often a made-up photo shows no fruit, one kind, two kinds …"""
@@ -43,13 +44,13 @@ SAMPLE = 2000
 """Made-up photos whose texts show which words there are to know."""
 
 
-def learn_to_read(
+def pretrain_decoder(
     model: Captioner,
     varied: bool,
     config: TrainingConfig,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Train the decoder, and the layers from which it starts, on `config.reading` batches.
+    """Train the decoder, and the layers from which it starts, on `config.pretrain_steps` batches.
 
     Args:
         model: a new one.
@@ -59,18 +60,18 @@ def learn_to_read(
     """
     reader = _reader(model)
     reader.compile(
-        optimizer=falling_adamw(config.learning_rate, config.reading),
+        optimizer=cosine_adamw(config.learning_rate, config.pretrain_steps),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
     )
     reader.optimizer.build(reader.trainable_variables)
     channels = model.config.channels
-    lessons = Lessons(model.vocabulary, model.fruits, channels, varied, config)
+    lessons = SyntheticBatches(model.vocabulary, model.fruits, channels, varied, config)
     reader.fit(lessons, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
-def words_to_read(fruits: Sequence[str], varied: bool) -> tuple[str, ...]:
+def synthetic_words(fruits: Sequence[str], varied: bool) -> tuple[str, ...]:
     """The words of questions and answers about some fruits, the most frequent first."""
     rng = random.Random(0)
     photos = [_facts(fruits, rng) for _ in range(SAMPLE)]
@@ -78,7 +79,7 @@ def words_to_read(fruits: Sequence[str], varied: bool) -> tuple[str, ...]:
     return Vocabulary.of(chain.from_iterable(texts)).words
 
 
-class Lessons(keras.utils.PyDataset):
+class SyntheticBatches(keras.utils.PyDataset):
     """Batches of made-up facts, blurred, with questions and answers; the same for the same seed.
 
     A batch is (inputs, next words, weights): `regions` (batch, ALIKE, channels), which stand for
@@ -88,7 +89,7 @@ class Lessons(keras.utils.PyDataset):
     Args:
         vocabulary, fruits: of the model.
         channels: of a region that the eye sees in a photo.
-        varied: see `learn_to_read`.
+        varied: see `pretrain_decoder`.
         config: seed, number and sizes of batches.
     """
 
@@ -105,7 +106,7 @@ class Lessons(keras.utils.PyDataset):
         self.varied, self.config = varied, config
 
     def __len__(self) -> int:
-        return self.config.reading
+        return self.config.pretrain_steps
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         rng = random.Random(f"{self.config.seed} {index}")
@@ -136,14 +137,14 @@ class Lessons(keras.utils.PyDataset):
 
 def _reader(model: Captioner) -> keras.Model:
     """From counts and regions, as an eye would see them, and words to the next words."""
-    eye, decoder = model.eye, model.decoder
+    eye, decoder = model.neck, model.decoder
     regions, counts = eye.get_layer("regions").output, eye.output["counts"]
     inputs = {
         "regions": keras.Input((ALIKE, *regions.shape[2:]), name="regions"),
         "counts": keras.Input(counts.shape[1:], name="counts"),
         "words": keras.Input((None, None), dtype="int32", name="words"),
     }
-    given = {name: eye.output[name] for name in model.needs if name not in inputs}
+    given = {name: eye.output[name] for name in model.decoder_inputs if name not in inputs}
     # With all regions alike, a few of them are enough …
     known = _called_anew(
         keras.Model([regions, counts], given), [inputs["regions"], inputs["counts"]]
@@ -179,17 +180,17 @@ def _texts(
     photo: Photo, fruits: Sequence[str], varied: bool, rng: random.Random
 ) -> Iterator[tuple[str, str]]:
     """Questions of every kind about a photo with their answers, and its caption."""
-    for wish in wishes(photo, dict.fromkeys(fruits, 1), rng):
+    for spec in question_specs(photo, dict.fromkeys(fruits, 1), rng):
         if varied and rng.random() < 0.5:
-            question = phrasebook.write_question(wish.kind, wish.fruit, rng)
-            yield question, phrasebook.write_answer(wish.kind, wish.fruit, wish.value, rng)
+            question = phrasebook.write_question(spec.kind, spec.fruit, rng)
+            yield question, phrasebook.write_answer(spec.kind, spec.fruit, spec.value, rng)
         else:
-            item = templates.write_question(wish, rng)
+            item = write_pair(spec, rng)
             yield item.question, item.answer
     if varied and rng.random() < 0.5:
         yield DESCRIBE, phrasebook.write_caption(photo.counts(), rng)
     else:
-        yield DESCRIBE, templates.write_caption(photo).text
+        yield DESCRIBE, templates.caption(photo.counts())
 
 
 def _blur(counts: np.ndarray, noise: np.random.Generator) -> np.ndarray:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fruit_caption.language.vocabulary import Vocabulary
-from fruit_caption.models.beam import beam_search
-from fruit_caption.models.decoding import speak
+from fruit_caption.models.decoding import beam_search, decode
 
 WORDS = ("one", "two", "red", "apple", "and")
 AFTER = {
@@ -22,7 +21,7 @@ AFTER = {
 class Chain:
     """A model to which the word before says all, and that counts what it has been told."""
 
-    needs = ("state_h", "state_c")
+    decoder_inputs = ("state_h", "state_c")
 
     def __init__(self):
         self.vocabulary = vocabulary = Vocabulary(WORDS)
@@ -34,10 +33,10 @@ class Chain:
                 self.table[self.numbers[word], self.numbers[other]] = np.log(chance)
         self.sentences = set()
 
-    def hold(self, given):
+    def to_device(self, given):
         return given
 
-    def step(self, given):
+    def decode_step(self, given):
         words = given["words"]
         last = words.max(axis=-1) if words.shape[-1] == 1 else np.full(words.shape[:2], 2)
         # The state remembers the words of its own sentence.
@@ -58,7 +57,7 @@ SEEN = {
 
 def test_the_likeliest_sentence_may_begin_with_a_less_likely_word():
     model = Chain()
-    [[greedy]] = speak(model, {n: s[:1] for n, s in SEEN.items()}, [["how many apples"]])
+    [[greedy]] = decode(model, {n: s[:1] for n, s in SEEN.items()}, [["how many apples"]])
     assert greedy.text.startswith("one")
     [found, again], [] = beam_search(model, SEEN, [["how many apples", "apples"], []])
     assert found == again
