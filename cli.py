@@ -1,4 +1,4 @@
-"""Runs the command `fruit` in a checkout: `python cli.py ask IMAGE QUESTION`."""
+"""Runs the command `fruit` from a checkout: `python cli.py ask IMAGE QUESTION`."""
 
 from fruit_caption.commands.app import app
 

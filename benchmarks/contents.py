@@ -1,12 +1,15 @@
-"""What a data set holds: `python benchmarks/contents.py data/fruit` writes benchmarks/contents.md.
+"""Counts what a data set contains.
 
-Photos by source and split, how many fruits of a kind they show, and questions by kind.
+    python benchmarks/contents.py DATA
+
+Writes benchmarks/contents.md: photos by source, counts per photo, and questions by kind, each by
+split.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,73 +18,69 @@ from typing import get_args
 from fruit_caption.data.formats.coco import IMAGES, read_coco
 from fruit_caption.data.qa import PhotoQA, read_qa
 from fruit_caption.data.records import Photo, Split
+from fruit_caption.utils import markdown
 from fruit_caption.utils.files import write_text
 
 TABLES = Path(__file__).with_suffix(".md")
-MANY = 6
-MADE = re.compile(r"(composed|mosaic)_\d+_\d+")
+MAX_COUNT = 6
+"""Counts from this one on share a row."""
+DERIVED_NAME = re.compile(r"(composed|mosaic)_\d+_\d+")
+
 Cell = tuple[str, str]
+"""Row and split."""
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    texts = {text.file_name: text for text in read_qa(folder)}
-    images = folder / IMAGES
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="data set")
+    folder = parser.parse_args().data
+    texts, images = read_qa(folder), folder / IMAGES
     photos = {
         photo.path.relative_to(images).as_posix(): photo for photo in read_coco(folder).photos
     }
-    shown = [(photos[name], text) for name, text in texts.items()]
-    write_text(
-        TABLES,
-        "\n".join(
-            [
-                *table("photos from", sources(shown)),
-                *table("fruits of a kind in a photo", numbers(shown)),
-                *table("questions", kinds(texts.values())),
-            ]
-        ),
+    pairs = [(photos[text.file_name], text) for text in texts]
+    tables = (
+        table("photos from", count_sources(pairs)),
+        table("fruits of a kind in a photo", count_numbers(pairs)),
+        table("questions", count_questions(texts)),
     )
+    write_text(TABLES, "\n".join(tables))
 
 
-def sources(shown: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
-    """Where photos are from; of those made from others, how they were made."""
-    found = Counter[Cell]()
-    for photo, text in shown:
-        made = MADE.fullmatch(photo.path.stem)
-        source = f"{made[1]} of the others" if made else f"{photo.source or '-'} ({photo.license})"
-        found[source, text.split] += 1
-    return found
+def count_sources(pairs: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
+    """Count the photos of each source; composed photos and mosaics are rows of their own."""
+    cells = Counter[Cell]()
+    for photo, text in pairs:
+        match = DERIVED_NAME.fullmatch(photo.path.stem)
+        source = f"{photo.source or '-'} ({photo.license})"
+        cells[f"{match[1]} of the others" if match else source, text.split] += 1
+    return cells
 
 
-def numbers(shown: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
-    """How often a photo shows so many of a kind, and how often that is not known."""
-    found = Counter[Cell]()
-    for photo, text in shown:
+def count_numbers(pairs: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
+    """Count how often a photo shows 1, 2, … fruits of a kind."""
+    cells = Counter[Cell]()
+    for photo, text in pairs:
         for number in photo.counts().values():
-            many = "not known" if number is None else f"{number}" if number < MANY else f"{MANY}+"
-            found[many, text.split] += 1
-    return found
+            if number is None:
+                cells["not known", text.split] += 1
+            else:
+                row = f"{number}" if number < MAX_COUNT else f"{MAX_COUNT}+"
+                cells[row, text.split] += 1
+    return cells
 
 
-def kinds(texts: Iterable[PhotoQA]) -> Counter[Cell]:
-    return Counter((item.kind, text.split) for text in texts for item in text.items())
+def count_questions(texts: Iterable[PhotoQA]) -> Counter[Cell]:
+    return Counter((pair.kind, text.split) for text in texts for pair in text.qa_pairs)
 
 
-def table(name: str, cells: Counter[Cell]) -> list[str]:
-    """Rows of Markdown: numbers by split; rows that begin with a number come first."""
+def table(title: str, cells: Counter[Cell]) -> str:
+    """Format counts with a column for each split; rows that begin with a digit come first."""
     splits = [split for split in get_args(Split) if any(column == split for _, column in cells)]
-    rows = sorted({row for row, _ in cells}, key=lambda row: (not row[0].isdigit(), row))
-    lines = [" | ".join([row, *(f"{cells[row, split]:,}" for split in splits)]) for row in rows]
-    total = [
-        f"{sum(n for (_, column), n in cells.items() if column == split):,}" for split in splits
-    ]
-    return [
-        f"| {name} | {' | '.join(splits)} |",
-        "| --- |" + " ---: |" * len(splits),
-        *(f"| {line} |" for line in lines),
-        f"| in all | {' | '.join(total)} |",
-        "",
-    ]
+    names = sorted({name for name, _ in cells}, key=lambda name: (not name[0].isdigit(), name))
+    rows = [[name, *(f"{cells[name, split]:,}" for split in splits)] for name in names]
+    totals = (sum(cells[name, split] for name in names) for split in splits)
+    return markdown.table([title, *splits], [*rows, ["all", *(f"{n:,}" for n in totals)]])
 
 
 if __name__ == "__main__":

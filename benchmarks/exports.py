@@ -1,7 +1,9 @@
-"""What an export costs in right answers: `python benchmarks/exports.py RUN DATA`.
+"""Compares the answers of a model's exports with those of the Keras model.
 
-The test questions of DATA are answered by the Keras model of RUN and by its exports, whose weights
-have 32 and 16 bits. Writes benchmarks/exports.md.
+    python benchmarks/exports.py RUN DATA
+
+The Keras model of RUN and its exports answer the test questions of DATA. Writes
+benchmarks/exports.md.
 """
 
 from __future__ import annotations
@@ -24,77 +26,79 @@ from fruit_caption.inference.export import export
 from fruit_caption.inference.exported import Format
 from fruit_caption.models.decoding import Runtime, decode
 from fruit_caption.runs import Run
+from fruit_caption.utils import markdown
 from fruit_caption.utils.files import write_text
 
 TABLE = Path(__file__).with_suffix(".md")
-FORMS: tuple[tuple[Format, int], ...] = (("onnx", 32), ("onnx", 16), ("litert", 32))
+EXPORTS: tuple[tuple[Format, int], ...] = (("onnx", 32), ("onnx", 16), ("litert", 32))
+"""Format and bits per weight of each export."""
 COLUMNS = (
     "model",
     "MB",
-    "right, %",
-    "counts, %",
-    "2 and more, %",
-    "other texts than Keras",
-    "confidence differs by up to",
-    "ms an answer",
+    "exact, %",
+    "count, %",
+    "count of 2 or more, %",
+    "answers unlike Keras",
+    "maximum difference in confidence",
+    "ms per answer",
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run")
-    parser.add_argument("data", type=Path)
-    given = parser.parse_args()
-    run = Run.named(given.run).path
-    examples = read_data(given.data).splits["test"]
-    expected, took = _answers(Run(run).load_model(), examples)
-    lines = [
-        f"| {' | '.join(COLUMNS)} |",
-        "| --- |" + " ---: |" * (len(COLUMNS) - 1),
-        _line("Keras", (Run(run).model_file).stat().st_size, expected, expected, took),
-    ]
-    for form, bits in FORMS:
-        with tempfile.TemporaryDirectory() as name:
-            copy = Path(name)
-            for file in ("model.keras", "config.json"):
-                shutil.copy(run / file, copy)
+    parser.add_argument("run", help="name or path of a run")
+    parser.add_argument("data", type=Path, help="data set")
+    args = parser.parse_args()
+    run = Run.named(args.run)
+    examples = read_data(args.data).splits["test"]
+    reference, seconds = _predict(run.load_model(), examples)
+    rows = [_row("Keras", run.model_file.stat().st_size, reference, reference, seconds)]
+    for form, bits in EXPORTS:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Run(Path(folder))
+            for file in (run.model_file, run.config_file):
+                shutil.copy(file, copy.path)
             size = sum(file.stat().st_size for file in export(copy, form, bits).iterdir())
-            model = exported.current(Run(copy))
+            model = exported.current(copy)
             assert model
-            rows, took = _answers(model, examples)
-        lines.append(_line(f"{form}, {bits} bits", size, rows, expected, took))
-        print(lines[-1], flush=True)
-    write_text(TABLE, "\n".join(lines) + "\n")
+            predictions, seconds = _predict(model, examples)
+        rows.append(_row(f"{form}, {bits} bits", size, predictions, reference, seconds))
+        print(rows[-1], flush=True)
+    write_text(TABLE, markdown.table(COLUMNS, rows))
 
 
-def _answers(model: Runtime, examples: Sequence[Example]) -> tuple[list[Prediction], float]:
-    """The answers to all questions, photo by photo, and the seconds that one took."""
-    look, rows, began = model.encoder_fn(), [], time.perf_counter()
+def _predict(model: Runtime, examples: Sequence[Example]) -> tuple[list[Prediction], float]:
+    """Answer all questions, photo by photo; also return the seconds per answer."""
+    encode, rows, start = model.encoder_fn(), [], time.perf_counter()
     for example in examples:
-        seen = look(load_pixels([example.path], model.image_size))
-        (answers,) = decode(model, seen, [[item.question for item in example.items]])
+        encoding = encode(load_pixels([example.path], model.image_size))
+        (answers,) = decode(model, encoding, [[pair.question for pair in example.qa_pairs]])
         rows += [
-            Prediction(example.name, item, said.text, said.confidence)
-            for item, said in zip(example.items, answers, strict=True)
+            Prediction(example.name, pair, answer.text, answer.confidence)
+            for pair, answer in zip(example.qa_pairs, answers, strict=True)
         ]
-    return rows, (time.perf_counter() - began) / len(rows)
+    return rows, (time.perf_counter() - start) / len(rows)
 
 
-def _line(
-    name: str, size: int, rows: list[Prediction], expected: list[Prediction], took: float
-) -> str:
-    scores = score(rows)
+def _row(
+    name: str,
+    size: int,
+    predictions: Sequence[Prediction],
+    reference: Sequence[Prediction],
+    seconds: float,
+) -> list[str]:
+    """Return the cells of a row, from the size in bytes and the seconds per answer."""
+    scores = score(predictions)
     shares = (scores["exact"], scores["kinds"]["count"]["exact"], scores["several"]["exact"])
-    others = sum(ours.answer != theirs.answer for ours, theirs in zip(rows, expected, strict=True))
-    apart = [abs(o.confidence - t.confidence) for o, t in zip(rows, expected, strict=True)]
-    cells = [
+    pairs = [*zip(predictions, reference, strict=True)]
+    return [
+        name,
         f"{size / 1e6:.1f}",
         *(f"{100 * share:.1f}" for share in shares),
-        f"{others} of {len(rows)}",
-        f"{np.max(apart):.1e}",
-        f"{1e3 * took:.0f}",
+        f"{sum(own.answer != other.answer for own, other in pairs)} of {len(pairs)}",
+        f"{np.max([abs(own.confidence - other.confidence) for own, other in pairs]):.1e}",
+        f"{1e3 * seconds:.0f}",
     ]
-    return f"| {name} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

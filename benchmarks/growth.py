@@ -1,14 +1,16 @@
-"""How the cost grows with what there is to do: `python benchmarks/growth.py`.
+"""Measures how costs grow with photos, questions, picture size and words.
 
-Measures processor time, which other work on the machine disturbs less than the clock, for four
-things that grow: photos (making a data set, and an epoch of training on it), questions about a
-photo, the side of a picture, and words that are known. Prints for each how much more the last
-costs than the first, beside what growing linearly would cost, and draws benchmarks/growth.png.
+    python benchmarks/growth.py
+
+Measures processor time, which depends less on other work on the machine than the clock does. Prints
+how much more the largest size costs than the smallest, beside the ratio of the sizes, and draws
+benchmarks/growth.png.
 """
 
 # ruff: noqa: E402
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from fruit_caption.models.decoding import decode
 from fruit_caption.utils.startup import start_keras
 
 start_keras()
@@ -26,15 +27,17 @@ import keras
 import numpy as np
 
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
-from fruit_caption.data.dataset import Batches, DataSet, read_data
+from fruit_caption.data.batches import Batches
+from fruit_caption.data.dataset import DataSet, read_data
 from fruit_caption.data.features import FEATURES
 from fruit_caption.datagen.generate import generate_data
 from fruit_caption.evaluation.evaluate import encode_photos
 from fruit_caption.language import templates
 from fruit_caption.language.fruits import FRUITS
 from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import decode
 from fruit_caption.training.pretraining import synthetic_words
-from fruit_caption.training.trainer import prepare
+from fruit_caption.training.trainer import compile_model
 from fruit_caption.utils import engines
 from fruit_caption.utils.plotting import BLUE, INK, VERMILION, new_figure
 
@@ -44,133 +47,140 @@ QUESTIONS = (1, 2, 4, 8, 16)
 SIDES = (96, 160, 224, 320, 448)
 WORDS = (100, 300, 1000, 3000, 10000)
 ROUNDS = 5
-KINDS = tuple(FRUITS)[:16]
+FRUIT_NAMES = tuple(FRUITS)[:16]
 
 
 @dataclass(frozen=True)
 class Growth:
-    """What something costs, in seconds, as there is more of what it is about.
+    """Costs of one or more tasks at several sizes.
 
-    `size` gives for each number how much there is to do; a picture has the square of its side.
+    Attributes:
+        title: What the sizes are, for the axis of the plot.
+        sizes: The sizes, in ascending order.
+        seconds: Processor seconds at each size, by task.
+        work: Function from a size to the amount of work; a picture has the square of its side.
     """
 
     title: str
-    numbers: Sequence[int]
+    sizes: Sequence[int]
     seconds: dict[str, list[float]]
-    size: Callable[[int], float] = float
+    work: Callable[[int], float] = float
 
     def __str__(self) -> str:
-        more = self.size(self.numbers[-1]) / self.size(self.numbers[0])
-        costs = [f"{what} {s[-1] / s[0]:.1f} times" for what, s in self.seconds.items()]
+        ratio = self.work(self.sizes[-1]) / self.work(self.sizes[0])
+        costs = [f"{task} {s[-1] / s[0]:.1f} times" for task, s in self.seconds.items()]
         return (
-            f"{self.title}, {self.numbers[0]} to {self.numbers[-1]}: "
-            f"{', '.join(costs)} the cost for {more:.1f} times as much"
+            f"{self.title}, {self.sizes[0]} to {self.sizes[-1]}: "
+            f"{', '.join(costs)} the cost for {ratio:.1f} times as much"
         )
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         growths = []
-        for measure in (photos, questions, sides, words):
+        for measure in (measure_photos, measure_questions, measure_sides, measure_words):
             growths.append(measure(Path(folder)))
             print(growths[-1], flush=True)
     _draw(growths)
 
 
-def photos(folder: Path) -> Growth:
-    """Rendered at 64 pixels, which the scratch CNN learns from."""
-    engines.FEW = max(PHOTOS) + 1  # other processes' time would not be counted
+def measure_photos(folder: Path) -> Growth:
+    """Measure making a data set of scenes at 64 pixels, and an epoch of a scratch CNN on it."""
+    engines.MIN_PARALLEL_ITEMS = max(PHOTOS) + 1  # time of other processes would not be counted
     seconds: dict[str, list[float]] = {"generate-data": [], "an epoch of training": []}
     for number in PHOTOS:
         out = folder / f"{number}"
         config = DataConfig(scenes=number, scene_size=64, writer="grammar")
-        seconds["generate-data"].append(_once(generate_data, config, out))
+        seconds["generate-data"].append(_time(generate_data, config, out))
         data = read_data(out)
-        seconds["an epoch of training"].append(_epoch(data))
+        seconds["an epoch of training"].append(_time_epoch(data))
     return Growth("photos", PHOTOS, seconds)
 
 
-def questions(_: Path) -> Growth:
-    """About one photo, answered together."""
+def measure_questions(_: Path) -> Growth:
+    """Measure answering questions about one photo in one batch."""
     model = _model(320)
-    seen = model.encoder_fn()(np.zeros((1, 320, 320, 3), "uint8"))
-    asked = [templates.question("count", fruit) for fruit in KINDS]
-    seconds = [_cost(decode, model, seen, [asked[:number]]) for number in QUESTIONS]
-    return Growth("questions about a photo", QUESTIONS, {"answers": seconds})
+    encoding = model.encoder_fn()(np.zeros((1, 320, 320, 3), "uint8"))
+    questions = [templates.question("count", fruit) for fruit in FRUIT_NAMES]
+    seconds = [_median_time(decode, model, encoding, [questions[:n]]) for n in QUESTIONS]
+    return Growth("questions about a photo", QUESTIONS, {"answering": seconds})
 
 
-def sides(_: Path) -> Growth:
-    """Of the picture that the eye looks at."""
+def measure_sides(_: Path) -> Growth:
+    """Measure encoding one picture."""
     seconds = []
     for side in SIDES:
-        look, pixels = _model(side).encoder_fn(), np.zeros((1, side, side, 3), "uint8")
-        seconds.append(_cost(look, pixels))
-    return Growth("side of a picture, pixels", SIDES, {"a look": seconds}, lambda side: side**2)
+        encode, pixels = _model(side).encoder_fn(), np.zeros((1, side, side, 3), "uint8")
+        seconds.append(_median_time(encode, pixels))
+    return Growth("side of a picture, pixels", SIDES, {"encoding": seconds}, lambda side: side**2)
 
 
-def words(_: Path) -> Growth:
-    """That the decoder chooses from."""
+def measure_words(_: Path) -> Growth:
+    """Measure a step of the decoder, for 8 questions about each of 16 photos."""
     seconds = []
     for number in WORDS:
         model = _model(96, tuple(f"word{n}" for n in range(number)))
-        seen = model.encoder_fn()(np.zeros((16, 96, 96, 3), "uint8"))
-        known = {name: seen[name] for name in model.decoder_inputs}
-        known["words"] = np.full((16, 8, 1), 5, "int32")
-        seconds.append(_cost(model.decode_step, known))
-    return Growth("words that are known", WORDS, {"a word of 128 answers": seconds})
+        encoding = model.encoder_fn()(np.zeros((16, 96, 96, 3), "uint8"))
+        inputs = {name: encoding[name] for name in model.decoder_inputs}
+        inputs["words"] = np.full((16, 8, 1), 5, "int32")
+        seconds.append(_median_time(model.decode_step, inputs))
+    return Growth("words in the vocabulary", WORDS, {"a word of 128 answers": seconds})
 
 
-def _model(side: int, known: tuple[str, ...] = synthetic_words(KINDS, varied=False)) -> Captioner:
+def _model(
+    side: int, words: tuple[str, ...] = synthetic_words(FRUIT_NAMES, varied=False)
+) -> Captioner:
     keras.utils.set_random_seed(0)
-    model = Captioner(ModelConfig("efficientnet-lite0", "saved", image_size=side), known, KINDS)
-    # Weights by chance would go on for ever; a trained model's answers have some six words.
+    config = ModelConfig("efficientnet-lite0", "saved", image_size=side)
+    model = Captioner(config, words, FRUIT_NAMES)
+    # With random weights answers would hardly ever end; those of a trained model have some six
+    # words.
     bias = model.decoder.get_layer("logits").bias
-    bias.assign(bias + 0.3 * (np.arange(bias.shape[0]) == model.vocabulary.end))
+    bias.assign(bias + 0.3 * (np.arange(bias.shape[0]) == model.vocabulary.end_id))
     return model
 
 
-def _epoch(data: DataSet) -> float:
-    config = TrainingConfig(views=1)
-    settings = ModelConfig("scratch", "none", image_size=64, channels=32, units=64)
-    model = Captioner(settings, data.vocabulary().words, data.fruits)
+def _time_epoch(data: DataSet) -> float:
+    training = TrainingConfig(views=1)
+    config = ModelConfig("scratch", "none", image_size=64, channels=32, units=64)
+    model = Captioner(config, data.vocabulary().words, data.fruits)
     examples = data.splits["train"]
     files = encode_photos(model, examples, data.folder / FEATURES)
     grid = model.neck.output["density"].shape[1:3]
-    batches = Batches(examples, files, model.vocabulary, model.fruits, grid, config, epoch=0)
-    prepare(model.training_model, config, len(batches))
-    model.training_model.train_on_batch(*batches[0])  # compiles
-    return _once(partial(model.training_model.fit, batches, shuffle=False, verbose=0))
+    batches = Batches(examples, files, model.vocabulary, model.fruits, grid, training, epoch=0)
+    compile_model(model.training_model, training, len(batches))
+    model.training_model.train_on_batch(*batches[0])  # traces the step
+    return _time(partial(model.training_model.fit, batches, shuffle=False, verbose=0))
 
 
-def _once(work: Callable[..., object], *given: object) -> float:
-    began = time.process_time()
-    work(*given)
-    return time.process_time() - began
+def _time(function: Callable[..., object], *args: object) -> float:
+    """Processor seconds of a call."""
+    start = time.process_time()
+    function(*args)
+    return time.process_time() - start
 
 
-def _cost(work: Callable[..., object], *given: object) -> float:
-    """The median of some rounds; a first one warms up."""
-    work(*given)
-    return median(_once(work, *given) for _ in range(ROUNDS))
+def _median_time(function: Callable[..., object], *args: object) -> float:
+    """Median processor seconds of a call, after one call to warm up."""
+    function(*args)
+    return median(_time(function, *args) for _ in range(ROUNDS))
 
 
 def _draw(growths: Sequence[Growth]) -> None:
     with new_figure(PICTURE, 6.4) as figure:
         for axes, growth in zip(figure.subplots(2, 2).flat, growths, strict=True):
-            for (what, seconds), color in zip(
-                growth.seconds.items(), (BLUE, VERMILION), strict=False
-            ):
-                axes.plot(growth.numbers, seconds, "o-", color=color, label=what)
-                linear = [
-                    seconds[0] * growth.size(number) / growth.size(growth.numbers[0])
-                    for number in growth.numbers
-                ]
-                axes.plot(growth.numbers, linear, "--", color=INK, linewidth=1)
+            tasks = zip(growth.seconds.items(), (BLUE, VERMILION), strict=False)
+            for (task, seconds), color in tasks:
+                axes.plot(growth.sizes, seconds, "o-", color=color, label=task)
+                per_work = seconds[0] / growth.work(growth.sizes[0])
+                linear = [per_work * growth.work(size) for size in growth.sizes]
+                axes.plot(growth.sizes, linear, "--", color=INK, linewidth=1)
             axes.set(xscale="log", yscale="log", xlabel=growth.title, ylabel="processor seconds")
-            axes.set_xticks(growth.numbers, [str(number) for number in growth.numbers])
+            axes.set_xticks(growth.sizes, [str(size) for size in growth.sizes])
             axes.minorticks_off()
             axes.grid(axis="y")
-            axes.plot([], [], "--", color=INK, linewidth=1, label="if it grew linearly")
+            axes.plot([], [], "--", color=INK, linewidth=1, label="linear growth")
             axes.legend()
 
 

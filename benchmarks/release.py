@@ -1,19 +1,22 @@
-"""What each step to the release bought:
-`python benchmarks/release.py REAL ALL OUT --lite0 FILE --vgg16 FILE`.
+"""Compares the recipe of the released model with simpler ones.
 
-REAL is a data set of real photos, ALL of the same and of photos that were made or say only which
-fruit they show. Every row is trained, or taken as it is there, and answers the validation and test
-questions of REAL and those about the unseen source. Steps are chosen by validation. Writes
-OUT/release.json and OUT/release.md.
+    python benchmarks/release.py REAL ALL OUT --lite0 FILE --vgg16 FILE
+
+REAL is a data set of real photos with boxes. ALL has the same photos, and also composed and
+rendered ones and photos that are labeled with the kinds of fruit only. Every row is trained, or its
+run in OUT is reused, and answers the validation and test questions of REAL and those about the
+unseen source. Recipes are chosen by the validation scores. Writes OUT/release.json and
+OUT/release.md.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from encoders import Encoder, table, trained
+from encoders import Encoder, Figures, table, trained
 
 from fruit_caption.config import ModelConfig, TrainingConfig
 from fruit_caption.data.dataset import DataSet, read_data
@@ -23,18 +26,16 @@ from fruit_caption.runs import Run
 from fruit_caption.training.trainer import versions
 from fruit_caption.utils.files import write_json, write_text
 
-Figures = dict[str, float | None]
-
 SPLITS: tuple[Split, ...] = ("validation", "test", "unseen")
-SHOWN = {
+TEST_COLUMNS = {
     "count": "count",
-    "present": "of fruit that is there",
-    "several": "2 and more",
-    "within_one": "within 1",
-    "rmse": "RMSE",
-    "presence": "is there one",
-    "identify": "which fruits",
-    "f1": "F1",
+    "present": "count, fruit present",
+    "several": "count of 2 or more",
+    "within_one": "count within 1",
+    "rmse": "count RMSE",
+    "presence": "presence, balanced",
+    "identify": "fruit set",
+    "f1": "fruit F1",
     "calibration": "calibration error",
 }
 GOALS = {
@@ -49,61 +50,69 @@ GOALS = {
     "unseen_count": "60",
 }
 COLUMNS = (
-    {"validation_exact": "validation", "validation_several": "validation: 2 and more"}
-    | {f"test_{name}": title for name, title in SHOWN.items()}
-    | {f"unseen_{name}": f"unseen: {SHOWN[name]}" for name in ("count", "several")}
+    {"validation_exact": "validation", "validation_several": "validation: count of 2 or more"}
+    | {f"test_{name}": title for name, title in TEST_COLUMNS.items()}
+    | {f"unseen_{name}": f"unseen: {TEST_COLUMNS[name]}" for name in ("count", "several")}
     | {"minutes": "minutes"}
 )
+SUMMARY_COLUMNS = {
+    "test_present": "count",
+    "test_several": "count of 2 or more",
+    "test_within_one": "count within 1",
+    "test_rmse": "count RMSE",
+    "test_identify": "fruit set",
+    "unseen_present": "unseen source: count",
+    "unseen_identify": "unseen source: fruit set",
+}
+"""The columns of the README's table; counts are of fruit that is in the photo."""
+SUMMARY_ROWS = ("release", "without attention", "blind")
+"""The rows of the README's table."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("real", "all", "out"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--lite0", required=True)
-    parser.add_argument("--vgg16", default="imagenet")
-    given = parser.parse_args()
-    real = read_data(given.real)
+    parser.add_argument("real", type=Path, help="data set of real photos")
+    parser.add_argument("all", type=Path, help="data set that also has made photos")
+    parser.add_argument("out", type=Path, help="output folder")
+    parser.add_argument("--lite0", required=True, help="file with weights of EfficientNet-Lite0")
+    parser.add_argument("--vgg16", default="imagenet", help="file with weights of VGG16")
+    args = parser.parse_args()
+    real = read_data(args.real)
     results: dict[str, list[Figures]] = {}
-    for row, data, seeds in steps(given.lite0, given.vgg16, given.real, given.all):
+    for recipe, data, seeds in recipes(args.lite0, args.vgg16, args.real, args.all):
         for seed in range(seeds):
-            folder = trained(row, seed, data, given.out)
-            results.setdefault(row.name, []).append(figures(folder, real))
-            print(f"{row.name}, seed {seed}: {results[row.name][-1]}", flush=True)
-            write_json(given.out / "release.json", {"versions": versions(), "results": results})
-            write_text(given.out / "release.md", with_goals(table(results, COLUMNS, "model")))
+            run = trained(recipe, seed, data, args.out)
+            results.setdefault(recipe.name, []).append(figures(run, real))
+            print(f"{recipe.name}, seed {seed}: {results[recipe.name][-1]}", flush=True)
+            write_json(args.out / "release.json", {"versions": versions(), "results": results})
+            write_text(args.out / "release.md", with_goals(table(results, COLUMNS, "model")))
 
 
-def steps(lite0: str, vgg16: str, real: Path, everything: Path) -> list[tuple[Encoder, Path, int]]:
-    """The rows, each with what it learns from and how many times it is trained."""
+def recipes(
+    lite0: str, vgg16: str, real: Path, everything: Path
+) -> list[tuple[Encoder, Path, int]]:
+    """Return the rows, each with its training data and its number of seeds."""
     frozen = ModelConfig("efficientnet-lite0", lite0, image_size=320)
-    learns = replace(frozen, unfreeze=1)
+    fine_tuned = replace(frozen, unfreeze=1)
     long, short = TrainingConfig(epochs=7, quiz=True), TrainingConfig(epochs=12)
     return [
-        (Encoder("release", learns, long), everything, 3),
-        (Encoder("without attention", replace(learns, attention=False), long), everything, 3),
+        (Encoder("release", fine_tuned, long), everything, 3),
+        (Encoder("without attention", replace(fine_tuned, attention=False), long), everything, 3),
         (Encoder("blind", ModelConfig("blind", "none", attention=False), short), real, 3),
         (Encoder("VGG16, real photos alone", ModelConfig("vgg16", vgg16), short), real, 3),
         (Encoder("scratch, real photos alone", ModelConfig("scratch", "none"), short), real, 3),
-        (Encoder("frozen eye, real photos alone", frozen, short), real, 1),
-        (Encoder("frozen eye", frozen, long), everything, 1),
+        (Encoder("frozen encoder, real photos alone", frozen, short), real, 1),
+        (Encoder("frozen encoder", frozen, long), everything, 1),
     ]
 
 
-def with_goals(rows: str) -> str:
-    """A table of the results, with what was to be reached as its first row."""
-    head, line, *others = rows.splitlines()
-    goals = f"| goal | {' | '.join(GOALS.get(column, '') for column in COLUMNS)} |"
-    return "\n".join([head, line, goals, *others]) + "\n"
-
-
-def figures(folder: Path, real: DataSet) -> Figures:
-    """Every score of a run, by split and name."""
+def figures(run: Run, real: DataSet) -> Figures:
+    """Evaluate a run on all splits; the names of its scores begin with the split."""
     found: Figures = {}
     for split in SPLITS:
-        evaluation = evaluate_split(Run(folder), real, split)
+        evaluation = evaluate_split(run, real, split)
         scores, kinds = evaluation.scores, evaluation.scores["kinds"]
-        figures = {
+        of_split = {
             "exact": scores["exact"],
             "count": kinds["count"]["exact"],
             "present": scores["present"]["exact"],
@@ -115,9 +124,21 @@ def figures(folder: Path, real: DataSet) -> Figures:
             "f1": kinds["identify"]["f1"],
             "calibration": scores["calibration_error"],
         }
-        found |= {f"{split}_{name}": value for name, value in figures.items()}
+        found |= {f"{split}_{name}": value for name, value in of_split.items()}
         found["minutes"] = evaluation.cost["minutes"]
     return found
+
+
+def with_goals(rows: str) -> str:
+    """Insert the goals as the first row of a table of results."""
+    head, line, *others = rows.splitlines()
+    goals = f"| goal | {' | '.join(GOALS.get(column, '') for column in COLUMNS)} |"
+    return "\n".join([head, line, goals, *others]) + "\n"
+
+
+def summary(results: Mapping[str, Sequence[Figures]]) -> str:
+    """Return the README's table."""
+    return table({name: results[name] for name in SUMMARY_ROWS}, SUMMARY_COLUMNS, "model")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""What each step costs a photo, and so a million: `python benchmarks/scale.py --vgg16 FILE`.
+"""Measures what each step costs per photo, and thus for a million photos.
 
-Measures processor time, which other work on the machine disturbs less than the clock, of each
-step at a small size, bytes of features, and bytes that workers who train together send each other.
-Writes benchmarks/scale.md, from which docs/scale.md reckons on.
+    python benchmarks/scale.py --vgg16 FILE
+
+Measures the processor time of each step at a small size, which depends less on other work on the
+machine than the clock does; the bytes of features; and the bytes of gradients that workers exchange
+in distributed training. Writes benchmarks/scale.md, on which docs/scale.md builds.
 """
 
 # ruff: noqa: E402
@@ -11,8 +13,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -25,145 +27,162 @@ import numpy as np
 
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
 from fruit_caption.data import features
-from fruit_caption.data.dataset import Batches, read_data
+from fruit_caption.data.batches import Batches
+from fruit_caption.data.dataset import read_data
 from fruit_caption.datagen.generate import generate_data
 from fruit_caption.evaluation.evaluate import encode_photos, predict
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.training.trainer import prepare
-from fruit_caption.utils import engines
+from fruit_caption.training.trainer import compile_model
+from fruit_caption.utils import engines, markdown
 from fruit_caption.utils.files import write_text
 
 TABLE = Path(__file__).with_name("scale.md")
 PHOTOS = 128
+"""Number of photos that are measured."""
 MILLION = 1_000_000
 STEPS = 6
-FLOAT = 4
-"""Bytes of a gradient."""
+"""Number of training steps that are measured."""
+FLOAT_BYTES = 4
+"""Bytes of one value of a gradient."""
 NETWORKS = {"1 Gbit/s": 1e9 / 8, "10 Gbit/s": 10e9 / 8, "100 Gbit/s": 100e9 / 8}
-"""Bytes a second."""
+"""Bytes per second of each network."""
+COST_COLUMNS = (
+    "step",
+    "core seconds per photo",
+    "kB per photo",
+    "core hours per million photos",
+    "GB per million photos",
+)
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """Costs of a model.
+
+    Attributes:
+        encode: Processor seconds to encode a photo.
+        epoch: Processor seconds per photo of an epoch on cached features.
+        answer: Processor seconds to answer the questions about a photo.
+        feature_bytes: Size of the features of a photo.
+        step: Seconds of a training step by the clock.
+        gradient_bytes: Size of the gradients.
+    """
+
+    encode: float
+    epoch: float
+    answer: float
+    feature_bytes: int
+    step: float
+    gradient_bytes: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vgg16", default="imagenet")
-    given = parser.parse_args()
-    engines.FEW = PHOTOS + 1  # other processes' time would not be counted
-    rows, models = [], {}
+    parser.add_argument("--vgg16", default="imagenet", help="file with weights of VGG16")
+    args = parser.parse_args()
+    engines.MIN_PARALLEL_ITEMS = PHOTOS + 1  # time of other processes would not be counted
+    rows, costs = [], {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scenes = DataConfig(scenes=PHOTOS, writer="grammar")
-        render = cost(lambda: generate_data(scenes, folder / "data"))
-        rows.append(row("render a scene, rules write", render, _size(folder / "data/images")))
-        rows.append(row("let the shipped GPT-2 write", _writing(folder), 0))
-        for encoder, weights, size in (
-            ("vgg16", given.vgg16, 224),
+        seconds = seconds_per_photo(lambda: generate_data(scenes, folder / "data"))
+        size = _mean_size(folder / "data/images")
+        rows.append(_row("render a scene, texts by templates", seconds, size))
+        rows.append(_row("texts by the shipped GPT-2", _measure_writer(folder), 0))
+        for encoder, weights, side in (
+            ("vgg16", args.vgg16, 224),
             ("efficientnet-lite0", "saved", 320),
         ):
-            config = ModelConfig(encoder, weights, image_size=size)
-            models[encoder] = one = _training(config, folder / "data")
-            rows.append(row(f"look with {encoder}, {size} px", one.look, one.features))
-            rows.append(row(f"an epoch of training on that, {encoder}", one.epoch, 0))
-            rows.append(row(f"answer its questions, {encoder}", one.answers, 0))
-    write_text(TABLE, "\n".join([*HEAD, *rows, "", *_sent(models)]) + "\n")
-    print(TABLE.read_text())
+            config = ModelConfig(encoder, weights, image_size=side)
+            costs[encoder] = cost = _measure_model(config, folder / "data")
+            rows.append(_row(f"encode with {encoder}, {side} px", cost.encode, cost.feature_bytes))
+            rows.append(_row(f"an epoch on these features, {encoder}", cost.epoch, 0))
+            rows.append(_row(f"answer the questions, {encoder}", cost.answer, 0))
+    content = (
+        f"Processor time per photo, measured on {PHOTOS} photos, and extrapolated.\n\n"
+        f"{markdown.table(COST_COLUMNS, rows)}\n{_gradient_table(costs)}"
+    )
+    write_text(TABLE, content)
+    print(content)
 
 
-HEAD = [
-    f"Processor time of one photo, measured on {PHOTOS}, and reckoned up.",
-    "",
-    "| step | core seconds a photo | kB a photo | a million photos: core hours | GB |",
-    "| --- | ---: | ---: | ---: | ---: |",
-]
-
-
-def row(what: str, seconds: float, size: float) -> str:
-    """A line of the table, from what one photo costs in seconds and bytes."""
+def _row(step: str, seconds: float, size: float) -> list[str]:
+    """Return the cells of a row, from the processor seconds and the bytes of one photo."""
     hours, gigabytes = seconds * MILLION / 3600, size * MILLION / 1e9
-    return f"| {what} | {seconds:.3f} | {size / 1e3:.0f} | {hours:.0f} | {gigabytes:.0f} |"
+    return [step, f"{seconds:.3f}", f"{size / 1e3:.0f}", f"{hours:.0f}", f"{gigabytes:.0f}"]
 
 
-def cost(work: Callable[[], object]) -> float:
-    """Processor seconds of a photo."""
-    began = time.process_time()
-    work()
-    return (time.process_time() - began) / PHOTOS
+def seconds_per_photo(function: Callable[[], object]) -> float:
+    """Call a function that processes `PHOTOS` photos; return its processor seconds per photo."""
+    start = time.process_time()
+    function()
+    return (time.process_time() - start) / PHOTOS
 
 
-def _writing(folder: Path) -> float:
-    """Writing alone: what is rendered already is kept. The first time loads and compiles."""
+def _measure_writer(folder: Path) -> float:
+    """Measure the language model alone: the scenes are rendered before, the start is subtracted."""
     scenes = DataConfig(scenes=PHOTOS, scene_size=64, seed=1)
     few = DataConfig(scenes=2, scene_size=64, seed=2)
-    generate_data(DataConfig(scenes=PHOTOS, scene_size=64, seed=1, writer="grammar"), folder / "b")
-    start = cost(lambda: generate_data(few, folder / "a"))
-    return cost(lambda: generate_data(scenes, folder / "b")) - start
+    generate_data(replace(scenes, writer="grammar"), folder / "b")
+    start = seconds_per_photo(lambda: generate_data(few, folder / "a"))
+    return seconds_per_photo(lambda: generate_data(scenes, folder / "b")) - start
 
 
-@dataclass(frozen=True)
-class Training:
-    """What a model costs: processor seconds of looking at a photo, of a photo in an epoch, and of
-    the answers to its questions; bytes of its features; seconds of a step by the clock, and bytes
-    of its gradients.
-    """
-
-    look: float
-    epoch: float
-    answers: float
-    features: int
-    step: float
-    gradients: int
-
-
-def _training(config: ModelConfig, folder: Path) -> Training:
+def _measure_model(config: ModelConfig, folder: Path) -> ModelCost:
     data = read_data(folder)
     keras.utils.set_random_seed(0)
     model = Captioner(config, data.vocabulary().words, data.fruits)
     examples = data.splits["train"]
-    shown = [(example.path, features.PLAIN) for example in examples]
+    photos = [(example.path, features.IDENTITY) for example in examples]
     cache = folder / "features"
-    features.extract_features(
-        model.frozen_encoder, shown[:16], config.image_size, cache
-    )  # compiles
-    again = PHOTOS / (len(shown) - 16)
-    looking = cost(lambda: encode_photos(model, examples, cache)) * again
+    # A first batch traces the encoder.
+    features.cache_features(model.frozen_encoder, photos[:16], config.image_size, cache)
+    encode = seconds_per_photo(lambda: encode_photos(model, examples, cache))
+    encode *= PHOTOS / (len(photos) - 16)
     files = encode_photos(model, examples, cache)
     training = TrainingConfig(views=1)
     grid = model.neck.output["density"].shape[1:3]
     batches = Batches(examples, files, model.vocabulary, model.fruits, grid, training, epoch=0)
-    prepare(model.training_model, training, len(batches))
-    model.training_model.train_on_batch(*batches[0])
-    took = []
-    began = time.process_time()
+    compile_model(model.training_model, training, len(batches))
+    model.training_model.train_on_batch(*batches[0])  # traces the step
+    steps = []
+    start = time.process_time()
     for number in range(STEPS):
         clock = time.perf_counter()
         model.training_model.train_on_batch(*batches[number % (len(batches) - 1)])
-        took.append(time.perf_counter() - clock)
-    epoch = (time.process_time() - began) / STEPS / training.batch_size
-    predict(model, examples[:32], files[:32])  # compiles
-    answers = cost(lambda: predict(model, examples[:32], files[:32])) * PHOTOS / 32
-    learns = sum(int(np.prod(one.shape)) for one in model.training_model.trainable_variables)
+        steps.append(time.perf_counter() - clock)
+    epoch = (time.process_time() - start) / STEPS / training.batch_size
+    predict(model, examples[:32], files[:32])  # traces the decoder
+    answer = seconds_per_photo(lambda: predict(model, examples[:32], files[:32])) * PHOTOS / 32
+    weights = sum(
+        int(np.prod(variable.shape)) for variable in model.training_model.trainable_variables
+    )
     size = files[0][0].stat().st_size
-    return Training(looking, epoch, answers, size, median(took), FLOAT * learns)
+    return ModelCost(encode, epoch, answer, size, median(steps), FLOAT_BYTES * weights)
 
 
-def _sent(models: dict[str, Training]) -> list[str]:
-    """What two who train together send each other at each step, beside how long that takes."""
-    lines = [
-        "Each of many who train together sends and receives its gradients about twice a step (a "
-        "ring), 16 photos each:",
-        "",
-        f"| encoder | MB of gradients | a step, s | {' | '.join(f'{n}, s' for n in NETWORKS)} |",
-        "| --- | ---: | ---: |" + " ---: |" * len(NETWORKS),
+def _gradient_table(costs: Mapping[str, ModelCost]) -> str:
+    """Format the size of the gradients and how long each network takes to exchange them."""
+    rows = [
+        [
+            encoder,
+            f"{cost.gradient_bytes / 1e6:.1f}",
+            f"{cost.step:.2f}",
+            *(f"{2 * cost.gradient_bytes / speed:.3f}" for speed in NETWORKS.values()),
+        ]
+        for encoder, cost in costs.items()
     ]
-    for name, one in models.items():
-        there = " | ".join(f"{2 * one.gradients / speed:.3f}" for speed in NETWORKS.values())
-        lines.append(f"| {name} | {one.gradients / 1e6:.1f} | {one.step:.2f} | {there} |")
-    return lines
+    header = ["encoder", "gradients, MB", "a step, s", *(f"{name}, s" for name in NETWORKS)]
+    return (
+        "In a ring of many workers, each sends and receives its gradients about twice per step of "
+        "16 photos.\n\n" + markdown.table(header, rows)
+    )
 
 
-def _size(folder: Path) -> float:
-    """Bytes of a photo's file."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files) / len(files)
+def _mean_size(folder: Path) -> float:
+    """Mean size of the files in a folder, in bytes."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return sum(sizes) / len(sizes)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-r"""Questions about shapes, not fruit: `python examples/shapes.py data/shapes`.
+r"""Makes a data set of questions about shapes instead of fruit.
 
-Turns easy-VQA (Zhou 2019, "Easy Visual Question Answering"; `pip install easy-vqa`) into a folder
-that `fruit train`, `fruit evaluate` and `fruit compare` take as it is: 5,000 pictures of one
-colored shape each, and questions such as "is there not a blue shape?". Its test split stays the
-test split; every tenth of the other pictures is kept for validation. Of pictures as regular as
-these one view is enough:
+    python examples/shapes.py data/shapes
+
+Converts easy-VQA (Zhou 2019, "Easy Visual Question Answering"; `pip install easy-vqa`) to a folder
+that `fruit train`, `fruit evaluate` and `fruit compare` can use: 5,000 pictures of one colored
+shape each, with questions such as "is there not a blue shape?". Its test split stays the test
+split; every tenth of the other pictures is for validation. The pictures need no augmentation, so
+one view is enough:
 
     fruit compare --data data/shapes --name shapes --image-size 64 --views 1 --epochs 30 \
         --variant "scratch + attention"
@@ -27,44 +29,54 @@ from fruit_caption.data.formats.coco import IMAGES
 from fruit_caption.data.qa import PhotoQA, QAPair, write_qa
 from fruit_caption.data.records import Split
 
-KINDS = {
+ANSWERS = {
     "shape": ("circle", "rectangle", "triangle"),
     "yes or no": ("yes", "no"),
 }
+"""Answers to each kind of question; all other answers are colors."""
 
 
-def convert(out: Path, most: int | None = None) -> None:
-    """Write `out/qa.json` and `out/images`; `most` limits how many pictures each part gives."""
+def convert(out: Path, max_pictures: int | None = None) -> None:
+    """Write `out/qa.json` and `out/images`.
+
+    Args:
+        out: The folder of the data set.
+        max_pictures: Maximum number of pictures from each part of easy-VQA, training and test.
+    """
     (out / IMAGES).mkdir(parents=True, exist_ok=True)
-    train = _texts("train", easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths(), most)
-    test = _texts("test", easy_vqa.get_test_questions(), easy_vqa.get_test_image_paths(), most)
-    texts = []
-    for source, text in [*train, *test]:
+    pairs = [
+        *_read_part(
+            "train", easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths(), max_pictures
+        ),
+        *_read_part(
+            "test", easy_vqa.get_test_questions(), easy_vqa.get_test_image_paths(), max_pictures
+        ),
+    ]
+    for source, text in pairs:
         shutil.copyfile(source, out / IMAGES / text.file_name)
-        texts.append(text)
-    write_qa(out, texts, {"from": "easy-VQA"})
+    write_qa(out, [text for _, text in pairs], {"from": "easy-VQA"})
 
 
-def _texts(
+def _read_part(
     part: Split,
     questions: tuple[Sequence[str], Sequence[str], Sequence[int]],
-    pictures: Mapping[int, str],
-    most: int | None,
+    paths: Mapping[int, str],
+    max_pictures: int | None,
 ) -> list[tuple[str, PhotoQA]]:
-    """Each picture's file and what is asked about it."""
-    asked = defaultdict(list)
+    """Return the file of each picture and the questions about it."""
+    by_picture = defaultdict(list)
     for question, answer, picture in zip(*questions, strict=True):
-        asked[picture].append(QAPair(question, answer, _kind(answer), None, "easy-VQA"))
-    texts = []
-    for picture in sorted(asked)[:most]:
+        by_picture[picture].append(QAPair(question, answer, _kind(answer), None, "easy-VQA"))
+    pairs = []
+    for picture in sorted(by_picture)[:max_pictures]:
         split: Split = "validation" if part == "train" and picture % 10 == 0 else part
-        name = f"{part}-{picture}.png"
-        texts.append((pictures[picture], PhotoQA(name, split, None, tuple(asked[picture]))))
-    return texts
+        text = PhotoQA(f"{part}-{picture}.png", split, None, tuple(by_picture[picture]))
+        pairs.append((paths[picture], text))
+    return pairs
 
 
 def _kind(answer: str) -> str:
-    return next((kind for kind, answers in KINDS.items() if answer in answers), "color")
+    return next((kind for kind, answers in ANSWERS.items() if answer in answers), "color")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""Answer questions about photographs of fruit: a CNN sees, an LSTM speaks.
+"""Visual question answering for photos of fruit, with a CNN encoder and an LSTM decoder.
 
 ```python
 import fruit_caption as fc
 
-eye = fc.load()
-print(eye.ask("bowl.jpg", "how many apples?").sentence)
+predictor = fc.load()
+print(predictor.ask("bowl.jpg", "how many apples?").sentence)
 ```
+
+`load` returns a `Predictor`, which answers questions, counts fruits and writes captions. Every
+`Answer` has a text, a value (a number, a set of fruits, or True or False) and a confidence.
 """
 
 from __future__ import annotations
@@ -33,10 +36,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What takes time to import is imported when it is first used."""
+    """Import the names of `predictor` on first use, to keep `import fruit_caption` fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from fruit_caption.inference import predictor
 
-    globals()[name] = found = getattr(predictor, name)
-    return found
+    globals()[name] = value = getattr(predictor, name)
+    return value

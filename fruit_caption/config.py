@@ -1,172 +1,200 @@
-"""The settings of each step: checked when made, written to and read from JSON as they are."""
+"""Configuration of data sets, models and training runs.
+
+A config is a frozen dataclass that checks its numbers when it is created and is stored as JSON.
+The command line takes the names, types, defaults and help texts of its options from these classes
+(see `commands.options`): each entry under `Attributes:` is also the help text of an option.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 from fruit_caption.utils.errors import FruitError
 
-Settings = TypeVar("Settings", bound="_Settings")
+AnyConfig = TypeVar("AnyConfig", bound="_Config")
+
+
+class Range(NamedTuple):
+    """Inclusive bounds of a number, for the annotation of a field."""
+
+    minimum: float
+    maximum: float
+
+
+Count = Annotated[int, Range(0, 10_000_000)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _Config:
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            for bounds in getattr(hint, "__metadata__", ()):
+                _check_number(name, getattr(self, name), bounds)
+
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
+        """Return the settings as plain JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls: type[Settings], content: dict[str, Any]) -> Settings:
-        """The settings that `to_json` gave; raises `FruitError` for any other content."""
-        kinds = get_type_hints(cls)
-        if not isinstance(content, dict) or not set(content) <= set(kinds):
-            raise FruitError(f"These are no settings of {cls.__name__}: {repr(content)[:80]}.")
-        read = {name: _read(name, kinds[name], value) for name, value in content.items()}
-        try:
-            return cls(**read)
-        except TypeError as error:
-            raise FruitError(f"These are no settings of {cls.__name__}: {error}.") from None
+    def from_json(cls: type[AnyConfig], content: dict[str, Any]) -> AnyConfig:
+        """Create a config from what `to_json` returned.
 
-    def _check(self, name: str, least: float, most: float) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FruitError(f"{name} must be a number, not {value!r}.")
-        if not least <= value <= most:
-            raise FruitError(f"{name} must lie between {least:g} and {most:g}, not be {value:g}.")
+        Raises:
+            FruitError: A setting is unknown or missing, or its value is not valid.
+        """
+        hints = get_type_hints(cls)
+        if not isinstance(content, dict) or not set(content) <= set(hints):
+            raise FruitError(f"{content!r:.80} is not a valid {cls.__name__}.")
+        values = {name: _value(name, hints[name], value) for name, value in content.items()}
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise FruitError(f"Not a valid {cls.__name__}: {error}.") from None
+
+
+def _check_number(name: str, value: Any, bounds: Range) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FruitError(f"{name} must be a number, not {value!r}.")
+    if not bounds.minimum <= value <= bounds.maximum:
+        raise FruitError(
+            f"{name} must be between {bounds.minimum} and {bounds.maximum}, not {value}."
+        )
+
+
+def _value(name: str, hint: Any, value: Any) -> Any:
+    """Convert a JSON value to the type of a field; raise `FruitError` if it has another type."""
+    if isinstance(hint, type) and issubclass(hint, _Config):
+        return hint.from_json(value)
+    if isinstance(value, list):
+        value = tuple(value)
+    if get_origin(hint) in (tuple, dict):
+        hint = get_origin(hint)
+    if not isinstance(value, int | float if hint is float else hint):
+        expected = getattr(hint, "__name__", hint)
+        raise FruitError(f"{name} must be of type {expected}, not {value!r:.80}.")
+    return value
 
 
 @dataclass(frozen=True)
-class DataConfig(_Settings):
-    """Where photos come from.
+class DataConfig(_Config):
+    """What `generate-data` puts into a data set.
 
     Attributes:
-        photos: folders of photos, in any form that `photos.folders` reads.
-        names: a file that says what class names mean, see `photos.folders.class_names`.
-        open_images: how many photos to take from Open Images.
-        compose: how many photos to compose from the fruits of the training photos.
-        mosaic: how many photos to put together from two to four whole training photos.
-        scenes: how many scenes to render.
-        scene_size: the side of a rendered scene in pixels.
-        unseen: sources that are kept wholly for a second test.
-        writer: who writes the texts: "grammar", or a preset as `writer.presets` takes it, such as
-            "shipped".
-        seed: of scenes and texts.
+        photos: Folders of photos with boxes in COCO, Pascal VOC or YOLO format, or with one
+            subfolder per fruit.
+        names: JSON file that maps class names to fruits, such as {"boskoop": "apple"}.
+        open_images: Number of photos to download from Open Images V7.
+        compose: Number of photos to compose from fruits cut out of the training photos.
+        mosaic: Number of photos to assemble from two to four whole training photos.
+        scenes: Number of synthetic scenes to render.
+        scene_size: Side of a rendered scene, in pixels.
+        unseen: Sources whose photos become the "unseen" split, a second test set from places that
+            the model was not trained on.
+        writer: What writes the texts: "shipped" (a small GPT-2), "grammar" (templates), or another
+            language model: a KerasNLP preset such as gpt2_base_en, "hf://owner/name", or a folder.
+        seed: Random seed of scenes and texts.
 
     Raises:
-        FruitError: a number lies out of bounds.
+        FruitError: A number is out of bounds.
     """
 
     photos: tuple[str, ...] = ()
     names: str | None = None
-    open_images: int = 0
-    compose: int = 0
-    mosaic: int = 0
-    scenes: int = 0
-    scene_size: int = 224
+    open_images: Count = 0
+    compose: Count = 0
+    mosaic: Count = 0
+    scenes: Count = 0
+    scene_size: Annotated[int, Range(32, 2048)] = 224
     unseen: tuple[str, ...] = ()
     writer: str = "shipped"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("open_images", "compose", "mosaic", "scenes"):
-            self._check(name, 0, 10_000_000)
-        self._check("scene_size", 32, 2048)
-        self._check("seed", 0, 2**32 - 1)
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
-class ModelConfig(_Settings):
-    """What the model is.
+class ModelConfig(_Config):
+    """Architecture of a model.
+
+    A saved model has the `encoder_weights` "saved": they are part of its own file.
 
     Attributes:
-        encoder: a name that `models.encoders.encoder_parts` takes.
-        encoder_weights: of a pretrained encoder: "imagenet", the path of a weights file, "none"
-            (it learns all from nothing), or "saved" (they are in the model's own file).
-        unfreeze: how many of a pretrained encoder's last stages learn.
-        attention: whether the decoder looks at the grid or only at its mean.
-        image_size: the side in pixels to which photos are letterboxed.
-        channels: of the neck and of each attention head's keys and values.
-        units: of the LSTM.
-        dropout: share of features that training drops.
+        encoder: Image encoder: "vgg16", "scratch" (a small CNN trained from random weights),
+            "efficientnet-lite0", another network of keras.applications, or "blind" (no image).
+        encoder_weights: Weights of a pretrained encoder: "imagenet", the path of a weights file,
+            or "none" (random).
+        unfreeze: Number of final stages of a pretrained encoder to train; the others stay frozen.
+        attention: Let the decoder attend to the grid of image features instead of only their mean.
+        image_size: Side of the square that photos are letterboxed to, in pixels; a multiple of 16.
+        channels: Number of channels of the neck, and of the keys and values of an attention head.
+        units: Number of units of the LSTM.
+        dropout: Dropout rate.
 
     Raises:
-        FruitError: a number lies out of bounds, or the size is no multiple of 16.
+        FruitError: A number is out of bounds, or the image size is not a multiple of 16.
     """
 
     encoder: str = "vgg16"
     encoder_weights: str = "imagenet"
-    unfreeze: int = 0
+    unfreeze: Annotated[int, Range(0, 10)] = 0
     attention: bool = True
-    image_size: int = 224
-    channels: int = 128
-    units: int = 256
-    dropout: float = 0.3
+    image_size: Annotated[int, Range(32, 1024)] = 224
+    channels: Annotated[int, Range(1, 4096)] = 128
+    units: Annotated[int, Range(1, 4096)] = 256
+    dropout: Annotated[float, Range(0, 0.95)] = 0.3
 
     def __post_init__(self) -> None:
-        self._check("unfreeze", 0, 10)
-        self._check("image_size", 32, 1024)
-        self._check("channels", 1, 4096)
-        self._check("units", 1, 4096)
-        self._check("dropout", 0, 0.95)
+        super().__post_init__()
         if self.image_size % 16:
             raise FruitError(f"image_size must be a multiple of 16, not {self.image_size}.")
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Settings):
-    """How the model learns.
+class TrainingConfig(_Config):
+    """Hyperparameters of training.
 
     Attributes:
-        epochs: at most so many passes over the photos.
-        batch_size: photos a step; each brings `questions` of its questions.
-        questions: questions of a photo that one step asks, drawn anew each epoch.
-        learning_rate: at the start; it falls to zero along a cosine.
-        density_weight: of the loss that teaches where each fruit lies.
-        views: of each photo, one of which is shown in each epoch, see `views`; the first is plain.
-        patience: epochs without a better validation score before it stops.
-        seed: of weights, order, views and dropout.
-        quiz: whether it also learns to make up questions.
-        pretrain_steps: number of decoder pre-training steps on synthetic facts, run before the
-            photos are seen. See `training.pretraining`.
+        epochs: Maximum number of passes over the training photos.
+        batch_size: Number of photos per training step.
+        questions: Number of questions per photo and step, drawn anew in each epoch.
+        learning_rate: Initial learning rate; it decays to zero along a cosine.
+        density_weight: Weight of the density loss, which teaches where each fruit is.
+        views: Number of views per photo: the photo itself and augmented copies (scaled, shifted,
+            mirrored, with other lighting). Each epoch uses one of them.
+        patience: Number of epochs without a better validation score after which training stops.
+        seed: Random seed of weights, data order, augmentation and dropout.
+        quiz: Also learn to generate questions, for `fruit quiz`.
+        pretrain_steps: Number of steps that train the decoder on synthetic facts before the photos.
 
     Raises:
-        FruitError: a number lies out of bounds.
+        FruitError: A number is out of bounds.
     """
 
-    epochs: int = 30
-    batch_size: int = 16
-    questions: int = 8
-    learning_rate: float = 2e-3
-    density_weight: float = 0.1
-    views: int = 2
-    patience: int = 20
-    seed: int = 0
+    epochs: Annotated[int, Range(1, 100_000)] = 30
+    batch_size: Annotated[int, Range(1, 4096)] = 16
+    questions: Annotated[int, Range(1, 256)] = 8
+    learning_rate: Annotated[float, Range(1e-8, 10)] = 2e-3
+    density_weight: Annotated[float, Range(0, 1000)] = 0.1
+    views: Annotated[int, Range(1, 1000)] = 2
+    patience: Annotated[int, Range(1, 100_000)] = 20
+    seed: Seed = 0
     quiz: bool = False
-    pretrain_steps: int = 3000
-
-    def __post_init__(self) -> None:
-        self._check("epochs", 1, 100_000)
-        self._check("batch_size", 1, 4096)
-        self._check("questions", 1, 256)
-        self._check("learning_rate", 1e-8, 10)
-        self._check("density_weight", 0, 1000)
-        self._check("views", 1, 1000)
-        self._check("patience", 1, 100_000)
-        self._check("seed", 0, 2**32 - 1)
-        self._check("pretrain_steps", 0, 1_000_000)
+    pretrain_steps: Annotated[int, Range(0, 1_000_000)] = 3000
 
 
 @dataclass(frozen=True)
-class RunConfig(_Settings):
-    """All that is needed to make a run again.
+class RunConfig(_Config):
+    """Everything that is needed to train a run again.
 
     Attributes:
-        data: the folder of the data set.
-        versions: of the packages that a result depends on.
-        start: the folder of a run whose weights it starts from, with that run's `model`.
-        rehearse: the folder of a data set, photos of which are seen again, see `rehearsal`.
-        data_digest: what the data set was when the run was trained, see `dataset.DataSet`.
+        data: Folder of the data set.
+        model: Architecture of the model.
+        training: Hyperparameters of training.
+        versions: Versions of the packages that the result depends on, by package name.
+        start: Folder of the run whose weights training starts from; `model` is that run's.
+        rehearse: Folder of another data set from which photos are mixed in, so that the model does
+            not forget what they show.
+        data_digest: Digest of the data set at the time of training, see `dataset.DataSet`.
     """
 
     data: str
@@ -177,29 +205,17 @@ class RunConfig(_Settings):
     rehearse: str | None = None
     data_digest: str | None = None
 
-    def unlike(self, other: RunConfig) -> str:
-        """The settings in which another run differs, whatever its versions; "" if in none."""
-        ours, theirs = _flat(self.to_json()), _flat(other.to_json())
-        differ = [name for name in ours if ours[name] != theirs[name]]
+    def differences(self, other: RunConfig) -> str:
+        """Return the names of the settings that differ between two runs, separated by commas.
+
+        Package versions are ignored, and so is the digest of the data if one run has none.
+        """
+        mine, others = (
+            {**config.model.to_json(), **config.training.to_json(), **config.to_json()}
+            for config in (self, other)
+        )
+        ignored = {"model", "training", "versions"}
         if self.data_digest is None or other.data_digest is None:
-            differ = [name for name in differ if name != "data_digest"]
-        return ", ".join(differ)
-
-
-def _read(name: str, kind: Any, value: Any) -> Any:
-    """A setting from its JSON value, which is of its type but for what JSON doesn't know."""
-    if isinstance(kind, type) and issubclass(kind, _Settings):
-        return kind.from_json(value)
-    if isinstance(value, list):
-        value = tuple(value)
-    if get_origin(kind) in (tuple, dict):
-        kind = get_origin(kind)
-    if not isinstance(value, int | float if kind is float else kind):
-        raise FruitError(f"{name} can't be {repr(value)[:80]}.")
-    return value
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings by the names that a person knows them by; all but the versions."""
-    parts = {**settings["model"], **settings["training"]}
-    return parts | {name: settings[name] for name in ("data", "start", "rehearse", "data_digest")}
+            ignored.add("data_digest")
+        names = [name for name in mine if mine[name] != others[name]]
+        return ", ".join(name for name in names if name not in ignored)

@@ -1,14 +1,14 @@
-"""A run is a folder with a trained model and how it was made.
+"""Run folders: a trained model with its settings, history, scores and exports.
 
-    model.keras     the model, complete in itself: weights, vocabulary, preprocessing
-    config.json     everything that is needed to train it again
+    model.keras     the model: weights, vocabulary and preprocessing
+    config.json     the settings needed to train it again
     history.csv     one row per epoch
     metrics.json    scores on the validation split
     answers.jsonl   every validation question with the true answer and the model's
-    test/, unseen/  the same two files for other splits, and plots; cost.json has timings
+    test/, unseen/  the same two files for other splits, with plots; cost.json has timings
     onnx/, litert/  exports of the model, see `inference.exported`
 
-While a run is being trained it also holds `state.weights.h5` and `best.weights.h5`.
+During training, the folder also holds `state.weights.h5` and `best.weights.h5`.
 """
 
 from __future__ import annotations
@@ -39,21 +39,22 @@ if TYPE_CHECKING:
     from fruit_caption.models.captioner import Captioner
 
 ARTIFACTS = Path("artifacts")
+"""Folder that holds the runs, relative to the working directory."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """The answers of a run to one split, and their scores.
+    """The files with a run's answers to one split and their scores.
 
     Attributes:
-        folder: where the files lie.
+        folder: Folder of the files.
     """
 
     folder: Path
 
     @property
     def metrics_file(self) -> Path:
-        """Scores as JSON; the same answers give the same bytes."""
+        """Scores as JSON. The same answers give the same bytes."""
         return self.folder / "metrics.json"
 
     @property
@@ -68,30 +69,33 @@ class Results:
 
     def write_answers(self, predictions: Sequence[Prediction]) -> None:
         """Write `answers.jsonl`."""
-        lines = [json.dumps(one.to_json(), ensure_ascii=False) for one in predictions]
-        write_text(self.answers_file, "".join(f"{line}\n" for line in lines))
+        lines = [json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in predictions]
+        write_text(self.answers_file, "".join(lines))
 
     def read_answers(self, examples: Sequence[Example]) -> list[Prediction]:
         """Read `answers.jsonl`.
 
         Args:
-            examples: the photos and questions that were answered, in the same order.
+            examples: The photos and questions that were answered, in the same order.
+
+        Returns:
+            One prediction for each question.
 
         Raises:
-            DataError: the file is missing or broken, or answers other questions.
+            DataError: The file is missing or broken, or holds answers to other questions.
         """
         path = self.answers_file
-        asked = [(example.name, item) for example in examples for item in example.items]
+        expected = [(example.name, pair) for example in examples for pair in example.qa_pairs]
         try:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             predictions = [
-                Prediction(name, item, str(row["answer"]), float(row["confidence"]))
-                for (name, item), row in zip(asked, rows, strict=True)
-                if (row["photo"], row["question"]) == (name, item.question)
+                Prediction(name, pair, str(row["answer"]), float(row["confidence"]))
+                for (name, pair), row in zip(expected, rows, strict=True)
+                if (row["photo"], row["question"]) == (name, pair.question)
             ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} can't be read: {error}.") from None
-        if len(predictions) < len(asked):
+        if len(predictions) < len(expected):
             raise DataError(f"{path} holds answers to other questions.")
         return predictions
 
@@ -101,20 +105,25 @@ class Run:
     """A run folder.
 
     Attributes:
-        path: the folder.
+        path: The folder.
     """
 
     path: Path
 
     @classmethod
     def named(cls, name: str) -> Run:
-        """The run with a name in `artifacts/`, or at a path such as `./run` or `/tmp/run`."""
+        """Return the run with a name or path.
+
+        Args:
+            name: Name of a folder in `artifacts/`, or a path that begins with `artifacts/`, `/`,
+                `./` or `../`.
+        """
         is_path = name.startswith((f"{ARTIFACTS}/", "/", "./", "../")) or Path(name).is_absolute()
         return cls(Path(name) if is_path else ARTIFACTS / name)
 
     @classmethod
     def released(cls) -> Run:
-        """The run that ships with the package and is used when no other is named."""
+        """Return the run that is part of the package; used when no other is named."""
         return cls(shipped_folder("release"))
 
     def __str__(self) -> str:
@@ -132,48 +141,48 @@ class Run:
 
     @property
     def history_file(self) -> Path:
-        """The training history, one row per epoch."""
+        """Training history, one row per epoch."""
         return self.path / "history.csv"
 
     @property
     def state_file(self) -> Path:
-        """Weights and optimizer state after the last finished epoch, while training goes on."""
+        """Weights and optimizer state after the last epoch; exists only during training."""
         return self.path / "state.weights.h5"
 
     @property
     def best_file(self) -> Path:
-        """The weights with the best validation score so far, while training goes on."""
+        """Weights with the best validation score so far; exists only during training."""
         return self.path / "best.weights.h5"
 
     @property
     def is_started(self) -> bool:
-        """Whether training has begun here."""
+        """Whether training has started."""
         return self.config_file.is_file()
 
     @property
     def is_finished(self) -> bool:
-        """Whether training has ended and left a model."""
+        """Whether training has finished and saved a model."""
         return self.model_file.is_file()
 
     @property
     def validation(self) -> Results:
-        """The answers to the validation split at the end of training."""
+        """Answers to the validation split at the end of training."""
         return Results(self.path)
 
     def results(self, split: Split) -> Results:
-        """The answers that `fruit evaluate` gets for a split."""
+        """Return the answers to a split that `fruit evaluate` writes."""
         return Results(self.path / split)
 
-    def export_folder(self, form: str) -> Path:
-        """The folder of an export; `form` is "onnx" or "litert"."""
-        return self.path / form
+    def export_folder(self, format: str) -> Path:
+        """Return the folder of the export in a format, "onnx" or "litert"."""
+        return self.path / format
 
     def read_config(self) -> RunConfig:
-        """Read the settings that the run was made with.
+        """Read the settings that the run was trained with.
 
         Raises:
-            RunError: there is no such run, or its settings are not valid.
-            DataError: the file can't be read.
+            RunError: There is no such run, or its settings are not valid.
+            DataError: The file can't be read.
         """
         if not self.is_started:
             raise RunError(f"{self} is not a run: it has no config.json.", "run-missing")
@@ -192,7 +201,7 @@ class Run:
         """Load the trained model.
 
         Raises:
-            RunError: there is no finished run, or its model can't be read.
+            RunError: There is no such run, it is not finished, or its model can't be loaded.
         """
         if not self.is_finished:
             if self.state_file.is_file():
@@ -205,10 +214,10 @@ class Run:
 
         try:
             with warnings.catch_warnings():
-                # Keras only warns about a member of the file that would be written elsewhere.
+                # Keras only warns about archive members with paths outside the archive.
                 warnings.filterwarnings("error", message="Skipping invalid path")
                 model = keras.saving.load_model(self.model_file, compile=False, safe_mode=True)
-        # A file from a stranger may hold anything, and Keras fails in as many ways.
+        # A file of unknown origin can hold anything, and Keras raises many kinds of errors.
         except Exception as error:
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
             raise RunError(f"{self.model_file} can't be loaded: {reason}") from error
@@ -217,17 +226,20 @@ class Run:
         return model
 
     def save_model(self, model: Captioner) -> None:
-        """Write `model.keras`, and remove the files that only a training in progress needs."""
+        """Write `model.keras` and remove the files that are needed only during training."""
         with atomic_write(self.model_file) as draft:
             model.save(draft)
         for path in (self.state_file, self.best_file):
             path.unlink(missing_ok=True)
 
     def read_history(self) -> list[dict[str, Any]]:
-        """Read the rows of `history.csv`; none where there is no such file.
+        """Read `history.csv`.
+
+        Returns:
+            The rows; an empty list if there is no file.
 
         Raises:
-            DataError: the file can't be read.
+            DataError: The file can't be read.
         """
         path = self.history_file
         if not path.is_file():
@@ -245,7 +257,7 @@ class Run:
             raise DataError(f"{path} can't be read: {error}.") from None
 
     def write_history(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Write `history.csv`, one row or more."""
+        """Write `history.csv`; there must be at least one row."""
         with atomic_write(self.history_file) as draft, draft.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()

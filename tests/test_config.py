@@ -1,7 +1,8 @@
-"""Settings are checked when made and read back as they were."""
+"""Configs check their values and survive a round trip through JSON."""
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from fruit_caption.utils.errors import FruitError
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "config",
     [
         DataConfig(photos=("x",), scenes=3, unseen=("a", "b")),
         ModelConfig(encoder="scratch", attention=False),
@@ -20,8 +21,8 @@ from fruit_caption.utils.errors import FruitError
         RunConfig("data", ModelConfig(units=3), TrainingConfig(seed=4), {"keras": "3"}, "run"),
     ],
 )
-def test_round_trip(settings):
-    assert type(settings).from_json(json.loads(json.dumps(settings.to_json()))) == settings
+def test_round_trip(config):
+    assert type(config).from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_round_trip(settings):
         (lambda: TrainingConfig(batch_size="many"), "batch_size"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(make, name):
+def test_numbers_out_of_bounds_are_refused_by_name(make, name):
     with pytest.raises(FruitError, match=name):
         make()
 
@@ -54,7 +55,7 @@ json_values = st.recursive(
     value=json_values,
 )
 @settings(max_examples=200, deadline=None)
-def test_any_content_is_read_or_refused(where, field, value):
+def test_any_json_is_read_or_refused(where, field, value):
     content = RunConfig("data").to_json()
     if field is None:
         content[where] = value
@@ -77,13 +78,23 @@ def test_any_content_is_read_or_refused(where, field, value):
         (None, "versions", "3"),
     ],
 )
-def test_a_setting_of_another_type_is_refused_by_name(where, name, value):
+def test_a_value_of_another_type_is_refused_by_name(where, name, value):
     content = RunConfig("data").to_json()
     (content[where] if where else content)[name] = value
-    with pytest.raises(FruitError, match=rf"{name} can't be "):
+    with pytest.raises(FruitError, match=f"{name} must be of type"):
         RunConfig.from_json(content)
 
 
-def test_settings_without_their_data_are_none():
+def test_a_missing_or_unknown_setting_is_refused():
     with pytest.raises(FruitError, match="'data'"):
         RunConfig.from_json({"model": {}, "training": {}})
+    with pytest.raises(FruitError, match="not a valid TrainingConfig"):
+        TrainingConfig.from_json({"epoch": 3})
+
+
+def test_differences_between_runs():
+    run = RunConfig("a", ModelConfig(units=3), TrainingConfig(seed=4), {"keras": "3"}, "run")
+    assert run.differences(replace(run, versions={}, data_digest="1")) == ""
+    other = RunConfig("b", ModelConfig(units=5), TrainingConfig(seed=4))
+    assert run.differences(other) == "units, data, start"
+    assert replace(run, data_digest="1").differences(replace(run, data_digest="2")) == "data_digest"

@@ -1,4 +1,4 @@
-"""The model that ships: it is whole, it answers anywhere, and its card says what it does."""
+"""The released model: complete, usable from any folder, and as good as its model card says."""
 
 import json
 import re
@@ -21,16 +21,16 @@ from fruit_caption.runs import Run
 ROOT = Path(__file__).parent.parent
 RELEASE = ROOT / "artifacts" / "release"
 CARD = (RELEASE / "README.md").read_text(encoding="utf-8")
-MOST_MEGABYTES = 40
-UNSEEN_SEED = 77  # its scenes were rendered from seed 0
+MAX_MEGABYTES = 40
+UNSEEN_SEED = 77  # the model was trained on scenes of seed 0
 
 
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
-    return [render_scene(UNSEEN_SEED, number, 320, most=3) for number in range(12)]
+    return [render_scene(UNSEEN_SEED, number, 320, max_fruits=3) for number in range(12)]
 
 
-def test_it_answers_from_any_directory_without_tensorflow(scenes, tmp_path, monkeypatch):
+def test_it_answers_from_any_folder_without_tensorflow(scenes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(scenes[0].pixels).save("scene.png")
     result = CliRunner().invoke(app, ["ask", "scene.png", "is there any fruit?", "--json"])
@@ -38,31 +38,34 @@ def test_it_answers_from_any_directory_without_tensorflow(scenes, tmp_path, monk
     assert isinstance(fc.load().model, exported.OnnxModel)
 
 
-def test_it_sees_what_scenes_show(scenes):
-    eye, seen, refused = fc.load(), [], []
-    for place, scene in enumerate(scenes):
-        # Kinds that are rendered since it was trained it never met.
-        there = {box.fruit for box in scene.boxes} & set(eye.fruits)
-        elsewhere = {box.fruit for box in scenes[place - 1].boxes} & set(eye.fruits) - there
-        sight = eye.encode(Image.fromarray(scene.pixels))
-        seen += [sight.ask(f"is there a {fruit}?").value for fruit in sorted(there)]
-        refused += [sight.ask(f"is there a {fruit}?").value for fruit in sorted(elsewhere)]
-    assert np.mean(seen) > 0.8
-    assert np.mean(refused) < 0.2
+def test_it_recognizes_fruits_in_new_scenes(scenes):
+    predictor, present_answers, absent_answers = fc.load(), [], []
+    for number, scene in enumerate(scenes):
+        # The renderer has fruits that it did not have when the model was trained.
+        present = {box.fruit for box in scene.boxes} & set(predictor.fruits)
+        other = {box.fruit for box in scenes[number - 1].boxes} & set(predictor.fruits)
+        image = predictor.encode(Image.fromarray(scene.pixels))
+        present_answers += [image.ask(f"is there a {name}?").value for name in sorted(present)]
+        absent_answers += [
+            image.ask(f"is there a {name}?").value for name in sorted(other - present)
+        ]
+    assert np.mean(present_answers) > 0.8
+    assert np.mean(absent_answers) < 0.2
 
 
-def test_keras_and_the_export_say_the_same(scenes):
+def test_the_export_answers_like_the_keras_model(scenes):
     pictures = [Image.fromarray(scene.pixels) for scene in scenes]
     questions = ["which fruits are there?", "how many fruits are there?", "describe the photo"]
     models = Run(RELEASE).load_model(), exported.current(Run(RELEASE))
-    ours, theirs = ([*Predictor(model).ask_many(pictures, questions)] for model in models)
-    assert [answer.text for answer in ours] == [answer.text for answer in theirs]
+    keras, export = ([*Predictor(model).ask_many(pictures, questions)] for model in models)
+    assert [answer.text for answer in export] == [answer.text for answer in keras]
     # The weights of the export have 16 bits.
-    assert [a.confidence for a in ours] == pytest.approx([a.confidence for a in theirs], abs=0.02)
+    expected = pytest.approx([answer.confidence for answer in keras], abs=0.02)
+    assert [answer.confidence for answer in export] == expected
 
 
 @pytest.mark.parametrize("split", ["test", "unseen"])
-def test_its_card_gives_the_scores_that_evaluate_wrote(split):
+def test_the_model_card_has_the_evaluated_scores(split):
     metrics = json.loads((RELEASE / split / "metrics.json").read_text(encoding="utf-8"))
     rows = {**metrics["baselines"], "the model that ships": metrics["scores"]}
     assert score_table({name: [scores] for name, scores in rows.items()}) in CARD
@@ -70,21 +73,21 @@ def test_its_card_gives_the_scores_that_evaluate_wrote(split):
 
 
 @pytest.mark.parametrize("file", re.findall(r"\]\(((?:test|unseen)/[^)]+)\)", CARD))
-def test_graphs_of_the_card_are_there(file):
+def test_plots_of_the_model_card_exist(file):
     assert (RELEASE / file).is_file()
 
 
-def test_the_writers_card_gives_the_scores_that_its_training_wrote():
+def test_the_writers_card_has_the_scores_of_its_training():
     writer = ROOT / "artifacts" / "writer"
     card = (writer / "README.md").read_text(encoding="utf-8")
     scores = json.loads((writer / "scores.json").read_text(encoding="utf-8"))
-    told = [f"{value:.2f}" for value in scores["perplexity"].values()]
-    told += [f"{100 * share:.0f} %" for share in (*scores["true"].values(), scores["new"])]
-    assert re.findall(r"\| ([\d.]+(?: %)?) \|", card) == told
+    expected = [f"{value:.2f}" for value in scores["perplexity"].values()]
+    expected += [f"{100 * share:.0f} %" for share in (*scores["true"].values(), scores["new"])]
+    assert re.findall(r"\| ([\d.]+(?: %)?) \|", card) == expected
     assert f"{scores['steps']:,} steps" in card
 
 
-def test_it_is_installed_with_the_package_and_small():
+def test_it_is_part_of_the_package_and_small():
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     patterns = setup["options.package_data"]["fruit_caption.shipped"].split()
@@ -92,9 +95,9 @@ def test_it_is_installed_with_the_package_and_small():
     shipped = {path.relative_to(RELEASE).as_posix() for path in files if RELEASE in path.parents}
     assert shipped >= {"model.keras", "config.json", "README.md", "onnx/encoder.onnx"}
     size = sum(path.stat().st_size for path in RELEASE.rglob("*") if path.is_file())
-    assert size < MOST_MEGABYTES * 1e6
+    assert size < MAX_MEGABYTES * 1e6
 
 
-def test_its_settings_name_no_folder_of_the_machine_it_was_made_on():
+def test_its_config_contains_no_local_paths():
     config = Run(RELEASE).read_config()
     assert not re.search(r"\.\.|^/", f"{config.data} {config.model.encoder_weights}")

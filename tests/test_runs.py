@@ -1,4 +1,4 @@
-"""Where runs lie and which one is asked."""
+"""Run folders and their history files."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from fruit_caption.utils.errors import DataError
         ("../run", "../run"),
     ],
 )
-def test_a_name_or_a_path(name, folder):
+def test_runs_are_named_by_name_or_path(name, folder):
     assert Run.named(name).path == Path(folder)
 
 
-def test_history_reads_back(tmp_path):
+def test_history_round_trip(tmp_path):
     assert Run(tmp_path).read_history() == []
     rows = [{"epoch": 1, "loss": 0.1 + 0.2, "validation_exact": 1.0}]
     Run(tmp_path).write_history(rows)
@@ -31,10 +31,10 @@ def test_history_reads_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "content",
     [b"epoch,loss\n1,none\n", b"epoch,loss\n1\n", b"epoch\n1,2\n", b"epoch,loss\n1,\xff\n"],
 )
-def test_a_spoilt_history_is_refused(tmp_path, spoilt):
-    (tmp_path / "history.csv").write_bytes(spoilt)
+def test_a_broken_history_is_rejected(tmp_path, content):
+    (tmp_path / "history.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"history\.csv can't be read"):
         Run(tmp_path).read_history()

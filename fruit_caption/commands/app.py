@@ -9,24 +9,33 @@ import typer
 from typer.core import TyperGroup
 
 from fruit_caption import __version__
-from fruit_caption.commands import ask, generate, terminal, train
+from fruit_caption.commands import terminal
+from fruit_caption.commands.ask import ask, caption, count, quiz
+from fruit_caption.commands.compare import compare
+from fruit_caption.commands.evaluate import evaluate
+from fruit_caption.commands.export import export
+from fruit_caption.commands.generate_data import generate_data
+from fruit_caption.commands.options import with_options
+from fruit_caption.commands.serve import serve
+from fruit_caption.commands.train import train
+from fruit_caption.commands.train_writer import train_writer
 from fruit_caption.utils.errors import FruitError
 
 KEPT = {
-    "generate-data": "what was made so far is kept; the same command goes on with it",
-    "train": "the last whole epoch is kept; the same command with --resume goes on after it",
-    "train-writer": "the last checkpoint is kept; the same command goes on after it",
-    "compare": "what was trained so far is kept; the same command goes on with it",
-    "evaluate": "answers that were complete are kept; the same command asks the rest",
+    "generate-data": "finished files are kept; run the same command again to continue",
+    "train": "finished epochs are kept; run the same command with --resume to continue",
+    "train-writer": "the last checkpoint is kept; run the same command again to continue",
+    "compare": "finished epochs are kept; run the same command again to continue",
+    "evaluate": "finished answers are kept; run the same command again to continue",
 }
-"""What is left by a command that is stopped with Ctrl-C."""
+"""What remains after Ctrl-C, by command. The other commands write nothing before they end."""
 
 
 class FruitGroup(TyperGroup):
-    """Turns what a user is told into one line, and exit code 2; 130 for Ctrl-C, as shells do."""
+    """Prints errors in one line with exit code 2; exits with 130 after Ctrl-C, as shells do."""
 
     def invoke(self, context: Any) -> Any:
-        """Run the command that was typed; raises `typer.Exit` where it fails or is stopped."""
+        """Run the command; raise `typer.Exit` if it fails or is interrupted."""
         try:
             return super().invoke(context)
         except FruitError as error:
@@ -44,10 +53,10 @@ app = typer.Typer(
     cls=FruitGroup,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    rich_markup_mode=None,  # Typer's boxes take a fifth of a second to import
-    help="Answer questions about photographs of fruit.",
-    epilog="Exit codes: 0 it is done; 1 a defect in fruit; 2 it can't be done, and a line on "
-    "standard error says why; 130 it was stopped with Ctrl-C.",
+    rich_markup_mode=None,  # help in Rich boxes takes 0.2 s to import
+    help="Answer questions about photos of fruit.",
+    epilog="Exit codes: 0 success; 1 a bug in fruit; 2 an error, explained in one line on standard "
+    "error; 130 stopped with Ctrl-C.",
 )
 
 
@@ -57,13 +66,13 @@ def main(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print results and errors, not how it gets on.")
+        bool, typer.Option("--quiet", help="Print only results and errors, no progress.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Print TensorFlow's messages and errors' origins.")
+        bool, typer.Option("--verbose", help="Print TensorFlow's messages and error tracebacks.")
     ] = False,
 ) -> None:
-    """Options that go before any command."""
+    """Handle the options that stand before the command."""
     if version:
         typer.echo(f"fruit {__version__}")
         raise typer.Exit
@@ -72,5 +81,7 @@ def main(
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
 
 
-for commands in (generate, train, ask):
-    app.add_typer(commands.app)
+for command in (
+    generate_data, train_writer, train, evaluate, compare, export, ask, caption, count, quiz, serve,
+):  # fmt: skip
+    app.command()(with_options(command))

@@ -1,4 +1,4 @@
-"""`ask`, `caption`, `count`, `quiz` and `serve`: what a trained model is for."""
+"""`fruit ask`, `caption`, `count` and `quiz`: use a trained model on pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fruit_caption.commands import terminal
-from fruit_caption.commands.printing import plain, print_answer, print_counts, watched, write_csv
+from fruit_caption.commands.options import OptionalRun
+from fruit_caption.commands.printing import print_answer, print_counts, with_progress, write_csv
 from fruit_caption.utils.errors import FruitError
 
 if TYPE_CHECKING:
@@ -20,130 +21,100 @@ if TYPE_CHECKING:
     from fruit_caption.inference.answer import Answer
     from fruit_caption.inference.predictor import Predictor
 
-app = typer.Typer()
-
-Run = Annotated[
-    str | None, typer.Option("--run", help="Which run to ask. [default: the one that ships]")
-]
-Images = Annotated[
-    list[str],
-    typer.Argument(
-        help='Pictures: files, folders, patterns such as "*.jpg", http(s) addresses, or - for '
-        "standard input.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write a table of the answers, too.")]
+PICTURES = 'Pictures: files, folders, patterns such as "*.jpg", http(s) URLs, or - for stdin'
+Images = Annotated[list[str], typer.Argument(help=f"{PICTURES}.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Also write the answers to a CSV file.")]
 
 
-@app.command()
 def ask(
     words: Annotated[
         list[str],
         typer.Argument(
             metavar="IMAGE... [QUESTION]",
-            help='Pictures: files, folders, patterns such as "*.jpg", http(s) addresses, or - for '
-            'standard input; and a question such as "how many apples?". Without a question you '
-            "are prompted for as many as you like.",
+            help=f'{PICTURES}; and a question such as "how many apples?". Without a question, '
+            "questions are read from a prompt.",
             show_default=False,
         ),
     ],
     question: Annotated[
         list[str] | None,
-        typer.Option("--question", "-q", help="A question; may be given several times."),
+        typer.Option("--question", "-q", help="Question to ask. Can be given several times."),
     ] = None,
-    run: Run = None,
+    run: OptionalRun = None,
     top: Annotated[
-        int, typer.Option(help="Print so many answers, with the runners-up.", min=1, max=8)
+        int, typer.Option(help="Number of candidate answers to print.", min=1, max=8)
     ] = 1,
     as_json: AsJson = False,
     csv_file: Csv = None,
     show: Annotated[
-        Path | None, typer.Option(help="A PNG to draw: where it sees fruit, where it looked.")
+        Path | None,
+        typer.Option(help="PNG file to write: the picture with detected fruit and attention."),
     ] = None,
 ) -> None:
-    """Ask a model about pictures: how many, which fruits, is there one."""
+    """Answer questions about pictures."""
     from fruit_caption.inference.sources import names_picture
 
     images, questions = words, question or []
     if not questions and not names_picture(words[-1]):
         images, questions = words[:-1], words[-1:]
     if not images:
-        raise FruitError(f'"{words[-1]}" is no picture; name one, and then the question.')
-    if not questions:
-        _converse(images, run, top, as_json, csv_file, show)
-    else:
+        raise FruitError(f'"{words[-1]}" is not a picture. Usage: fruit ask IMAGE... QUESTION')
+    if questions:
         _answer(images, questions, run, top, as_json, csv_file, show)
+    elif csv_file or show:
+        raise FruitError("--csv and --show need a question; give one with -q.")
+    else:
+        _prompt(images, run, top, as_json)
 
 
-@app.command()
-def caption(image: Images, run: Run = None, as_json: AsJson = False, csv_file: Csv = None) -> None:
+def caption(
+    image: Images, run: OptionalRun = None, as_json: AsJson = False, csv_file: Csv = None
+) -> None:
     """Describe pictures in a sentence."""
-    from fruit_caption.data.qa import DESCRIBE
+    from fruit_caption.data.qa import CAPTION_PROMPT
 
-    _answer(image, [DESCRIBE], run, as_json=as_json, csv_file=csv_file)
+    _answer(image, [CAPTION_PROMPT], run, as_json=as_json, csv_file=csv_file)
 
 
-@app.command()
-def count(image: Images, run: Run = None, as_json: AsJson = False) -> None:
-    """Count every fruit that the model knows, in each picture and in all."""
-    pictures = _pictures(image)
-    skip = _Skipped(several=len(pictures) > 1)
+def count(image: Images, run: OptionalRun = None, as_json: AsJson = False) -> None:
+    """Count the fruits in pictures, by kind."""
+    pictures = _find_pictures(image)
+    errors = _ErrorHandler(stop_at_first=len(pictures) == 1)
     rows = []
-    for name, counts in _eye(run).count_many(watched(pictures, terminal.notes), skip):
+    for name, counts in _load(run).count_many(with_progress(pictures, terminal.notes), errors):
         rows.append((name, counts))
         if as_json:
-            found = {"image": name, "counts": counts, "total": sum(counts.values())}
-            typer.echo(json.dumps(found, ensure_ascii=False))
+            row = {"image": name, "counts": counts, "total": sum(counts.values())}
+            typer.echo(json.dumps(row, ensure_ascii=False))
     if not as_json:
         print_counts(terminal.output, rows)
-    skip.leave()
+    errors.exit_if_any()
 
 
-@app.command()
 def quiz(
     image: Annotated[str, typer.Argument(help="A picture.", show_default=False)],
-    run: Run = None,
-    questions: Annotated[int, typer.Option(help="At most so many.", min=1, max=20)] = 5,
-    seed: Annotated[int, typer.Option(help="Another one asks other questions.", min=0)] = 0,
+    run: OptionalRun = None,
+    questions: Annotated[int, typer.Option(help="Maximum number of questions.", min=1, max=20)] = 5,
+    seed: Annotated[int, typer.Option(help="Random seed of the questions.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Let the model make up questions about a picture, and answer them."""
-    pictures = _pictures([image])
+    """Generate questions about a picture and answer them."""
+    pictures = _find_pictures([image])
     if len(pictures) > 1:
-        raise FruitError(f"{image} holds {len(pictures)} pictures; name one.")
-    for answer in _eye(run).encode(pictures[0]).quiz(questions, seed):
+        raise FruitError(f"{image} contains {len(pictures)} pictures; choose one.")
+    for answer in _load(run).encode(pictures[0]).quiz(questions, seed):
         _print_answer(answer, answer.question, 1, as_json)
 
 
-@app.command()
-def serve(
-    run: Run = None,
-    host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0 lets others in.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 7860,
-    per_minute: Annotated[
-        int, typer.Option(help="Calls a minute that one client may make.", min=1)
-    ] = 240,
-) -> None:
-    """Open a web page to drop photos on and ask about them."""
-    eye = _eye(run)
-    from fruit_caption.web import serve
-
-    terminal.notes.print(f"Open http://{host}:{port} in a browser; Ctrl-C ends it.")
-    serve(eye, host, port, per_minute)
-
-
-def _eye(run: str | None) -> Predictor:
+def _load(run: str | None) -> Predictor:
     from fruit_caption.inference.predictor import load
 
     return load(run)
 
 
-def _pictures(images: Sequence[str]) -> list[Path | Image]:
-    """The pictures that are named; one alone is opened, to refuse it before TensorFlow loads."""
+def _find_pictures(images: Sequence[str]) -> list[Path | Image]:
+    """Find the pictures with some names; open a single one to fail before TensorFlow loads."""
     from fruit_caption.inference.sources import find_pictures
     from fruit_caption.utils.images import to_picture
 
@@ -153,19 +124,19 @@ def _pictures(images: Sequence[str]) -> list[Path | Image]:
     return pictures
 
 
-class _Skipped:
-    """Tells of pictures that can't be read and goes on with the others; the exit code is 2."""
+class _ErrorHandler:
+    """Raises the first error, or prints all errors and exits with code 2 in the end."""
 
-    def __init__(self, several: bool) -> None:
-        self.several, self.any = several, False
+    def __init__(self, stop_at_first: bool) -> None:
+        self.stop_at_first, self.any = stop_at_first, False
 
     def __call__(self, error: FruitError) -> None:
-        if not self.several:
+        if self.stop_at_first:
             raise error
         self.any = True
         terminal.print_error(error)
 
-    def leave(self) -> None:
+    def exit_if_any(self) -> None:
         if self.any:
             raise typer.Exit(2)
 
@@ -181,60 +152,51 @@ def _answer(
 ) -> None:
     from fruit_caption.language.questions import parse_question
 
-    # What can be refused is refused before TensorFlow loads.
+    # Check what can be checked before TensorFlow loads.
     for question in questions:
         parse_question(question)
-    pictures = _pictures(images)
+    pictures = _find_pictures(images)
     if show:
         if len(pictures) * len(questions) > 1:
-            raise FruitError("--show draws one answer: name one picture and one question.")
-        _refuse_to_draw(show, pictures[0])
+            raise FruitError("--show needs exactly one picture and one question.")
+        _check_overlay_path(show, pictures[0])
     if csv_file:
-        _refuse_folder(csv_file)
-    skip = _Skipped(several=len(pictures) > 1)
+        _check_output_path(csv_file)
+    errors = _ErrorHandler(stop_at_first=len(pictures) == 1)
     detailed = top > 1 or show is not None
-    answers = _eye(run).ask_many(watched(pictures, terminal.notes), questions, skip, detailed)
+    answers = _load(run).ask_many(
+        with_progress(pictures, terminal.notes), questions, errors, detailed
+    )
     for answer in write_csv(csv_file, answers) if csv_file else answers:
         labels = [f"{answer.image}:"] if len(pictures) > 1 else []
         labels += [answer.question] if len(questions) > 1 else []
         _print_answer(answer, " ".join(labels), top, as_json)
         if show:
-            from fruit_caption.inference.overlay import draw_overlay
-
-            draw_overlay(show, answer)
-            terminal.notes.print(f"What it saw: {plain(str(show))}", soft_wrap=True)
-    skip.leave()
+            answer.save_overlay(show)
+            terminal.notes.print(f"Overlay: {show}", markup=False, soft_wrap=True)
+    errors.exit_if_any()
 
 
-def _converse(
-    images: Sequence[str],
-    run: str | None,
-    top: int,
-    as_json: bool,
-    csv_file: Path | None,
-    show: Path | None,
-) -> None:
-    """Look at a picture once and answer every line that is typed, or comes from a pipe."""
-    if csv_file or show:
-        raise FruitError("--csv and --show need a question; give one with -q.")
+def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> None:
+    """Encode a picture once and answer each question that is typed or piped in."""
     if "-" in images:
-        raise FruitError("The picture comes from standard input; give a question with -q.")
-    pictures = _pictures(images)
+        raise FruitError("Standard input is the picture; give the question with -q.")
+    pictures = _find_pictures(images)
     if len(pictures) > 1:
-        raise FruitError(f"{len(pictures)} pictures and no question; give one with -q.")
-    sight = _eye(run).encode(pictures[0])
-    terminal.notes.print("Ask what you like; an empty line ends it.")
-    skip = _Skipped(several=True)
-    for question in _lines():
+        raise FruitError(f"{len(pictures)} pictures but no question; give one with -q.")
+    encoded = _load(run).encode(pictures[0])
+    terminal.notes.print("Type a question; an empty line ends the program.")
+    errors = _ErrorHandler(stop_at_first=False)
+    for question in _input_lines():
         try:
-            _print_answer(sight.ask(question), "", top, as_json)
+            _print_answer(encoded.ask(question), "", top, as_json)
         except FruitError as error:
-            skip(error)
+            errors(error)
     if not sys.stdin.isatty():
-        skip.leave()
+        errors.exit_if_any()
 
 
-def _lines() -> Iterator[str]:
+def _input_lines() -> Iterator[str]:
     prompt = "[bold]?[/] " if sys.stdin.isatty() else ""
     try:
         while question := terminal.output.input(prompt).strip():
@@ -250,18 +212,16 @@ def _print_answer(answer: Answer, label: str, top: int, as_json: bool) -> None:
         print_answer(terminal.output, answer, label, top - 1)
 
 
-def _refuse_to_draw(path: Path, photo: Path | Image) -> None:
-    """A picture to draw is a PNG in a folder that is there, and not the photo itself."""
-    if path.suffix.lower() != ".png" or path.is_dir():
-        raise FruitError(f"{path} is no name of a picture to draw; choose one that ends in .png.")
-    _refuse_folder(path)
-    if isinstance(photo, Path) and path.exists() and path.samefile(photo):
-        raise FruitError(f"{path} is the photo itself; choose another name with --show.")
+def _check_overlay_path(path: Path, picture: Path | Image) -> None:
+    if path.suffix.lower() != ".png":
+        raise FruitError(f"--show needs a path that ends in .png, not {path}.")
+    _check_output_path(path)
+    if isinstance(picture, Path) and path.exists() and path.samefile(picture):
+        raise FruitError(f"--show would overwrite the picture {path}; choose another path.")
 
 
-def _refuse_folder(path: Path) -> None:
-    """A file to write has a name, and lies in a folder that is there."""
+def _check_output_path(path: Path) -> None:
     if path.is_dir():
-        raise FruitError(f"{path} is a folder; name a file in it.")
+        raise FruitError(f"{path} is a folder, not a file.")
     if not path.parent.is_dir():
-        raise FruitError(f"{path.parent}: there is no such folder; make it, or write elsewhere.")
+        raise FruitError(f"{path.parent}: there is no such folder.")

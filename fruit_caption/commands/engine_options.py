@@ -1,51 +1,50 @@
-"""Options of the commands whose work several machines can share."""
+"""Options of the commands that can spread their work over several machines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from fruit_caption.utils.errors import FruitError
 
 if TYPE_CHECKING:
     from fruit_caption.utils.engines import Engine
 
-EngineName = Annotated[
-    Literal["local", "ray"],
-    typer.Option("--engine", help="Who does the work: this process, or a Ray cluster."),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        help='Of the cluster, HOST:PORT or "auto". [default: --engine ray starts one here]'
-    ),
-]
-Actors = Annotated[
-    int | None,
-    typer.Option(
-        help="How many of the cluster hold a model. [default: one a machine, or a GPU]", min=1
-    ),
-]
 
+@dataclass(frozen=True)
+class EngineOptions:
+    """Where the work of a command runs.
 
-@contextmanager
-def engine(name: str, address: str | None, actors: int | None) -> Iterator[Engine]:
-    """The engine of a name, until the block ends.
-
-    Raises:
-        FruitError: Ray is not installed, there is no cluster, or the options don't go together.
+    Attributes:
+        engine: Run on this machine, or on a Ray cluster.
+        address: Address of the Ray cluster, HOST:PORT or "auto". [default: start one here]
+        actors: Number of Ray workers that load the model. [default: one per GPU or machine]
     """
-    if name == "ray":
-        from fruit_caption.utils.ray_engine import RayEngine
 
-        with RayEngine(address, actors) as ray:
-            yield ray
-        return
-    if address or actors:
-        raise FruitError("--address and --actors are for --engine ray.")
-    from fruit_caption.utils.engines import LOCAL
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
+    actors: int | None = None
 
-    yield LOCAL
+    @contextmanager
+    def start(self) -> Iterator[Engine]:
+        """Start the engine and yield it; it is stopped at the end of the block.
+
+        Raises:
+            FruitError: Ray is not installed, there is no cluster at the address, or the options
+                contradict each other.
+        """
+        if self.engine == "ray":
+            if self.actors is not None and self.actors < 1:
+                raise FruitError(f"--actors must be at least 1, not {self.actors}.")
+            from fruit_caption.utils.ray_engine import RayEngine
+
+            with RayEngine(self.address, self.actors) as ray:
+                yield ray
+        elif self.address or self.actors is not None:
+            raise FruitError("--address and --actors need --engine ray.")
+        else:
+            from fruit_caption.utils.engines import LOCAL
+
+            yield LOCAL

@@ -1,4 +1,4 @@
-"""What the command line suggests for each error code of the library."""
+"""Hints that the command line adds to errors, by error code."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ HINTS = {
     "run-finished": "Choose another name with --run.",
     "run-unfinished": "Continue it with --resume, or choose another name with --run.",
     "run-not-started": "Train without --resume.",
-    "run-missing": "`fruit train --run NAME` makes one.",
+    "run-missing": "Train one with `fruit train --run NAME`.",
     "run-interrupted": "Continue it with `fruit train --resume`.",
     "run-differs": "Choose another name with --name, or remove the run.",
     "worker-lost": "Start all workers again with --resume.",
-    "no-cluster-config": "--strategy multi-worker reads it.",
-    "export-broken": "Make it again with `fruit export`.",
-    "litert-unavailable": "`--format onnx` works with this version.",
-    "no-quiz": "`fruit train --quiz` teaches a model to ask questions.",
-    "weights-not-downloadable": "Pass a file with --encoder-weights PATH, or train a network of "
-    "your own with --scratch.",
+    "no-tensorboard": "Install it with `pip install tensorboard`, or leave out --tensorboard.",
+    "no-cluster-config": "It is needed by --strategy multi-worker.",
+    "export-broken": "Export the run again with `fruit export`.",
+    "litert-unavailable": "Use --format onnx instead.",
+    "no-quiz": "Train one with `fruit train --quiz`.",
+    "weights-not-downloadable": "Pass a file with --encoder-weights PATH, or train without "
+    "pretrained weights with --scratch.",
     "weights-file-needed": "Pass a file with --encoder-weights PATH.",
-    "no-data-set": "`fruit generate-data` makes one.",
+    "no-data-set": "Make one with `fruit generate-data`.",
     "no-photos": "Pass --photos DIR, --scenes N or --open-images N.",
-    "writer-missing": "Name another with --writer, or make one with `fruit train-writer`.",
+    "writer-missing": "Choose another with --writer, or train one with `fruit train-writer`.",
     "writer-exists": "Choose another folder with --out.",
-    "preset-not-loaded": "To write without it: --writer shipped or --writer grammar.",
-    "no-ray": "--engine ray needs it: pip install 'fruit-caption[scale]'.",
-    "no-ray-cluster": "`ray start --head` starts one.",
+    "preset-not-loaded": "Or use --writer shipped or --writer grammar.",
+    "no-ray": "Install it with `pip install 'fruit-caption[scale]'`.",
+    "no-ray-cluster": "Start one with `ray start --head`.",
 }
 
 
 def with_hint(error: FruitError) -> str:
-    """The message of an error, followed by the hint for its code if there is one."""
+    """Return the message of an error, followed by the hint for its code if there is one."""
     hint = HINTS.get(error.code)
     return f"{error} {hint}" if hint else str(error)

@@ -1,4 +1,4 @@
-"""Prints for people what the commands find: lines on a pipe, colors and tables on a terminal."""
+"""Formats results for people: lines in a pipe, colors and tables on a terminal."""
 
 from __future__ import annotations
 
@@ -8,79 +8,88 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fruit_caption.language.fruits import plural
+from rich.markup import escape
+
+from fruit_caption.language.fruits import list_quantities
 from fruit_caption.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from fruit_caption.data.formats.vqa import Imported
+    from fruit_caption.data.formats.vqa import ImportResult
     from fruit_caption.data.qa import PhotoQA
     from fruit_caption.datagen.generate import Summary
     from fruit_caption.datagen.texts import Report
     from fruit_caption.inference.answer import Answer
-    from fruit_caption.utils.images import Picture
+    from fruit_caption.utils.images import PictureInput
 
 CSV_COLUMNS = ("image", "question", "kind", "fruit", "answer", "value", "confidence", "sure")
 
 
-def plain(text: str) -> str:
-    """Text whose square brackets rich must not read as markup."""
-    return text.replace("[", r"\[")
+def with_progress(pictures: Sequence[PictureInput], console: Console) -> Iterable[PictureInput]:
+    """Return the pictures, with a progress bar on a terminal if there are several."""
+    from rich.progress import track  # slow to import
 
-
-def watched(pictures: Sequence[Picture], console: Console) -> Iterable[Picture]:
-    """The pictures, with a bar on a terminal that shows how many have been taken."""
-    from rich.progress import track  # what asks one question should not wait for it
-
-    few = len(pictures) < 2
-    return track(pictures, "looking", console=console, transient=True, disable=few)
+    is_single = len(pictures) < 2
+    return track(pictures, "reading", console=console, transient=True, disable=is_single)
 
 
 def print_answer(console: Console, answer: Answer, label: str = "", runners_up: int = 0) -> None:
-    """Print "Three apples. (87 % sure)" after a label, and below it what it might have said."""
-    before = f"[dim]{plain(label)}[/] " if label else ""
+    """Print an answer such as "Three apples. (87 % sure)", and below it the runners-up.
+
+    Args:
+        console: The console to print to.
+        answer: The answer.
+        label: Text in front of the answer.
+        runners_up: Maximum number of alternative answers to print.
+    """
+    before = f"[dim]{escape(label)}[/] " if label else ""
     sure = f"[dim]({_percent(answer.confidence)} sure)[/]"
-    console.print(f"{before}{plain(answer.sentence)} {sure}", soft_wrap=True, highlight=False)
+    console.print(f"{before}{escape(answer.sentence)} {sure}", soft_wrap=True, highlight=False)
     others = [
-        f"{plain(other.text)} [dim]({_percent(other.confidence)})[/]"
+        f"{escape(other.text)} [dim]({_percent(other.confidence)})[/]"
         for other in answer.alternatives[:runners_up]
     ]
     if others:
         console.print(f"  [dim]or[/] {'; '.join(others)}", soft_wrap=True, highlight=False)
 
 
-def in_words(counts: Mapping[str, int]) -> str:
-    """Counts as a person says them: "3 apples, 1 banana", the most first."""
-    ranked = sorted(counts.items(), key=lambda count: -count[1])
-    parts = [f"{number} {fruit if number == 1 else plural(fruit)}" for fruit, number in ranked]
-    return ", ".join(parts) or "no fruit"
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Return counts in descending order as text: "3 apples, 1 banana", or "no fruit"."""
+    return list_quantities(dict(Counter(counts).most_common()))
 
 
 def print_counts(console: Console, rows: Sequence[tuple[str, Mapping[str, int]]]) -> None:
-    """What each picture shows, and all of them together."""
+    """Print the counts of each picture and their sums.
+
+    Args:
+        console: The console to print to.
+        rows: Name of each picture, and its counts by fruit.
+    """
     total = Counter[str]()
     for _, counts in rows:
         total.update(counts)
-    if len(rows) < 2 or not console.is_terminal:
-        for name, counts in rows:
-            console.print(f"{plain(name)}: {in_words(counts)}", soft_wrap=True, highlight=False)
-        if len(rows) > 1:
-            console.print(f"in all: {in_words(total)}", soft_wrap=True, highlight=False)
-        return
-    from rich.table import Table
+    if len(rows) > 1 and console.is_terminal:
+        from rich.table import Table
 
-    table = Table("picture", "fruit", show_footer=True)
-    table.add_column("in all", f"{total.total()}", justify="right")
-    table.columns[0].footer, table.columns[1].footer = f"{len(rows)} pictures", in_words(total)
-    for name, counts in rows:
-        table.add_row(plain(name), in_words(counts), str(sum(counts.values())))
-    console.print(table)
+        table = Table(show_footer=True)
+        table.add_column("picture", f"{len(rows)} pictures")
+        table.add_column("fruit", describe_counts(total))
+        table.add_column("in all", f"{total.total()}", justify="right")
+        for name, counts in rows:
+            table.add_row(escape(name), describe_counts(counts), str(sum(counts.values())))
+        console.print(table)
+        return
+    lines = [f"{name}: {describe_counts(counts)}" for name, counts in rows]
+    if len(rows) > 1:
+        lines.append(f"in all: {describe_counts(total)}")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
 
 
 def write_csv(path: Path, answers: Iterable[Answer]) -> Iterator[Answer]:
-    """Write answers as rows of a table, whole or not at all, while they are passed on."""
+    """Write answers to a CSV file while yielding them; the file appears when all are written."""
     with (
         atomic_write(path) as draft,
         draft.open("w", newline="", encoding="utf-8") as file,
@@ -89,60 +98,74 @@ def write_csv(path: Path, answers: Iterable[Answer]) -> Iterator[Answer]:
         writer.writeheader()
         for answer in answers:
             row = answer.to_json()
-            fruits = row["value"]
-            writer.writerow(row | {"value": " ".join(fruits)} if isinstance(fruits, list) else row)
+            if isinstance(row["value"], list):
+                row["value"] = " ".join(row["value"])
+            writer.writerow(row)
             yield answer
 
 
 def print_summary(output: Console, errors: Console, summary: Summary, out: Path) -> None:
-    """What `fruit generate-data` made."""
-    for found in summary.found:
-        output.print(plain(found))
-    photos = f"{sum(summary.photos.values())} photos ({_listed(summary.photos)})"
+    """Print what `fruit generate-data` made.
+
+    Args:
+        output: The console for results.
+        errors: The console for skipped photos.
+        summary: The summary of the data set.
+        out: Folder of the data set.
+    """
+    for source in summary.found:
+        output.print(source, markup=False)
+    photos = f"{sum(summary.photos.values())} photos ({_list_counts(summary.photos)})"
     output.print(f"{out}: {photos}, {summary.boxes} boxes")
-    output.print(f"texts: {_listed(summary.questions)}")
+    output.print(f"texts: {_list_counts(summary.questions)}")
     if summary.report.tally.written:
-        output.print(_writing(summary.report))
+        output.print(_writer_table(summary.report))
     if summary.unknown_classes:
-        output.print(f"no fruit of ours, left out: {plain(', '.join(summary.unknown_classes))}")
+        classes = ", ".join(summary.unknown_classes)
+        output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
     if summary.skipped:
         errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
         for reason in summary.skipped:
-            errors.print(f"  {plain(reason)}", soft_wrap=True)
+            errors.print(f"  {reason}", markup=False, soft_wrap=True)
 
 
-def print_imported(output: Console, imported: Imported, out: Path) -> None:
-    """What `fruit generate-data --vqa` made."""
-    photos = _listed(Counter(text.split for text in imported.texts))
+def print_imported(output: Console, imported: ImportResult, out: Path) -> None:
+    """Print what `fruit generate-data --vqa` made.
+
+    Args:
+        output: The console for results.
+        imported: The imported photos and questions.
+        out: Folder of the data set.
+    """
+    photos = Counter[str](text.split for text in imported.texts)
     questions = Counter(item.kind for text in imported.texts for item in text.questions)
-    output.print(f"{out}: {len(imported.texts)} photos ({photos})")
-    output.print(f"texts: {_listed(questions)}; {imported.left_out} others are left out")
+    output.print(f"{out}: {len(imported.texts)} photos ({_list_counts(photos)})")
+    output.print(f"texts: {_list_counts(questions)}; {imported.ignored} other questions ignored")
 
 
 def print_text(output: Console, text: PhotoQA) -> None:
-    """What is said about a photo."""
-    output.print(f"\n[bold]{plain(text.file_name)}[/] ({text.split})")
-    for item in text.items():
-        said = f"{plain(item.question)} [dim]->[/] {plain(item.answer)}"
-        output.print(f"  {said} [dim]{item.by}[/]")
+    """Print the questions, answers and caption of a photo."""
+    output.print(f"\n[bold]{escape(text.file_name)}[/] ({text.split})")
+    for item in text.qa_pairs:
+        qa = f"{escape(item.question)} [dim]->[/] {escape(item.answer)}"
+        output.print(f"  {qa} [dim]{item.by}[/]")
 
 
-def _writing(report: Report) -> Table:
-    """How the language model did, by kind of text."""
+def _writer_table(report: Report) -> Table:
+    """Return a table of what the language model wrote, by kind of text."""
     from rich.table import Table
 
-    table = Table("written by the model", "drafts", "true", "kept", "filled in by rules")
+    table = Table("language model", "drafts", "correct", "kept", "from templates")
     for kind, number in report.tally.written.items():
-        share = f"{100 * report.tally.accepted[kind] / number:.0f} %"
-        kept, filled = report.kept[kind], report.filled_in[kind]
-        table.add_row(kind, str(number), share, str(kept), str(filled))
+        share = _percent(report.tally.accepted[kind] / number)
+        table.add_row(kind, str(number), share, str(report.kept[kind]), str(report.filled_in[kind]))
     speed = report.tally.tokens / report.seconds if report.seconds else 0
-    table.caption = f"{report.tally.tokens} tokens, {speed:.0f} a second"
+    table.caption = f"{report.tally.tokens} tokens, {speed:.0f} per second"
     return table
 
 
-def _listed(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in numbers.items())
+def _list_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
 
 
 def _percent(share: float) -> str:

@@ -1,30 +1,31 @@
-"""Where the commands print."""
+"""The consoles that the commands print to."""
 
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 
 from fruit_caption.commands.hints import with_hint
-from fruit_caption.commands.printing import plain
 from fruit_caption.utils.errors import FruitError
 
-LONGEST_LINE = 100_000
+MAX_LINE = 100_000
+"""Width of a console that is not a terminal: lines in pipes and files are not wrapped."""
 
 
 def console(stderr: bool = False) -> Console:
-    """One that breaks lines where a person reads them: in a pipe or a file they stay whole."""
+    """Return a console that wraps lines on a terminal only."""
     made = Console(stderr=stderr)
     if not made.is_terminal:
-        made.width = LONGEST_LINE
+        made.width = MAX_LINE
     return made
 
 
 output = console()
 errors = console(stderr=True)
 notes = console(stderr=True)
-"""How a command gets on, which --quiet keeps to itself."""
+"""Progress and remarks, which --quiet hides."""
 
 
 def print_error(error: FruitError) -> None:
-    """What a user is told, in one line."""
-    errors.print(f"[red]error:[/] {plain(with_hint(error))}", soft_wrap=True)
+    """Print an error and its hint in one line."""
+    errors.print(f"[red]error:[/] {escape(with_hint(error))}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Shows on a terminal how a training goes on."""
+"""Shows the progress of a training on the terminal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fruit_caption.training.trainer import TrainingListener
 
 
 class ConsoleListener(TrainingListener):
-    """Progress bars for looking and for the steps of an epoch, and a line an epoch.
+    """Shows progress bars for encoding and for training steps, and prints a line per epoch.
 
     Args:
-        console: where they are shown; bars on a terminal only.
-        epochs: how many there will be at most.
+        console: The console to print to; progress bars appear on a terminal only.
+        epochs: Maximum number of epochs.
     """
 
     def __init__(self, console: Console, epochs: int) -> None:
@@ -36,38 +36,43 @@ class ConsoleListener(TrainingListener):
 
     @contextmanager
     def shown(self) -> Iterator[ConsoleListener]:
-        """Show the bars while the block runs."""
+        """Show the progress bars while the block runs."""
         with self.progress:
             yield self
 
-    def on_photos_encoded(self, done: int, total: int) -> None:
-        """Move the bar of the photos that are looked at."""
-        self._show("looking at photos", done, total)
+    def update(self, description: str, done: int, total: int) -> None:
+        """Update the progress bar; it disappears when everything is done.
 
-    def keras_callbacks(self, what: str) -> list[keras.callbacks.Callback]:
-        """A callback that moves the bar of `what` with every batch."""
-        return [_Steps(self, what)]
-
-    def on_epoch_end(self, row: dict[str, Any], best: float) -> None:
-        """Print an epoch's loss, and in % its validation score and the best so far."""
-        self.console.print(
-            f"epoch {row['epoch']}/{self.epochs}  loss {row['logits_loss']:.3f}  "
-            f"right validation answers {100 * row['validation_exact']:.1f} % "
-            f"(best {100 * best:.1f} %)"
-        )
-
-    def _show(self, description: str, done: int, total: int) -> None:
+        Args:
+            description: Text in front of the bar.
+            done: Number of finished steps.
+            total: Total number of steps.
+        """
         self.progress.update(
             self.task, description=description, completed=done, total=total, visible=done < total
         )
 
+    def on_photos_encoded(self, done: int, total: int) -> None:
+        """Update the progress bar of the photos to encode."""
+        self.update("encoding photos", done, total)
 
-class _Steps(keras.callbacks.Callback):
-    """Moves the bar of what is done now."""
+    def keras_callbacks(self, phase: str) -> list[keras.callbacks.Callback]:
+        """Return a callback that updates the progress bar after each training step."""
+        return [_StepProgress(self, phase)]
 
-    def __init__(self, listener: ConsoleListener, what: str) -> None:
+    def on_epoch_end(self, row: dict[str, Any], best: float) -> None:
+        """Print the loss and the validation score of an epoch."""
+        self.console.print(
+            f"epoch {row['epoch']}/{self.epochs}  loss {row['logits_loss']:.3f}  "
+            f"exact validation answers {100 * row['validation_exact']:.1f} % "
+            f"(best {100 * best:.1f} %)"
+        )
+
+
+class _StepProgress(keras.callbacks.Callback):
+    def __init__(self, listener: ConsoleListener, description: str) -> None:
         super().__init__()
-        self.listener, self.what = listener, what
+        self.listener, self.description = listener, description
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.listener._show(self.what, batch + 1, self.params["steps"])
+        self.listener.update(self.description, batch + 1, self.params["steps"])

@@ -1,1 +1,1 @@
-"""`fruit compare`: train several variants, score them side by side and write a report."""
+"""`fruit compare`: trains several variants of the model, scores them and writes a report."""

@@ -1,8 +1,8 @@
-"""`fruit compare`: pretrained and scratch, attention and none, side by side.
+"""Trains several variants of the model on one data set and scores them side by side.
 
-The variants and a blind model are trained on the same data with the same settings, each with
-several seeds, or reused where they are trained already, and scored on photos that none of them
-has learnt from.
+The variants and a blind model, which sees no photo, are trained with the same settings and several
+seeds. Runs that are finished already are reused. All are scored on the test split and on the photos
+of unseen sources.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fruit_caption.evaluation.evaluate import (
     evaluate_split,
 )
 from fruit_caption.evaluation.metrics import counts_at_least
-from fruit_caption.models.encoders import OWN
+from fruit_caption.models.encoders import CUSTOM_ENCODERS
 from fruit_caption.runs import Run
 from fruit_caption.training.trainer import TrainingListener, train
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError
@@ -41,11 +41,11 @@ COMPARISON = "comparison.json"
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the approaches that are compared.
+    """A variant of the model.
 
     Attributes:
-        encoder: a name that `models.encoders.encoder_parts` takes.
-        attention: whether the decoder looks at the grid.
+        encoder: The encoder, a name that `models.encoders.build_encoder_parts` takes.
+        attention: Whether the decoder attends to the image regions.
     """
 
     encoder: str
@@ -53,30 +53,31 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """As a person calls it; VGG16 is what "pretrained" means."""
-        eye = "pretrained" if self.encoder == "vgg16" else self.encoder
-        return f"{eye} + attention" if self.attention else eye
+        """The name in reports, such as "pretrained + attention"; "pretrained" means VGG16."""
+        encoder = "pretrained" if self.encoder == "vgg16" else self.encoder
+        return f"{encoder} + attention" if self.attention else encoder
 
     @classmethod
     def named(cls, name: str) -> Variant:
-        """The variant of a name such as "scratch + attention" or "MobileNetV3Large".
+        """Return the variant with a name such as "scratch + attention" or "MobileNetV3Large".
 
         Raises:
-            FruitError: what follows the + is not "attention".
+            FruitError: If the name has no encoder, or anything but "attention" after the plus.
         """
-        eye, plus, rest = (part.strip() for part in name.partition("+"))
-        if not eye or (plus and rest != "attention"):
+        encoder, plus, rest = (part.strip() for part in name.partition("+"))
+        if not encoder or (plus and rest != "attention"):
             raise FruitError(
-                f'"{name}" is no variant; write an eye alone, or with attention: '
-                '"pretrained + attention", "scratch", "efficientnet-lite0 + attention".'
+                f'"{name}" is not a variant; give the name of an encoder, alone or followed by '
+                '"+ attention": "scratch", "pretrained + attention".'
             )
-        return cls("vgg16" if eye == "pretrained" else eye, bool(plus))
+        return cls("vgg16" if encoder == "pretrained" else encoder, bool(plus))
 
 
 BLIND = Variant("blind", False)
 VARIANTS = tuple(
-    Variant(eye, attention) for eye in ("vgg16", "scratch") for attention in (True, False)
+    Variant(encoder, attention) for encoder in ("vgg16", "scratch") for attention in (True, False)
 )
+"""The variants that are compared by default."""
 
 
 def compare(
@@ -87,32 +88,33 @@ def compare(
     listener: TrainingListener | None = None,
     report: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Train what is not trained yet, score all on the test split, and write tables and graphs.
+    """Train the variants that are not trained yet, score all, and write tables and graphs.
 
-    `folder` gets a run for each variant and seed, `comparison.json`, and what
-    `reporting.write_report` writes. Where ImageNet's weights can't be downloaded, the variants
-    that need them are left out, and it is said so.
+    The folder gets a run for each variant and seed, `comparison.json`, and the files of
+    `report.write_report`. If ImageNet weights can't be downloaded, the variants that need them are
+    left out, and the report says so.
 
     Args:
-        config: data, training and everything of the model but encoder and attention.
-        folder: of the comparison.
-        variants: what is compared; a blind model is added.
-        seeds: how many times each is trained, from `config.training.seed` on.
-        listener: told how each training goes on.
-        report: told in a line what is being done.
+        config: The settings of all runs, except for encoder, attention and seed.
+        folder: The folder of the comparison.
+        variants: The variants to compare; a blind model is added.
+        seeds: The number of runs of each variant, with seeds from `config.training.seed` on.
+        listener: Receives the progress of each training.
+        report: Receives status messages.
 
     Returns:
-        what `comparison.json` holds.
+        The content of `comparison.json`.
 
     Raises:
-        FruitError: another process compares there.
-        RunError: a run in `folder` was made with other settings or other data.
-        DataError, PictureError, WeightsError: the data, a photo or named weights can't be used.
+        FruitError: If another process is writing to the folder.
+        RunError: If a run in the folder was trained with other settings or data.
+        DataError, PictureError, WeightsError: If the data set, a photo or a weights file can't be
+            used.
     """
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)
     with lock_folder(folder):
-        trained, left_out = _train_all(config, folder, variants, seeds, listener, report)
+        runs, left_out = _train_all(config, folder, variants, seeds, listener, report)
         comparison = {
             "data": {
                 "folder": config.data,
@@ -125,11 +127,10 @@ def compare(
             "seeds": seeds,
             "versions": config.versions,
             "left_out": left_out,
-            **_scored(data, trained, report),
+            **_score_all(data, runs, report),
         }
         write_json(folder / COMPARISON, comparison)
-        runs_of = {variant.name: folders for variant, folders in trained.items()}
-        write_report(folder, comparison, data, runs_of)
+        write_report(folder, comparison, data, {v.name: runs[v] for v in runs})
     return comparison
 
 
@@ -141,118 +142,122 @@ def _train_all(
     listener: TrainingListener | None,
     report: Progress,
 ) -> tuple[dict[Variant, list[Run]], dict[str, str]]:
-    """The runs of each variant, and why some variants are left out."""
+    """The runs of each variant, and the reason for each variant that is left out."""
     first = config.training.seed
-    trained: dict[Variant, list[Run]] = {}
+    runs: dict[Variant, list[Run]] = {}
     left_out: dict[str, str] = {}
     for variant in (BLIND, *variants):
-        folders = [Run(folder / f"{_slug(variant)}-{seed}") for seed in range(first, first + seeds)]
+        slug = variant.name.replace(" + ", "-")
+        by_seed = {seed: Run(folder / f"{slug}-{seed}") for seed in range(first, first + seeds)}
         try:
-            for number, run in enumerate(folders, start=first):
-                report(f"training {variant.name}, seed {number}")
-                _train_or_reuse(_config_of(config, variant, number), run, listener)
-            trained[variant] = folders
+            for seed, run in by_seed.items():
+                report(f"training {variant.name}, seed {seed}")
+                _train_or_reuse(_run_config(config, variant, seed), run, listener)
+            runs[variant] = list(by_seed.values())
         except WeightsError as error:
             if config.model.encoder_weights != "imagenet":
-                raise  # a file that somebody named
+                raise  # the user chose this weights file
             left_out[variant.name] = str(error)
             report(f"{variant.name} is left out: {error}")
-    return trained, left_out
+    return runs, left_out
 
 
-def _config_of(config: RunConfig, variant: Variant, seed: int) -> RunConfig:
-    weights = "none" if variant.encoder in OWN else config.model.encoder_weights
+def _run_config(config: RunConfig, variant: Variant, seed: int) -> RunConfig:
+    is_custom = variant.encoder in CUSTOM_ENCODERS
     model = replace(
         config.model,
         encoder=variant.encoder,
-        encoder_weights=weights,
+        encoder_weights="none" if is_custom else config.model.encoder_weights,
         attention=variant.attention,
     )
     return replace(config, model=model, training=replace(config.training, seed=seed))
 
 
-def _slug(variant: Variant) -> str:
-    return variant.name.replace(" + ", "-")
-
-
 def _train_or_reuse(config: RunConfig, run: Run, listener: TrainingListener | None) -> None:
-    """Train a run, go on with an interrupted one, or leave one that is finished as it is."""
+    """Train a run, resume an interrupted one, or keep a finished one."""
     if not run.is_finished:
         train(config, run, resume=run.is_started, listener=listener)
         return
-    unlike = run.read_config().unlike(config)
-    if unlike:
-        raise RunError(f"{run} was trained with other settings ({unlike}).", "run-differs")
+    differences = run.read_config().differences(config)
+    if differences:
+        raise RunError(f"{run} was trained with other settings ({differences}).", "run-differs")
 
 
-def _scored(
-    data: DataSet, trained: dict[Variant, list[Run]], report: Progress
+def _score_all(
+    data: DataSet, runs: dict[Variant, list[Run]], report: Progress
 ) -> dict[str, dict[str, Any]]:
-    """`results` of each split (for each approach its scores, one for each seed), `differences` of
-    each split, and `costs` of each variant.
+    """Score baselines and variants.
+
+    Returns:
+        A dictionary with these items:
+            `results`: For each split and approach, the scores of each seed.
+            `differences`: For each split, the differences between variants, with intervals.
+            `costs`: For each variant, what its model costs.
     """
-    found: dict[str, dict[str, Any]] = {"results": {}, "differences": {}, "costs": {}}
+    scored: dict[str, dict[str, Any]] = {"results": {}, "differences": {}, "costs": {}}
     for split in SPLITS:
         if not data.splits[split]:
             continue
         report(f"scoring {split}")
-        answers = {
-            variant: [evaluate_split(run, data, split, report) for run in folders]
-            for variant, folders in trained.items()
+        evaluations = {
+            variant: [evaluate_split(run, data, split, report) for run in by_seed]
+            for variant, by_seed in runs.items()
         }
-        found["results"][split] = {
-            name: [baseline.scores]
-            for name in BASELINES
-            if (baseline := evaluate_baseline(name, data, split)).rows
-        } | {variant.name: [one.scores for one in ones] for variant, ones in answers.items()}
-        found["differences"][split] = _differences(answers, data, split)
-        if not found["costs"]:
-            found["costs"] = {variant.name: _cost(ones) for variant, ones in answers.items()}
-    return found
+        baselines = {name: evaluate_baseline(name, data, split) for name in BASELINES}
+        scored["results"][split] = {
+            name: [baseline.scores] for name, baseline in baselines.items() if baseline.rows
+        } | {variant.name: [e.scores for e in by_seed] for variant, by_seed in evaluations.items()}
+        scored["differences"][split] = _differences(evaluations, data, split)
+        if not scored["costs"]:
+            scored["costs"] = {
+                variant.name: _mean_cost(by_seed) for variant, by_seed in evaluations.items()
+            }
+    return scored
+
+
+SUBSETS: dict[str, Callable[[Prediction], bool]] = {
+    "overall": lambda row: row.qa_pair.kind != CAPTION,
+    "counts of 2 and more": lambda row: counts_at_least(row, 2),
+}
+"""The subsets of the questions on which variants are compared."""
 
 
 def _differences(
-    answers: dict[Variant, list[Evaluation]], data: DataSet, split: Split
+    evaluations: dict[Variant, list[Evaluation]], data: DataSet, split: Split
 ) -> list[dict[str, Any]]:
-    """What the eye buys, what attention buys, and what looking buys at all."""
     groups = {
         example.name: group_of(example.photo) if example.photo else example.name
         for example in data.splits[split]
     }
     differences = []
-    for ours, theirs in _pairs([variant for variant in answers if variant != BLIND]):
-        for subset, belongs in SUBSETS.items():
-            rows = [
-                [[row for row in one.rows if belongs(row)] for one in answers[variant]]
-                for variant in (ours, theirs)
-            ]
-            if rows[0][0]:
-                found = paired_bootstrap(rows[0], rows[1], groups)
+    for variant, reference in _pairs([v for v in evaluations if v != BLIND]):
+        for subset, contains in SUBSETS.items():
+            answers, reference_answers = (
+                [[row for row in e.rows if contains(row)] for e in evaluations[v]]
+                for v in (variant, reference)
+            )
+            if answers[0]:
+                difference = paired_bootstrap(answers, reference_answers, groups)
                 differences.append(
-                    {"of": ours.name, "over": theirs.name, "subset": subset, **found.to_json()}
+                    {"of": variant.name, "over": reference.name, "subset": subset}
+                    | difference.to_json()
                 )
     return differences
 
 
 def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
-    """Those that differ in one thing, and each beside the blind model."""
-    alike = [
-        (ours, theirs)
-        for ours, theirs in combinations(variants, 2)
-        if ours.encoder == theirs.encoder or ours.attention == theirs.attention
+    """Pairs of variants that differ in one property, then each variant and the blind model."""
+    pairs = [
+        (variant, reference)
+        for variant, reference in combinations(variants, 2)
+        if variant.encoder == reference.encoder or variant.attention == reference.attention
     ]
-    return alike + [(variant, BLIND) for variant in variants]
+    return pairs + [(variant, BLIND) for variant in variants]
 
 
-SUBSETS: dict[str, Callable[[Prediction], bool]] = {
-    "overall": lambda row: row.item.kind != CAPTION,
-    "counts of 2 and more": lambda row: counts_at_least(row, 2),
-}
-
-
-def _cost(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """The mean over the seeds of what `Evaluation.cost` holds."""
-    costs = [one.cost for one in evaluations]
+def _mean_cost(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """The mean over the seeds of each item of `Evaluation.cost`; None where it is unknown."""
+    costs = [evaluation.cost for evaluation in evaluations]
     return {
         name: None if any(cost[name] is None for cost in costs) else mean(c[name] for c in costs)
         for name in costs[0]

@@ -1,4 +1,4 @@
-"""The graphs of a comparison: which approach is right, how it learnt, and what it costs."""
+"""The graphs of a comparison: accuracy, learning curves and cost of each approach."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from fruit_caption.utils.plotting import colors_of, filled, new_figure, spreads
+from fruit_caption.utils.plotting import assign_colors, bar_style, new_figure, percent_ranges
 
 _MARKERS = "osD^vPX"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an approach costs, and what it brings.
+    """Cost and accuracy of an approach.
 
     Attributes:
-        parameters: of the whole model, those that are not trained too.
-        minutes: of training, None where nobody measured.
-        milliseconds: for one answer, likewise.
-        exact: for each seed the share of right answers, 0 to 1.
+        parameters: The number of parameters of the whole model, including frozen ones.
+        minutes: The training time, or None if unknown.
+        milliseconds: The time for one answer, or None if unknown.
+        exact: The share of right answers of each seed, from 0 to 1.
     """
 
     parameters: int
@@ -42,59 +42,63 @@ def draw_accuracy(
     kinds: Sequence[str],
     scores: Mapping[str, Mapping[str, Sequence[float]]],
 ) -> None:
-    """Grouped bars: the share of right answers by kind of question.
+    """Draw grouped bars of the share of right answers by kind of question.
 
-    A bar is the mean over seeds; where there are several, a line goes from the lowest to the
-    highest.
+    A bar is the mean over the seeds; a line on it extends from the lowest to the highest seed.
 
     Args:
-        path: of the PNG.
-        title: says what was scored.
-        kinds: the groups, in order.
-        scores: for each approach and kind its exact match with each seed, 0 to 1.
+        path: The PNG file to write.
+        title: The title of the graph.
+        kinds: The kinds of question, in the order of the groups.
+        scores: For each approach and kind, the share of right answers of each seed, from 0 to 1.
     """
-    colors = colors_of(scores)
+    colors = assign_colors(scores)
     width = 0.88 / len(scores)
     with new_figure(path, 4.8) as figure:
         axes = figure.subplots()
-        for place, (name, exact) in enumerate(scores.items()):
-            first = (place + 0.5) * width - 0.44
-            answered = {first + group: exact.get(kind, ()) for group, kind in enumerate(kinds)}
-            answered = {left: shares for left, shares in answered.items() if shares}
-            means = [100 * fmean(shares) for shares in answered.values()]
-            axes.bar(list(answered), means, width * 0.86, label=name, **filled(colors[name]))
-            axes.vlines(list(answered), *spreads(answered.values()), colors[name], lw=2)
-            for (left, shares), mean in zip(answered.items(), means, strict=True):
-                above = (left, 100 * max(shares))
+        for number, (name, by_kind) in enumerate(scores.items()):
+            offset = (number + 0.5) * width - 0.44
+            bars = {x + offset: by_kind.get(kind, ()) for x, kind in enumerate(kinds)}
+            bars = {x: shares for x, shares in bars.items() if shares}
+            means = [100 * fmean(shares) for shares in bars.values()]
+            axes.bar(list(bars), means, width * 0.86, label=name, **bar_style(colors[name]))
+            axes.vlines(list(bars), *percent_ranges(bars.values()), colors[name], lw=2)
+            for (x, shares), mean in zip(bars.items(), means, strict=True):
                 axes.annotate(
-                    f"{mean:.0f}", above, (0, 3), textcoords="offset points", ha="center", size=8
+                    f"{mean:.0f}",
+                    (x, 100 * max(shares)),
+                    (0, 3),
+                    textcoords="offset points",
+                    ha="center",
+                    size=8,
                 )
         axes.set_xticks(range(len(kinds)), kinds)
         axes.set_ylim(0, 106)
         axes.set_ylabel("right answers (%)")
         axes.set_title(title)
         axes.grid(axis="y")
-        several = any(len(shares) > 1 for exact in scores.values() for shares in exact.values())
+        several = any(len(shares) > 1 for row in scores.values() for shares in row.values())
         _legend(figure, axes, "bar: mean over seeds; line: lowest to highest" if several else None)
 
 
 def draw_learning_curves(
     path: Path, histories: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]
 ) -> None:
-    """Training loss and validation score over epochs, side by side.
+    """Draw training loss and validation score over the epochs, side by side.
 
-    Thick is the mean over seeds, as far as all of them went; each seed is a thin line.
+    A thick line is the mean over the seeds, up to the last epoch that all of them reached; thin
+    lines are the seeds.
 
     Args:
-        path: of the PNG.
-        histories: for each approach and seed the rows of its `history.csv`.
+        path: The PNG file to write.
+        histories: The rows of `history.csv` for each approach and seed.
     """
-    colors = colors_of(histories)
+    colors = assign_colors(histories)
     with new_figure(path, 4.2) as figure:
         left, right = figure.subplots(1, 2)
-        for name, seeds in histories.items():
-            losses = [[row["logits_loss"] for row in rows] for rows in seeds]
-            exact = [[100 * row["validation_exact"] for row in rows] for rows in seeds]
+        for name, by_seed in histories.items():
+            losses = [[row["logits_loss"] for row in rows] for rows in by_seed]
+            exact = [[100 * row["validation_exact"] for row in rows] for rows in by_seed]
             for axes, curves in ((left, losses), (right, exact)):
                 mean = [fmean(values) for values in zip(*curves, strict=False)]
                 axes.plot(range(1, len(mean) + 1), mean, label=name, color=colors[name], lw=2)
@@ -108,26 +112,29 @@ def draw_learning_curves(
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y")
-        several = any(len(seeds) > 1 for seeds in histories.values())
+        several = any(len(by_seed) > 1 for by_seed in histories.values())
         _legend(figure, left, "thick: mean over seeds; thin: each seed" if several else None)
 
 
 def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
-    """The share of right answers against parameters, training time and answering time.
+    """Draw the share of right answers against parameters, training time and answering time.
 
-    A marker is the mean over seeds; where there are several, a line goes from the lowest to the
-    highest.
+    A marker is the mean over the seeds; a line extends from the lowest to the highest seed.
+
+    Args:
+        path: The PNG file to write.
+        costs: Cost and accuracy of each approach.
     """
-    colors = colors_of(costs)
+    colors = assign_colors(costs)
     with new_figure(path, 4.0) as figure:
         panels = figure.subplots(1, 3, sharey=True)
         for (name, cost), marker in zip(costs.items(), cycle(_MARKERS), strict=False):
             mean = 100 * fmean(cost.exact)
-            places = (cost.parameters / 1e6, cost.minutes, cost.milliseconds)
-            for axes, place in zip(panels, places, strict=True):
-                if place is not None:
-                    axes.plot(place, mean, marker, label=name, color=colors[name], markersize=8)
-                    axes.vlines(place, *spreads([cost.exact]), colors[name], lw=2)
+            values = (cost.parameters / 1e6, cost.minutes, cost.milliseconds)
+            for axes, x in zip(panels, values, strict=True):
+                if x is not None:
+                    axes.plot(x, mean, marker, label=name, color=colors[name], markersize=8)
+                    axes.vlines(x, *percent_ranges([cost.exact]), colors[name], lw=2)
         units = ("parameters (millions)", "training (minutes)", "one answer (milliseconds)")
         for axes, unit in zip(panels, units, strict=True):
             axes.set_xlabel(unit)
@@ -145,7 +152,7 @@ def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
 
 
 def _legend(figure: Figure, axes: Axes, note: str | None) -> None:
-    """Names below the figure, and what bars and lines mean where it needs saying."""
+    """Draw the legend below the figure; its title is a note on what bars and lines mean."""
     handles, names = axes.get_legend_handles_labels()
     columns = ceil(len(names) / ceil(len(names) / 4))
     figure.legend(handles, names, title=note, ncols=columns, loc="outside lower center")

@@ -1,8 +1,9 @@
-"""What `fruit compare` found, for people: tables, graphs, and one page that holds all of it.
+"""The report of a comparison: tables, graphs, and one page with all of them.
 
 comparison.md          the tables, in Markdown
-*.png                  graphs, and where the models with attention looked
-report.html            all of that in one file, to be opened from disk
+*.png                  the graphs
+looked/*.png           the attention maps of the examples
+report.html            all of that in one self-contained file
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from fruit_caption.comparison import plots
 from fruit_caption.data.dataset import DataSet
 from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.data.records import Split
-from fruit_caption.inference.overlay import draw_overlay
 from fruit_caption.inference.predictor import load
 from fruit_caption.language.questions import KINDS
 from fruit_caption.runs import Run
 from fruit_caption.utils.files import write_text
+from fruit_caption.utils.markdown import table
+
+Scores = dict[str, Any]
+"""The scores of one run on one split, see `Evaluation.scores`."""
 
 PAGE, TABLES = "report.html", "comparison.md"
 TITLES: dict[Split, str] = {"test": "test split", "unseen": "photos of an unseen source"}
@@ -43,50 +47,50 @@ COST_COLUMNS = {
 
 
 def write_report(
-    folder: Path, comparison: dict[str, Any], data: DataSet, trained: Mapping[str, Sequence[Run]]
+    folder: Path, comparison: dict[str, Any], data: DataSet, runs: Mapping[str, Sequence[Run]]
 ) -> None:
-    """Write tables, graphs and the page.
+    """Write the tables, the graphs and the page.
 
     Args:
-        folder: of the comparison.
-        comparison: what `comparing.compare` found.
-        data: the data set that it was made on.
-        trained: for each variant the folders of its runs, one for each seed.
+        folder: The folder of the comparison.
+        comparison: The content of `comparison.json`.
+        data: The data set that the variants were scored on.
+        runs: The runs of each variant, one per seed.
     """
     tables = markdown(comparison)
     write_text(folder / TABLES, tables)
-    graphs = _draw_graphs(folder, comparison, trained)
-    asked = _ask(folder, data, {name: folders[0] for name, folders in trained.items()})
+    graphs = _draw_graphs(folder, comparison, runs)
+    examples = _examples(folder, data, {name: by_seed[0] for name, by_seed in runs.items()})
     page = PAGE_TEMPLATE.substitute(
         data=escape(Path(comparison["data"]["folder"]).name),
         tables=MarkdownIt("commonmark").enable("table").render(tables),
         graphs="\n".join(_figure(path, title) for title, path in graphs.items()),
-        answers="\n".join(asked),
+        answers="\n".join(examples),
         settings=escape(_settings(comparison)),
     )
     write_text(folder / PAGE, page)
 
 
 def markdown(comparison: dict[str, Any]) -> str:
-    """The comparison as Markdown: tables of scores, what is real among them, and costs."""
+    """Return all tables of a comparison as Markdown: scores, differences and costs."""
     parts = []
     for split in comparison["results"]:
-        parts += [score_section(comparison, split), _differences(comparison, split)]
-    parts.append(_costs(comparison["costs"]))
+        parts += [score_section(comparison, split), _difference_section(comparison, split)]
+    parts.append(_cost_section(comparison["costs"]))
     parts += [f"{name} is left out: {reason}\n" for name, reason in comparison["left_out"].items()]
     return "\n".join(part for part in parts if part)
 
 
-def kinds_of(results: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """The kinds of question that were scored, ours first, captions last."""
-    found = {kind for ones in results.values() for kind in ones[0]["kinds"]}
-    ours = [kind for kind in KINDS if kind in found]
-    return ours + sorted(found - {*KINDS, CAPTION}) + [CAPTION] * (CAPTION in found)
+def question_kinds(results: Mapping[str, Sequence[Scores]]) -> list[str]:
+    """Return the kinds of question in the results: known kinds, then others, then captions."""
+    found = {kind for by_seed in results.values() for kind in by_seed[0]["kinds"]}
+    known = [kind for kind in KINDS if kind in found]
+    return known + sorted(found - {*KINDS, CAPTION}) + [CAPTION] * (CAPTION in found)
 
 
-def columns(results: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[str, ...]]:
-    """The columns of the table of scores, each with where its figure stands in the scores."""
-    kinds = kinds_of(results)
+def score_columns(results: Mapping[str, Sequence[Scores]]) -> dict[str, tuple[str, ...]]:
+    """Return the columns of the score table: for each title, the keys of its value in `Scores`."""
+    kinds = question_kinds(results)
     return {
         "overall": ("exact",),
         **{kind: ("kinds", kind, "exact") for kind in kinds},
@@ -95,34 +99,39 @@ def columns(results: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[str, ..
     }
 
 
-def values(ones: Sequence[dict[str, Any]], place: Sequence[str]) -> list[float]:
-    """A figure from the scores of each seed; nothing where one has none."""
-    found = []
-    for scores in ones:
+def seed_values(by_seed: Sequence[Scores], keys: Sequence[str]) -> list[float]:
+    """Return the value under some nested keys for each seed, or [] if any seed has none."""
+    values = []
+    for scores in by_seed:
         value: Any = scores
-        for name in place:
-            value = value.get(name) if isinstance(value, dict) else None
-        found.append(value)
-    return [] if None in found else found
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        values.append(value)
+    return [] if None in values else values
 
 
-def score_table(results: dict[str, list[dict[str, Any]]]) -> str:
-    """For each approach its scores in %, the mean over its seeds and their standard deviation."""
-    table = columns(results)
-    lines = [f"| approach | {' | '.join(table)} |", f"| --- |{' ---: |' * len(table)}"]
-    for name, ones in results.items():
+def score_table(results: Mapping[str, Sequence[Scores]]) -> str:
+    """Return a Markdown table with a row of scores for each approach.
+
+    Scores are in %, except for count RMSE: the mean over the seeds and their standard deviation.
+
+    Args:
+        results: The scores of each seed, by approach.
+    """
+    columns = score_columns(results)
+    rows = []
+    for name, by_seed in results.items():
+        values = {title: seed_values(by_seed, keys) for title, keys in columns.items()}
         cells = [
-            cell(values(ones, place), digits=2, scale=1)
-            if column == "count RMSE"
-            else cell(values(ones, place))
-            for column, place in table.items()
+            format_mean(v, digits=2, scale=1) if title == "count RMSE" else format_mean(v)
+            for title, v in values.items()
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append([name, *cells])
+    return table(["approach", *columns], rows)
 
 
 def score_section(comparison: dict[str, Any], split: Split) -> str:
-    """The table of scores of a split, and a sentence that says what it shows."""
+    """Return the score table of a split with a sentence that explains it."""
     results = comparison["results"][split]
     questions = next(iter(results.values()))[0]["n"]
     photos, seeds = comparison["data"]["photos"][split], comparison["seeds"]
@@ -133,70 +142,71 @@ def score_section(comparison: dict[str, Any], split: Split) -> str:
     )
 
 
-def _differences(comparison: dict[str, Any], split: Split) -> str:
-    rows = comparison["differences"][split]
-    if not rows:
+def _difference_section(comparison: dict[str, Any], split: Split) -> str:
+    differences = comparison["differences"][split]
+    if not differences:
         return ""
-    lines = [
-        f"Differences in points, {TITLES[split]}, with 95 % intervals (bootstrap over groups of "
-        "photos and over seeds); those that exclude zero are real.",
-        "",
-        "| what | on | gains | interval | real |",
-        "| --- | --- | ---: | ---: | --- |",
-    ]
-    for row in rows:
+    rows = []
+    for row in differences:
         low, high = (f"{100 * row[name]:+.1f}" for name in ("low", "high"))
-        lines.append(
-            f"| {row['of']} over {row['over']} | {row['subset']} | {100 * row['mean']:+.1f} "
-            f"| {low} to {high} | {'yes' if row['is_real'] else 'no'} |"
-        )
-    return "\n".join(lines) + "\n"
+        pair, is_real = f"{row['of']} over {row['over']}", "yes" if row["is_real"] else "no"
+        gain, interval = f"{100 * row['mean']:+.1f}", f"{low} to {high}"
+        rows.append([pair, row["subset"], gain, interval, is_real])
+    return (
+        f"Differences in percentage points, {TITLES[split]}, with 95 % intervals (bootstrap over "
+        "groups of photos and over seeds). A difference is real if its interval excludes zero.\n\n"
+        + table(["what", "on", "gains", "interval", "real"], rows, align="llrrl")
+    )
 
 
-def _costs(costs: dict[str, Any]) -> str:
+def _cost_section(costs: dict[str, Any]) -> str:
     if not costs:
         return ""
-    lines = [
-        "What each costs, on the machine that compared them. Minutes are of the epochs alone: "
-        "before them come lessons in reading, and a look at each photo.",
-        "",
-        f"| approach | {' | '.join(COST_COLUMNS)} |",
-        f"| --- |{' ---: |' * len(COST_COLUMNS)}",
-    ]
+    rows = []
     for name, cost in costs.items():
-        cells = [
-            "-" if cost[key] is None else f"{cost[key] * scale:.1f}"
-            for key, scale in COST_COLUMNS.values()
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        values = [(cost[key], scale) for key, scale in COST_COLUMNS.values()]
+        rows.append([name, *("-" if v is None else f"{v * scale:.1f}" for v, scale in values)])
+    return (
+        "Costs, measured on the machine that ran the comparison. The minutes are those of the "
+        "training epochs, without pre-training of the decoder and encoding of the photos.\n\n"
+        + table(["approach", *COST_COLUMNS], rows)
+    )
 
 
-def cell(shares: Sequence[float], digits: int = 1, scale: float = 100) -> str:
-    """The mean of some shares in %, and their standard deviation if there are several."""
-    if not shares:
+def format_mean(values: Sequence[float], digits: int = 1, scale: float = 100) -> str:
+    """Return the mean of some values, with their standard deviation if there are several.
+
+    Args:
+        values: The values, usually shares from 0 to 1.
+        digits: The number of decimal places.
+        scale: The factor to multiply them by; 100 for percent.
+
+    Returns:
+        Text such as "62.5 ± 17.7", or "-" if there are no values.
+    """
+    if not values:
         return "-"
-    spread = f" ± {scale * stdev(shares):.{digits}f}" if len(shares) > 1 else ""
-    return f"{scale * mean(shares):.{digits}f}{spread}"
+    spread = f" ± {scale * stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{scale * mean(values):.{digits}f}{spread}"
 
 
 def _draw_graphs(
-    folder: Path, comparison: dict[str, Any], trained: Mapping[str, Sequence[Run]]
+    folder: Path, comparison: dict[str, Any], runs: Mapping[str, Sequence[Run]]
 ) -> dict[str, Path]:
-    """Draw the graphs; gives each by its title."""
+    """Draw the graphs; the file of each by its title."""
     graphs = {}
     for split, results in comparison["results"].items():
-        kinds = ["overall", *kinds_of(results)]
-        places = columns(results)
-        shares = {
-            name: {kind: values(ones, places[kind]) for kind in kinds}
-            for name, ones in results.items()
+        kinds = ["overall", *question_kinds(results)]
+        columns = score_columns(results)
+        accuracy = {
+            name: {kind: seed_values(by_seed, columns[kind]) for kind in kinds}
+            for name, by_seed in results.items()
         }
         title = f"Right answers, {TITLES[split]}"
         graphs[title] = folder / f"accuracy-{split}.png"
-        plots.draw_accuracy(graphs[title], title, kinds, shares)
+        plots.draw_accuracy(graphs[title], title, kinds, accuracy)
     graphs["Learning curves"] = folder / "learning-curves.png"
-    histories = {name: [run.read_history() for run in folders] for name, folders in trained.items()}
+    histories = {name: [run.read_history() for run in by_seed] for name, by_seed in runs.items()}
     plots.draw_learning_curves(graphs["Learning curves"], histories)
     first = next(iter(comparison["results"].values()))
     costs = {
@@ -204,7 +214,7 @@ def _draw_graphs(
             cost["parameters"],
             cost["minutes"],
             cost["milliseconds"],
-            values(first[name], ["exact"]),
+            seed_values(first[name], ["exact"]),
         )
         for name, cost in comparison["costs"].items()
         if None not in cost.values()
@@ -215,71 +225,74 @@ def _draw_graphs(
     return graphs
 
 
-def telling(answers: Mapping[str, Sequence[Prediction]]) -> list[int]:
-    """For each kind of question the one that tells the approaches apart best: where those that
-    are right and those that are wrong are most evenly many. No photo is taken twice.
+def most_telling_questions(answers: Mapping[str, Sequence[Prediction]]) -> list[int]:
+    """Choose the question of each kind on which the approaches disagree most.
+
+    That is the question with the most even split between right and wrong answers. Each photo is
+    chosen at most once.
 
     Args:
-        answers: for each approach its answers to the same questions.
+        answers: The answers of each approach to the same questions.
 
     Returns:
-        the places of the questions.
+        The indices of the questions.
     """
-    first = next(iter(answers.values()))
-    right = [sum(rows[place].correct for rows in answers.values()) for place in range(len(first))]
-    evenness = [min(some, len(answers) - some) for some in right]
+    questions = next(iter(answers.values()))
+    right = [sum(row.correct for row in rows) for rows in zip(*answers.values(), strict=True)]
+    disagreement = [min(number, len(answers) - number) for number in right]
     chosen: list[int] = []
-    for kind in dict.fromkeys(row.item.kind for row in first):
-        taken = {first[place].photo for place in chosen}
-        free = [
-            place
-            for place, row in enumerate(first)
-            if row.item.kind == kind and row.photo not in taken
+    for kind in dict.fromkeys(row.qa_pair.kind for row in questions):
+        used = {questions[index].photo for index in chosen}
+        candidates = [
+            index
+            for index, row in enumerate(questions)
+            if row.qa_pair.kind == kind and row.photo not in used
         ]
-        chosen += sorted(free, key=lambda place: -evenness[place])[:1]
+        chosen += sorted(candidates, key=lambda index: -disagreement[index])[:1]
     return chosen
 
 
-def _ask(folder: Path, data: DataSet, trained: Mapping[str, Run]) -> list[str]:
-    """Some questions with the answers of all approaches, and where those with attention looked."""
+def _examples(folder: Path, data: DataSet, runs: Mapping[str, Run]) -> list[str]:
+    """HTML of some questions with all answers, and with attention maps where there are any."""
     examples = data.splits["test"]
-    answers = {name: run.results("test").read_answers(examples) for name, run in trained.items()}
-    watched = {
-        name: load(run.path) for name, run in trained.items() if run.read_config().model.attention
+    answers = {name: run.results("test").read_answers(examples) for name, run in runs.items()}
+    predictors = {
+        name: load(run.path) for name, run in runs.items() if run.read_config().model.attention
     }
     paths = {example.name: example.path for example in examples}
     parts = []
-    for place in telling(answers):
-        given = {name: rows[place] for name, rows in answers.items()}
-        row = next(iter(given.values()))
-        parts.append(f"<h3>{escape(row.item.question)}</h3>{_answers(row, given)}")
-        for name, eye in watched.items():
-            path = folder / "looked" / f"{row.item.kind}-{name}.png".replace(" ", "-")
-            draw_overlay(path, eye.encode(paths[row.photo]).ask_words(row.item))
+    for index in most_telling_questions(answers):
+        rows = {name: rows[index] for name, rows in answers.items()}
+        row = next(iter(rows.values()))
+        parts.append(f"<h3>{escape(row.qa_pair.question)}</h3>{_answer_table(rows)}")
+        for name, predictor in predictors.items():
+            path = folder / "looked" / f"{row.qa_pair.kind}-{name}.png".replace(" ", "-")
+            predictor.encode(paths[row.photo]).ask_qa_pair(row.qa_pair).save_overlay(path)
             parts.append(_figure(path, name))
     return parts
 
 
-def _answers(row: Prediction, given: Mapping[str, Prediction]) -> str:
-    lines = [f"<tr><td>truth</td><td>{escape(row.item.answer)}</td><td></td></tr>"]
+def _answer_table(rows: Mapping[str, Prediction]) -> str:
+    truth = next(iter(rows.values())).qa_pair.answer
+    lines = [f"<tr><td>truth</td><td>{escape(truth)}</td><td></td></tr>"]
     lines += [
-        f'<tr><td>{escape(name)}</td><td class="{"right" if one.correct else "wrong"}">'
-        f"{escape(one.answer)}</td><td>{100 * one.confidence:.0f} % sure</td></tr>"
-        for name, one in given.items()
+        f'<tr><td>{escape(name)}</td><td class="{"right" if row.correct else "wrong"}">'
+        f"{escape(row.answer)}</td><td>{100 * row.confidence:.0f} % sure</td></tr>"
+        for name, row in rows.items()
     ]
     return f"<table>{''.join(lines)}</table>"
 
 
 def _settings(comparison: dict[str, Any]) -> str:
-    parts = comparison["model"] | comparison["training"] | comparison["versions"]
+    settings = comparison["model"] | comparison["training"] | comparison["versions"]
     varied = ("encoder", "attention", "seed")
-    return ", ".join(f"{name} {value}" for name, value in parts.items() if name not in varied)
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if name not in varied)
 
 
 def _figure(path: Path, title: str) -> str:
-    picture = base64.b64encode(path.read_bytes()).decode()
+    image = base64.b64encode(path.read_bytes()).decode()
     return (
-        f'<figure><img src="data:image/png;base64,{picture}" alt="{escape(title)}">'
+        f'<figure><img src="data:image/png;base64,{image}" alt="{escape(title)}">'
         f"<figcaption>{escape(title)}</figcaption></figure>"
     )
 
@@ -310,7 +323,7 @@ img { max-width: 100%; }
 $tables
 <h2>Graphs</h2>
 $graphs
-<h2>The same questions, asked of each</h2>
+<h2>Examples</h2>
 $answers
 </body>
 </html>

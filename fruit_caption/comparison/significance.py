@@ -1,7 +1,7 @@
-"""Which differences between two models are more than chance.
+"""Bootstrap test of the difference between two models.
 
-Photos of one scene are alike, and two seeds of one model differ: both are drawn anew, so that an
-interval tells what other photos and other seeds might have given.
+Photos of one scene are similar, and models trained with different seeds differ. Both scenes and
+seeds are resampled, so that the interval covers other photos and other seeds.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import numpy as np
 from fruit_caption.data.qa import Prediction
 
 ROUNDS = 10_000
+"""Number of bootstrap resamples."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more one model gets right than another, as shares from -1 to 1.
+    """The difference between the accuracies of two models, from -1 to 1.
 
     Attributes:
-        mean: over all photos and seeds.
-        low, high: the middle 95 % of what the drawing anew gives.
+        mean: The difference over all photos and seeds.
+        low: The lower end of its 95 % interval.
+        high: The upper end of its 95 % interval.
     """
 
     mean: float
@@ -32,11 +34,11 @@ class Difference:
 
     @property
     def is_real(self) -> bool:
-        """Whether chance alone would give it in less than one of twenty cases."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """The difference as plain JSON values."""
+        """Return the difference as JSON values."""
         return {
             "mean": round(self.mean, 4),
             "low": round(self.low, 4),
@@ -46,42 +48,47 @@ class Difference:
 
 
 def paired_bootstrap(
-    ours: Sequence[Sequence[Prediction]],
-    theirs: Sequence[Sequence[Prediction]],
+    model: Sequence[Sequence[Prediction]],
+    reference: Sequence[Sequence[Prediction]],
     groups: Mapping[str, str],
     seed: int = 0,
 ) -> Difference:
-    """The difference between two models, with an interval (Efron & Tibshirani 1993).
+    """Return the difference between two models with an interval (Efron & Tibshirani 1993).
 
-    In each round groups of photos are drawn with replacement, the same for both models, and seeds
-    of each model.
+    Each round draws groups of photos with replacement, the same for both models, and seeds of each
+    model.
 
     Args:
-        ours: for each seed of the one model its answers to some questions.
-        theirs: for each seed of the other its answers to the same ones.
-        groups: of each photo, by its name.
-        seed: of the drawing.
+        model: The model's answers to some questions, for each of its seeds.
+        reference: The other model's answers to the same questions, for each of its seeds.
+        groups: The group (scene) of each photo, by the photo's name.
+        seed: The random seed.
 
     Returns:
-        how much larger our share of right answers is.
+        By how much the accuracy of `model` exceeds that of `reference`.
     """
-    names = sorted({groups[row.photo] for row in ours[0]})
-    place = {group: number for number, group in enumerate(names)}
-    asked = np.zeros(len(names))
-    for row in ours[0]:
-        asked[place[groups[row.photo]]] += 1
+    names = sorted({groups[row.photo] for row in model[0]})
+    index_of = {group: index for index, group in enumerate(names)}
+    questions = np.zeros(len(names))
+    for row in model[0]:
+        questions[index_of[groups[row.photo]]] += 1
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), ROUNDS)
+    group_draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), ROUNDS)
 
-    def shares(model: Sequence[Sequence[Prediction]]) -> tuple[float, np.ndarray]:
-        right = np.zeros((len(names), len(model)))
-        for column, rows in enumerate(model):
+    def accuracies(answers: Sequence[Sequence[Prediction]]) -> tuple[float, np.ndarray]:
+        """The accuracy over all groups and seeds, and that of each round."""
+        seeds = len(answers)
+        correct = np.zeros((len(names), seeds))
+        for column, rows in enumerate(answers):
             for row in rows:
-                right[place[groups[row.photo]], column] += row.correct
-        seeds = rng.multinomial(len(model), np.full(len(model), 1 / len(model)), ROUNDS)
-        again = np.einsum("rg,gs,rs->r", drawn, right, seeds / len(model)) / (drawn @ asked)
-        return right.mean(axis=1).sum() / asked.sum(), again
+                correct[index_of[groups[row.photo]], column] += row.correct
+        seed_draws = rng.multinomial(seeds, np.full(seeds, 1 / seeds), ROUNDS) / seeds
+        resampled = np.einsum("rg,gs,rs->r", group_draws, correct, seed_draws)
+        return correct.mean(axis=1).sum() / questions.sum(), resampled / (group_draws @ questions)
 
-    (our_share, our_shares), (their_share, their_shares) = shares(ours), shares(theirs)
-    low, high = np.quantile(our_shares - their_shares, [0.025, 0.975])
-    return Difference(float(our_share - their_share), float(low), float(high))
+    (accuracy, resampled), (reference_accuracy, reference_resampled) = (
+        accuracies(model),
+        accuracies(reference),
+    )
+    low, high = np.quantile(resampled - reference_resampled, [0.025, 0.975])
+    return Difference(float(accuracy - reference_accuracy), float(low), float(high))

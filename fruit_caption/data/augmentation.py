@@ -1,8 +1,8 @@
-"""Other views of a photo: nearer or farther off, moved, mirrored, in another light.
+"""Data augmentation: random zoom, shift, mirroring, and color jitter.
 
-A thousand photos are soon known by heart, and show most fruits at one size. Every view is right by
-the same answers, because it shows all the fruit that the photo shows; the boxes move with it.
-A photo's views depend on nothing but the photo, so that what an encoder saw in them is kept.
+An augmented photo still shows every box completely, so all its answers stay correct. The
+augmentations of a photo depend only on its name, its boxes and an index, so that the features of
+a frozen encoder can be cached for each of them.
 """
 
 from __future__ import annotations
@@ -15,22 +15,26 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from fruit_caption.data.records import Photo
-from fruit_caption.utils.images import PADDING, fit, letterbox_offset
+from fruit_caption.utils.images import PADDING_COLOR, letterbox_offset, resize_longer_side
 
-NEAREST, FARTHEST = 0.5, 1.8
-"""Sides of what is shown, in sides of the letterboxed photo."""
-LIGHT = 0.2
+MIN_SIDE, MAX_SIDE = 0.5, 1.8
+"""Smallest and largest side of the window; 1 is the side of the letterboxed photo."""
+
+COLOR_JITTER = 0.2
 """Brightness, contrast and saturation change by a factor of at most e^0.2."""
 
 
 @dataclass(frozen=True)
-class View:
-    """A square window on a photo; what lies beyond the photo's edges is padding.
+class Augmentation:
+    """A square window on a letterboxed photo, and how its pixels are changed.
+
+    The window may reach beyond the photo, which is then padded.
 
     Attributes:
-        left, top, side: of the window, in sides of the letterboxed photo: (0, 0, 1) is all of it.
-        mirrored: whether left and right are swapped.
-        brightness, contrast, saturation: factors.
+        left, top: Upper left corner of the window; the letterboxed photo extends from 0 to 1.
+        side: Side of the window, in the same unit.
+        mirrored: Whether to swap left and right.
+        brightness, contrast, saturation: Factors that change the colors.
     """
 
     left: float = 0.0
@@ -42,85 +46,76 @@ class View:
     saturation: float = 1.0
 
 
-PLAIN = View()
-"""The letterboxed photo as it is: what a person's question is answered by."""
+IDENTITY = Augmentation()
+"""Leaves the letterboxed photo unchanged; used at inference."""
 
 
-def views_of(name: str, photo: Photo | None, number: int) -> list[View]:
-    """Views of a photo: the plain one and as many more as are wanted.
+def draw_augmentation(name: str, photo: Photo | None, index: int) -> Augmentation:
+    """Return one of the augmentations of a photo; the first (index 0) is `IDENTITY`.
 
     Args:
-        name: of the photo; another name gets other views.
-        photo: its boxes, none of which is cut. Where they don't tell where all its fruit lies, it
-            is shown whole.
-        number: how many, at least 1.
+        name: Name of the photo; seeds the random numbers.
+        photo: The photo and its boxes, which the window contains completely. It contains the
+            whole photo if this is None, or if the photo may show fruits without boxes.
+        index: Number of the augmentation.
     """
-    return [view_of(name, photo, place) for place in range(number)]
+    if index == 0:
+        return IDENTITY
+    rng = random.Random(f"{name} {index}")
+    left, top, right, bottom = _visible_region(photo)
+    min_side = max(MIN_SIDE, right - left, bottom - top)
+    side = exp(rng.uniform(log(min_side), log(MAX_SIDE)))
+    return Augmentation(
+        _draw_edge(rng, left, right, side),
+        _draw_edge(rng, top, bottom, side),
+        side,
+        rng.random() < 0.5,
+        *(exp(rng.uniform(-COLOR_JITTER, COLOR_JITTER)) for _ in range(3)),
+    )
 
 
-def view_of(name: str, photo: Photo | None, place: int) -> View:
-    """One of `views_of`, by its place; 0 is the plain one."""
-    return _draw(random.Random(f"{name} {place}"), photo) if place else PLAIN
-
-
-def show(picture: Image.Image, view: View, size: int) -> np.ndarray:
-    """What a view shows of a picture.
+def augment(picture: Image.Image, augmentation: Augmentation, size: int) -> np.ndarray:
+    """Letterbox a picture and augment it.
 
     Args:
-        picture: RGB, any size.
-        view: of it.
-        size: the side of what is shown in pixels.
+        picture: RGB picture of any size.
+        augmentation: What to do.
+        size: Side of the result in pixels.
 
     Returns:
         uint8 pixels of shape (size, size, 3).
     """
-    whole = round(size / view.side)
-    fitted = fit(picture, whole)
-    for kind, factor in (
-        (ImageEnhance.Brightness, view.brightness),
-        (ImageEnhance.Contrast, view.contrast),
-        (ImageEnhance.Color, view.saturation),
+    letterbox_size = round(size / augmentation.side)
+    resized = resize_longer_side(picture, letterbox_size)
+    for enhancer, factor in (
+        (ImageEnhance.Brightness, augmentation.brightness),
+        (ImageEnhance.Contrast, augmentation.contrast),
+        (ImageEnhance.Color, augmentation.saturation),
     ):
-        fitted = kind(fitted).enhance(factor) if factor != 1 else fitted
-    across, down = letterbox_offset(*picture.size, whole)
-    shown = Image.new("RGB", (size, size), PADDING)
-    shown.paste(fitted, (across - round(view.left * whole), down - round(view.top * whole)))
-    return np.asarray(ImageOps.mirror(shown) if view.mirrored else shown)
+        resized = enhancer(resized).enhance(factor) if factor != 1 else resized
+    x, y = letterbox_offset(*picture.size, letterbox_size)
+    x -= round(augmentation.left * letterbox_size)
+    y -= round(augmentation.top * letterbox_size)
+    window = Image.new("RGB", (size, size), PADDING_COLOR)
+    window.paste(resized, (x, y))
+    return np.asarray(ImageOps.mirror(window) if augmentation.mirrored else window)
 
 
-def letterboxed(photo: Photo) -> list[tuple[float, float, float, float]]:
-    """Left, top, width and height of a photo's boxes, in sides of the letterboxed photo."""
-    longest = max(photo.width, photo.height)
-    across, down = letterbox_offset(photo.width, photo.height, longest)
+def letterbox_boxes(photo: Photo) -> list[tuple[float, float, float, float]]:
+    """Return (left, top, width, height) of a photo's boxes in its letterboxed square of side 1."""
+    side = max(photo.width, photo.height)
+    x, y = letterbox_offset(photo.width, photo.height, side)
     return [
-        (
-            (box.left + across) / longest,
-            (box.top + down) / longest,
-            box.width / longest,
-            box.height / longest,
-        )
+        ((box.left + x) / side, (box.top + y) / side, box.width / side, box.height / side)
         for box in photo.boxes
     ]
 
 
-def _draw(rng: random.Random, photo: Photo | None) -> View:
-    left, top, right, bottom = _needed(photo)
-    nearest = max(NEAREST, right - left, bottom - top)
-    side = exp(rng.uniform(log(nearest), log(FARTHEST)))
-    return View(
-        _edge(rng, left, right, side),
-        _edge(rng, top, bottom, side),
-        side,
-        rng.random() < 0.5,
-        *(exp(rng.uniform(-LIGHT, LIGHT)) for _ in range(3)),
-    )
-
-
-def _needed(photo: Photo | None) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of what has to be seen, in sides of the letterboxed photo."""
+def _visible_region(photo: Photo | None) -> tuple[float, float, float, float]:
+    """Return (left, top, right, bottom) of what the window must contain, in a square of side 1."""
     if photo is None or photo.labels or not photo.exhaustive:
         return 0.0, 0.0, 1.0, 1.0
-    boxes = letterboxed(photo)
+    boxes = letterbox_boxes(photo)
     if not boxes:
         return 0.5, 0.5, 0.5, 0.5
     return (
@@ -131,9 +126,10 @@ def _needed(photo: Photo | None) -> tuple[float, float, float, float]:
     )
 
 
-def _edge(rng: random.Random, first: float, last: float, side: float) -> float:
-    """Where a window of a side starts that shows all between two places, and as much photo or as
-    little padding as it can.
+def _draw_edge(rng: random.Random, first: float, last: float, side: float) -> float:
+    """Return where a window starts that contains the interval from `first` to `last`.
+
+    The window lies within the photo if it is smaller, else the photo within the window.
     """
     if side >= 1:
         return rng.uniform(1 - side, 0)

@@ -1,9 +1,11 @@
-"""Looks once: what a frozen encoder sees in each photo, kept on disk.
+"""Caches the outputs of a frozen encoder, or decoded pixels, in one file per augmented photo.
 
-The features of a photo, or of another view of it, are one small file, keyed by the encoder's
-weights, the shape of what it gives (which depends on its taps), the size it is looked at, the
-photo's own bytes and the view. Adding photos looks at those alone, an interrupted pass goes on
-where it was, and runs that share an encoder share its features.
+    CACHE/vgg16-224-14x14x512-<digest of the weights>/<digest of the photo>.npy
+    CACHE/vgg16-224-14x14x512-<digest of the weights>/<digest of the photo>-<augmentation>.npy
+    CACHE/pixels-224/<digest of the photo>.npy
+
+Only photos that are not in the cache yet are encoded. An interrupted run continues where it
+stopped, and all runs with the same encoder share their features.
 """
 
 from __future__ import annotations
@@ -16,152 +18,171 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fruit_caption.data.augmentation import PLAIN, View, show
+from fruit_caption.data.augmentation import IDENTITY, Augmentation, augment
 from fruit_caption.models.surgery import fuse_batch_norm
 from fruit_caption.utils.engines import LOCAL, Engine
-from fruit_caption.utils.files import atomic_write, digest
+from fruit_caption.utils.files import atomic_write, file_sha256
 from fruit_caption.utils.images import open_picture
 
 FEATURES = "features"
-"""The folder of the cache, in the data set's."""
+"""Name of the cache's folder within the folder of a data set."""
+
 BATCH = 16
+"""Number of photos that are encoded at once."""
+
 DIGITS = 32
-"""Of a digest in the name of a file or folder."""
-Shown = tuple[Path, View]
-"""A picture file and how it is shown."""
-Batch = list[tuple[Path, Shown]]
-"""Pictures and how they are shown, each with the file that what is seen of it goes to."""
-Look = Callable[[np.ndarray], np.ndarray]
-"""From uint8 pixels (photos, size, size, 3) to what is kept of them, one array a photo."""
-Progress = Callable[[int, int], None]
+"""Number of hexadecimal digits of a digest in a file or folder name."""
+
+AugmentedPhoto = tuple[Path, Augmentation]
+"""A picture file and its augmentation."""
+
+FeatureFn = Callable[[np.ndarray], np.ndarray]
+"""Maps uint8 pixels (photos, size, size, 3) to what is cached, one array per photo."""
+
+StepProgress = Callable[[int, int], None]
+"""Progress callback; receives the number of encoded photos, and the number to encode in all."""
 
 
-def extract_features(
+def no_step_progress(done: int, total: int) -> None:
+    """Progress callback that does nothing."""
+
+
+def cache_features(
     encoder: keras.Model,
-    photos: Sequence[Shown],
+    photos: Sequence[AugmentedPhoto],
     size: int,
     cache: Path,
-    progress: Progress = lambda done, total: None,
+    progress: StepProgress = no_step_progress,
     engine: Engine = LOCAL,
 ) -> list[Path]:
-    """Look at every photo that is not in the cache yet.
+    """Encode the photos that are not in the cache yet.
 
     Args:
-        encoder: frozen, from uint8 (batch, size, size, 3) to (batch, rows, columns, channels).
-        photos: picture files and views of them.
-        size: side in pixels to which the photos are letterboxed.
-        cache: the folder of the cache.
-        progress: told how many of the photos to look at are done.
-        engine: looks.
+        encoder: Frozen encoder from uint8 pixels (batch, size, size, 3) to features (batch, rows,
+            columns, channels).
+        photos: The photos and their augmentations.
+        size: Side in pixels of the encoder's input.
+        cache: Folder of the cache.
+        progress: Called after each batch.
+        engine: Runs the encoder.
 
     Returns:
-        for each photo a `.npy` file of float16 features (rows, columns, channels).
+        For each photo, a `.npy` file of float16 features (rows, columns, channels).
 
     Raises:
-        PictureError: a photo can't be read.
-        FruitError: the cache can't be written to.
+        PictureError: A photo can't be read.
+        FruitError: The cache can't be written.
     """
-    grid = "x".join(map(str, encoder.output_shape[1:]))
-    folder = cache / f"{encoder.name}-{size}-{grid}-{_weights_digest(encoder)}"
-    return _keep(partial(looker, encoder), photos, size, folder, progress, engine)
+    shape = "x".join(map(str, encoder.output_shape[1:]))
+    weights = _digest(b"".join(weight.tobytes() for weight in encoder.get_weights()))
+    folder = cache / f"{encoder.name}-{size}-{shape}-{weights}"
+    return _fill_cache(partial(feature_fn, encoder), photos, size, folder, progress, engine)
 
 
-def looker(encoder: keras.Model) -> Look:
-    """A function that looks with the weights of now.
-
-    It maps uint8 pixels (photos, size, size, 3) to float16 (photos, rows, columns, channels).
-    """
-    plain = fuse_batch_norm(encoder)
-
-    def look(pixels: np.ndarray) -> np.ndarray:
-        features = plain.predict_on_batch(pixels)
-        # VGG16's activations go into the thousands; float16 ends at 65504.
-        return np.clip(features, -65504, 65504).astype("float16")
-
-    return look
-
-
-def extract_pixels(
-    photos: Sequence[Shown], size: int, cache: Path, engine: Engine = LOCAL
+def cache_pixels(
+    photos: Sequence[AugmentedPhoto], size: int, cache: Path, engine: Engine = LOCAL
 ) -> list[Path]:
-    """Decode and letterbox every photo that is not in the cache yet, for an encoder that learns.
+    """Decode the photos that are not in the cache yet, for an encoder that is not frozen.
 
-    Arguments and errors are those of `extract_features`.
+    Args:
+        photos: The photos and their augmentations.
+        size: Side in pixels of the encoder's input.
+        cache: Folder of the cache.
+        engine: Decodes the photos.
 
     Returns:
-        for each photo a `.npy` file of uint8 pixels (size, size, 3).
+        For each photo, a `.npy` file of uint8 pixels (size, size, 3).
+
+    Raises:
+        PictureError: A photo can't be read.
+        FruitError: The cache can't be written.
     """
-    return _keep(_no_look, photos, size, cache / f"pixels-{size}", engine=engine)
+    folder = cache / f"pixels-{size}"
+    return _fill_cache(_identity_fn, photos, size, folder, no_step_progress, engine)
 
 
-def load(files: Sequence[Path]) -> np.ndarray:
-    """What the files of some photos hold, float16 or uint8 (photos, rows, columns, channels)."""
+def load_cached(files: Sequence[Path]) -> np.ndarray:
+    """Load files of the cache as float16 features or uint8 pixels (photos, rows, columns, n)."""
     return np.stack([np.load(file) for file in files])
 
 
 def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
-    """The letterboxed pixels of some photos, uint8 (photos, size, size, 3).
+    """Load letterboxed photos, without the cache, as uint8 pixels (photos, size, size, 3).
 
     Raises:
-        PictureError: a photo can't be read.
+        PictureError: A photo can't be read.
     """
-    return _shown([(photo, PLAIN) for photo in photos], size)
+    return _load_augmented([(photo, IDENTITY) for photo in photos], size)
 
 
-def _no_look() -> Look:
+def feature_fn(encoder: keras.Model) -> FeatureFn:
+    """Return a function from uint8 pixels (photos, size, size, 3) to float16 features.
+
+    It has a copy of the encoder's weights; later changes do not affect it.
+    """
+    fused = fuse_batch_norm(encoder)
+
+    def encode(pixels: np.ndarray) -> np.ndarray:
+        features = fused.predict_on_batch(pixels)
+        # VGG16's activations reach several thousand; the largest float16 is 65504.
+        return np.clip(features, -65504, 65504).astype("float16")
+
+    return encode
+
+
+def _identity_fn() -> FeatureFn:
     return lambda pixels: pixels
 
 
-def _keep(
-    load: Callable[[], Look],
-    photos: Sequence[Shown],
+def _fill_cache(
+    load: Callable[[], FeatureFn],
+    photos: Sequence[AugmentedPhoto],
     size: int,
     folder: Path,
-    progress: Progress = lambda done, total: None,
-    engine: Engine = LOCAL,
+    progress: StepProgress,
+    engine: Engine,
 ) -> list[Path]:
-    contents = {photo: digest(photo)[:DIGITS] for photo in dict.fromkeys(p for p, _ in photos)}
-    files = [folder / f"{contents[photo]}{_ending(view)}.npy" for photo, view in photos]
+    digests = {path: file_sha256(path)[:DIGITS] for path in dict.fromkeys(p for p, _ in photos)}
+    files = [folder / f"{digests[path]}{_suffix(change)}.npy" for path, change in photos]
     missing = {file: photo for file, photo in zip(files, photos, strict=True) if not file.exists()}
     items = list(missing.items())
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
     done = 0
-    if batches:
-        for kept in engine.map_with_model(partial(_keeper, load), batches, partial(_decoded, size)):
-            done += kept
+    if batches:  # Loading the encoder takes seconds.
+        save = partial(_saver, load)
+        for saved in engine.map_with_model(save, batches, partial(_load_batch, size)):
+            done += saved
             progress(done, len(items))
     return files
 
 
-def _decoded(size: int, batch: Batch) -> tuple[list[Path], np.ndarray]:
-    """The files that a batch's features go to, and its pixels."""
-    return [file for file, _ in batch], _shown([photo for _, photo in batch], size)
+def _load_batch(
+    size: int, batch: Sequence[tuple[Path, AugmentedPhoto]]
+) -> tuple[list[Path], np.ndarray]:
+    """Return the files to write for a batch, and the pixels to encode."""
+    return [file for file, _ in batch], _load_augmented([photo for _, photo in batch], size)
 
 
-def _keeper(load: Callable[[], Look]) -> Callable[[tuple[list[Path], np.ndarray]], int]:
-    """A function that looks at some pixels, files what is seen, and says how many they were."""
-    look = load()
+def _saver(load: Callable[[], FeatureFn]) -> Callable[[tuple[list[Path], np.ndarray]], int]:
+    """Return a function that encodes and saves a batch and returns the number of its photos."""
+    encode = load()
 
-    def keep(batch: tuple[list[Path], np.ndarray]) -> int:
+    def save(batch: tuple[list[Path], np.ndarray]) -> int:
         files, pixels = batch
-        for file, seen in zip(files, look(pixels), strict=True):
+        for file, features in zip(files, encode(pixels), strict=True):
             with atomic_write(file) as draft:
-                np.save(draft, seen)
+                np.save(draft, features)
         return len(files)
 
-    return keep
+    return save
 
 
-def _shown(photos: Sequence[Shown], size: int) -> np.ndarray:
-    return np.stack([show(open_picture(photo), view, size) for photo, view in photos])
+def _load_augmented(photos: Sequence[AugmentedPhoto], size: int) -> np.ndarray:
+    return np.stack([augment(open_picture(path), change, size) for path, change in photos])
 
 
-def _ending(view: View) -> str:
-    return "" if view == PLAIN else f"-{_digest(repr(view).encode())[:12]}"
-
-
-def _weights_digest(encoder: keras.Model) -> str:
-    return _digest(b"".join(weight.tobytes() for weight in encoder.get_weights()))
+def _suffix(augmentation: Augmentation) -> str:
+    return "" if augmentation == IDENTITY else f"-{_digest(repr(augmentation).encode())[:12]}"
 
 
 def _digest(content: bytes) -> str:

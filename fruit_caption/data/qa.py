@@ -1,4 +1,16 @@
-"""`qa.json`: the captions, questions and answers of a data set, and who wrote each."""
+"""Questions, answers and captions: the records, and the file `qa.json` of a data set.
+
+    {"info": {...},
+     "photos": [{"file_name": "bowl.jpg",
+                 "split": "train",
+                 "caption": {"text": "two apples in a bowl", "by": "gpt2"},
+                 "questions": [{"question": "how many apples are there?",
+                                "answer": "there are two apples",
+                                "kind": "count", "fruit": "apple", "by": "grammar"}]}]}
+
+In data sets that `fruit generate-data` did not make, `caption`, `fruit` and the `by` of a question
+may be missing.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +27,32 @@ from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import LazyRows, read_json, write_json
 from fruit_caption.utils.paths import Unusable, safe_relative_path
 
-QA = "qa.json"
+QA_FILE = "qa.json"
+
+LANGUAGE_MODEL, GRAMMAR = "gpt2", "grammar"
+"""Values of `by`: text by a language model (any, not only GPT-2), and text from templates."""
+
 CAPTION = "caption"
-MODEL, GRAMMAR = "gpt2", "grammar"
-"""Who wrote a text: a language model, whichever it is, or rules."""
-DESCRIBE = "describe the photo"
+"""The `kind` of a caption."""
+
+CAPTION_PROMPT = "describe the photo"
 """The question whose answer is the caption."""
-QUIZ = "ask a question"
-"""What is said to a model that is to make up a question, which is then its answer."""
+
+QUIZ_PROMPT = "ask a question"
+"""The question whose answer is a question about the photo."""
 
 
 @dataclass(frozen=True)
 class QAPair:
-    """A question about a photo and its answer.
+    """A question about a photo and its reference answer.
 
-    `kind` is one of `language.questions.KINDS` (others pass through: any data set trains), `fruit` is what
-    the question is about where it is about one, `by` is `gpt2` (any language model) or `grammar`.
+    Attributes:
+        question: The question.
+        answer: The reference answer.
+        kind: What the question asks for: one of `language.questions.KINDS`, `CAPTION`, or any
+            other name in data sets that are not about fruit.
+        fruit: The fruit that the question asks about, if any.
+        by: Who wrote the text: `LANGUAGE_MODEL` or `GRAMMAR`.
     """
 
     question: str
@@ -39,10 +61,29 @@ class QAPair:
     fruit: str | None
     by: str
 
+    def accepts(self, answer: str) -> bool:
+        """Whether an answer means the same as the reference answer.
+
+        Answers about fruit are compared as numbers, sets of fruits or booleans, captions by the
+        fruits and numbers that they mention, and answers of other kinds word by word.
+        """
+        if self.kind in KINDS:
+            value = parse_answer(self.kind, answer, self.fruit)
+            return value is not None and value == parse_answer(self.kind, self.answer, self.fruit)
+        if self.kind == CAPTION:
+            mentions, expected = parse_mentions(answer), parse_mentions(self.answer)
+            return len(mentions) == len(expected) and set(mentions) == set(expected)
+        return split_words(answer) == split_words(self.answer)
+
 
 @dataclass(frozen=True)
 class Caption:
-    """What a photo shows, in words, and who wrote it."""
+    """A sentence that describes a photo.
+
+    Attributes:
+        text: The sentence.
+        by: Who wrote it: `LANGUAGE_MODEL` or `GRAMMAR`.
+    """
 
     text: str
     by: str
@@ -50,9 +91,13 @@ class Caption:
 
 @dataclass(frozen=True)
 class PhotoQA:
-    """All that is said about one photo; `file_name` is its path in the folder of images.
+    """All texts about one photo.
 
-    `caption` is None in data sets of others that have none.
+    Attributes:
+        file_name: Path of the photo, relative to the data set's folder of images.
+        split: The split that the photo belongs to.
+        caption: The caption, or None if the data set has no captions.
+        questions: The questions with their answers.
     """
 
     file_name: str
@@ -60,38 +105,84 @@ class PhotoQA:
     caption: Caption | None
     questions: tuple[QAPair, ...]
 
-    def items(self) -> tuple[QAPair, ...]:
-        """The questions, and the caption as the answer to one more."""
+    @property
+    def qa_pairs(self) -> tuple[QAPair, ...]:
+        """The questions, followed by the caption as the answer to `CAPTION_PROMPT`."""
         if self.caption is None:
             return self.questions
-        caption = QAPair(DESCRIBE, self.caption.text, CAPTION, None, self.caption.by)
+        caption = QAPair(CAPTION_PROMPT, self.caption.text, CAPTION, None, self.caption.by)
         return (*self.questions, caption)
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """A model's answer to a question about a photo.
+
+    Attributes:
+        photo: Name of the photo, see `dataset.Example.name`.
+        qa_pair: The question and its reference answer.
+        answer: The predicted answer.
+        confidence: The predicted probability that the answer is correct, 0 to 1.
+    """
+
+    photo: str
+    qa_pair: QAPair
+    answer: str
+    confidence: float
+
+    @property
+    def correct(self) -> bool:
+        """Whether the predicted answer means the same as the reference answer."""
+        return self.qa_pair.accepts(self.answer)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the line of `answers.jsonl` as plain JSON values."""
+        return {
+            "photo": self.photo,
+            "kind": self.qa_pair.kind,
+            "fruit": self.qa_pair.fruit,
+            "question": self.qa_pair.question,
+            "truth": self.qa_pair.answer,
+            "answer": self.answer,
+            "confidence": round(self.confidence, 4),
+            "correct": self.correct,
+        }
+
+
 def write_qa(folder: Path, texts: Iterable[PhotoQA], info: dict[str, Any]) -> None:
-    """Write `folder/qa.json`, text by text as they come."""
-    write_json(folder / QA, {"info": info, "photos": LazyRows(asdict(text) for text in texts)})
+    """Write `qa.json`, one photo at a time to save memory.
+
+    Args:
+        folder: Folder of the data set.
+        texts: The texts of each photo.
+        info: How the texts were made, for the record.
+
+    Raises:
+        FruitError: The file can't be written.
+    """
+    photos = LazyRows(asdict(text) for text in texts)
+    write_json(folder / QA_FILE, {"info": info, "photos": photos})
 
 
 def read_qa(folder: Path) -> list[PhotoQA]:
-    """Read `folder/qa.json`.
+    """Read `qa.json` from the folder of a data set.
 
     Raises:
-        DataError: it is missing or not of the published form; the message names the photo.
+        DataError: The file is missing, has another structure, or lists a photo twice.
     """
-    path = folder / QA
+    path = folder / QA_FILE
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.", "no-data-set")
     rows = read_json(path).get("photos")
     if not isinstance(rows, list) or not rows:
         raise DataError(f'{path} must hold a list "photos" with at least one photo.')
-    texts = [_photo_text(path, place, row) for place, row in enumerate(rows)]
+    texts = [_parse_photo(path, number, row) for number, row in enumerate(rows, start=1)]
     if len({text.file_name for text in texts}) < len(texts):
-        raise DataError(f"{path} names a photo twice.")
+        raise DataError(f"{path} lists a photo twice.")
     return texts
 
 
-def _photo_text(path: Path, place: int, row: Any) -> PhotoQA:
+def _parse_photo(path: Path, number: int, row: Any) -> PhotoQA:
     try:
         if row["split"] not in get_args(Split):
             raise ValueError(f"split {row['split']!r} is none of {', '.join(get_args(Split))}")
@@ -99,76 +190,25 @@ def _photo_text(path: Path, place: int, row: Any) -> PhotoQA:
         return PhotoQA(
             file_name=safe_relative_path(row["file_name"]),
             split=row["split"],
-            caption=caption and Caption(_text(caption["text"]), _text(caption["by"])),
+            caption=caption and Caption(_string(caption["text"]), _string(caption["by"])),
             questions=tuple(
                 QAPair(
-                    question=_text(item["question"]),
-                    answer=_text(item["answer"]),
-                    kind=_text(item["kind"]),
-                    fruit=None if item.get("fruit") is None else _text(item["fruit"]),
-                    by=_text(item.get("by", "")),
+                    question=_string(question["question"]),
+                    answer=_string(question["answer"]),
+                    kind=_string(question["kind"]),
+                    fruit=None if question.get("fruit") is None else _string(question["fruit"]),
+                    by=_string(question.get("by", "")),
                 )
-                for item in row["questions"]
+                for question in row["questions"]
             ),
         )
     except (Unusable, KeyError, TypeError, ValueError, AttributeError) as error:
         name = row.get("file_name", "") if isinstance(row, dict) else ""
-        raise DataError(
-            f"{path}, photo {place + 1} {name!r} is not of the form needed: {error}."
-        ) from None
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DataError(f"{path}, photo {number} {name!r}: {reason}.") from None
 
 
-def _text(value: Any) -> str:
+def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{str(value)[:40]!r} is not text")
+        raise TypeError(f"{str(value)[:40]!r} is not a string")
     return value
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One question about a photo, its true answer and the answer given.
-
-    Attributes:
-        photo: the name of the photo, see `dataset.Example`.
-        item: the question and its true answer.
-        answer: what was answered.
-        confidence: how sure whoever answered is, 0 to 1.
-    """
-
-    photo: str
-    item: QAPair
-    answer: str
-    confidence: float
-
-    @property
-    def correct(self) -> bool:
-        """Whether the answer means what the true answer means."""
-        return means_same(self.item, self.answer)
-
-    def to_json(self) -> dict[str, Any]:
-        """The row as it stands in `answers.jsonl`."""
-        return {
-            "photo": self.photo,
-            "kind": self.item.kind,
-            "fruit": self.item.fruit,
-            "question": self.item.question,
-            "truth": self.item.answer,
-            "answer": self.answer,
-            "confidence": round(self.confidence, 4),
-            "correct": self.correct,
-        }
-
-
-def means_same(item: QAPair, answer: str) -> bool:
-    """Whether an answer has the meaning of an item's true answer.
-
-    Answers of our kinds are compared as numbers, sets and yes/no; captions by the fruits and
-    numbers they name; those of any other kind word by word.
-    """
-    if item.kind in KINDS:
-        said = parse_answer(item.kind, answer, item.fruit)
-        return said is not None and said == parse_answer(item.kind, item.answer, item.fruit)
-    if item.kind == CAPTION:
-        said_mentions, true_mentions = parse_mentions(answer), parse_mentions(item.answer)
-        return len(said_mentions) == len(true_mentions) and set(said_mentions) == set(true_mentions)
-    return split_words(answer) == split_words(item.answer)

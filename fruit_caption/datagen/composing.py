@@ -1,39 +1,112 @@
-"""Cut and paste: fruits cut out of photos, put together anew on backgrounds without fruit.
+"""Composed photos: cutouts of real fruits, pasted on backgrounds without fruit.
 
-Most people's photos show one fruit or two. Composed photos show several as often ("Cut, Paste and
-Learn", Dwibedi et al. 2017), and their boxes are right because they were made that way. Some are
-scattered, any number of them as often as any other; the rest are set up as people set fruit up.
-As with rendered scenes, photo number i of a series depends only on the seed, on i, and on the
-photos that it may use.
+Most users' photos show one or two fruits. Composed photos show several as often as one ("Cut, Paste
+and Learn", Dwibedi et al. 2017), and their boxes are exact by construction. Some show scattered
+fruits, every count equally often; the others show fruits lined up as in a product photo. Photo i
+depends only on the random seed, i and the photos that it may use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from fruit_caption.data.records import RENDERED, FruitBox, Photo, PhotoSet
-from fruit_caption.data.splits import group_of, split_of
-from fruit_caption.datagen.cutouts import CutOut, cut_outs
-from fruit_caption.rendering.arrangement import Layout, Placed, hidden_shares, place, spread_number
-from fruit_caption.rendering.backdrops import draw_backdrop
-from fruit_caption.rendering.camera import illuminate, paint, photograph
-from fruit_caption.rendering.drawing import Sprite, View, draw_view
-from fruit_caption.rendering.scenes import JPEG_QUALITY
-from fruit_caption.rendering.solids import Array
+from fruit_caption.data.records import Photo, PhotoSet
+from fruit_caption.data.splits import group_of
+from fruit_caption.datagen.cutouts import Cutout, extract_cutouts
+from fruit_caption.datagen.derived_photos import (
+    derived_photo,
+    file_names,
+    require_one_split,
+    save_once,
+)
+from fruit_caption.rendering.backdrops import draw_random_backdrop
+from fruit_caption.rendering.camera import composite, illuminate, photograph
+from fruit_caption.rendering.layout import (
+    Layout,
+    PlacedObject,
+    add_object_anywhere,
+    hidden_fractions,
+    stratified_count,
+)
+from fruit_caption.rendering.sdf import Array
+from fruit_caption.rendering.sprites import Sprite, Viewpoint, random_viewpoint
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import atomic_write
 from fruit_caption.utils.images import open_picture
-from fruit_caption.utils.progress import Progress, counted, no_progress
-from fruit_caption.utils.provenance import fingerprint, has_fingerprint
+from fruit_caption.utils.progress import Progress, no_progress, report_progress
+from fruit_caption.utils.provenance import fingerprint
 
-LEAST_CUT_OUTS = 4
-"""Fewer would show the same fruit over and over."""
+MIN_CUTOUTS = 4
+"""Minimum number of cutouts to compose from; fewer would repeat the same fruit too often."""
+
+STUDIO_PROBABILITY = 0.6
+"""Probability that a photo shows fruits lined up on a plain background, as in a studio."""
+
+STUDIO_COUNTS = (1, 2, 2, 3, 3, 4, 4, 5, 6, 7)
+"""Numbers of fruits in studio photos, equally likely. Counts of two to four are the most frequent
+ones in photos, and the ones that models confuse."""
+
+MAX_STUDIO_HIDDEN = 0.55
+"""Maximum share of a fruit in a studio photo that others may hide."""
+
+OWN_BACKGROUND_PROBABILITY = 0.5
+"""Probability that a non-studio photo uses one of the user's fruit-free photos as its background,
+if there are any."""
+
+MIN_RADIUS = 0.03
+"""Radius at which fruits are not made smaller to fit, as a share of the picture's side."""
+
+MAX_LEAN = 12
+"""Maximum rotation of upright fruits, in degrees."""
+
+MAX_UPSCALING = 1.6
+"""Maximum magnification of a cutout; beyond it looks blurred."""
+
+SHADOW_MARGIN = 0.7
+"""Distance by which shadows extend beyond the sprite, in multiples of the fruit's radius."""
+
+
+@dataclass(frozen=True)
+class SourcePool:
+    """What photos are composed from.
+
+    Attributes:
+        cutouts: Cutouts by kind of fruit.
+        backgrounds: Photos without fruit.
+        listed: Kinds of fruit that any of the photos was searched for.
+        groups: Groups of the photos.
+    """
+
+    cutouts: dict[str, list[Cutout]]
+    backgrounds: list[Photo]
+    listed: frozenset[str]
+    groups: list[str]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Plan of a composed photo.
+
+    Attributes:
+        layout: The fruits and their positions.
+        studio: Whether the background is the plain one of a studio.
+        background: Photo used as the background, or None for a studio or rendered background.
+        listed: Kinds of fruit whose number is known.
+        sources: Photos that the composed photo is made from.
+        group: Group of one of the sources, or of any photo if there are no sources.
+    """
+
+    layout: Layout
+    studio: bool
+    background: Photo | None
+    listed: frozenset[str]
+    sources: tuple[Photo, ...]
+    group: str
 
 
 def compose(
@@ -42,307 +115,212 @@ def compose(
     number: int,
     seed: int,
     size: int = 320,
-    most: int = 12,
+    max_fruits: int = 12,
     progress: Progress = no_progress,
 ) -> PhotoSet:
-    """Write `number` JPEG files of 0 to `most` fruits cut out of `photos`, `size` pixels square.
+    """Write composed photos as JPEG files.
 
-    Whole boxed fruits are cut out and put on rendered backgrounds or on those of the photos that
-    show no fruit. What was written before for the same arguments is kept, so that a stopped run
-    can go on. A composed photo is in the split, and in the group, of the photos it is made of.
+    Whole boxed fruits are cut out and pasted on rendered backgrounds, or on photos that show no
+    fruit. A composed photo is in the split and group of the photos it is made from. Files that were
+    written before from the same photos are kept.
 
     Args:
-        photos: of one split, the training split as a rule.
-        folder: to write to.
-        number: how many to write.
-        seed: which series.
-        size: side of the pictures in pixels.
-        most: the largest number of fruits.
-        progress: told in words what is being done.
+        photos: Photos of a single split, usually the training split.
+        folder: Folder to write to.
+        number: Number of composed photos.
+        seed: Random seed.
+        size: Side of the square pictures in pixels.
+        max_fruits: Maximum number of fruits in a picture.
+        progress: Receives status messages.
 
     Raises:
-        DataError: the photos are of several splits, or too few fruits can be cut out.
-        PictureError: a photo for a background can't be read.
-        FruitError: the folder can't be written to.
+        DataError: The photos belong to several splits, or too few fruits can be cut out.
+        PictureError: A background photo can't be read.
+        FruitError: The folder can't be written to.
     """
-    check_split(photos)
-    parts = gather(photos, progress)
-    made = []
-    for index in counted(range(number), "composing photos", progress):
+    require_one_split(photos)
+    pool = gather_sources(photos, progress)
+    composed = []
+    for index in report_progress(range(number), "composing photos", progress):
         path = folder / f"composed_{seed}_{index:05d}.jpg"
-        plan = plan_photo(parts, seed, index, size, most)
+        plan = plan_composition(pool, seed, index, size, max_fruits)
         boxes = plan.layout.boxes()
-        mark = fingerprint(boxes, names_of(plan.sources), size)
-        if not has_fingerprint(path, (size, size), mark):
-            with atomic_write(path) as draft:
-                picture = Image.fromarray(develop(plan))
-                picture.save(draft, quality=JPEG_QUALITY, comment=mark)
-        made.append(record(path, (size, size), boxes, plan.listed, plan.sources, plan.group))
-    return PhotoSet(tuple(made), parts.listed, "composed photos")
+        made = derived_photo(path, (size, size), boxes, plan.listed, plan.sources, plan.group)
+        mark = fingerprint(boxes, file_names(plan.sources), size)
+        save_once(made, mark, partial(render_composition, plan))
+        composed.append(made)
+    return PhotoSet(tuple(composed), pool.listed, "composed photos")
 
 
-def check_split(photos: Sequence[Photo]) -> None:
-    """Refuse photos of several splits: a photo made of them would leak from one to another.
+def gather_sources(photos: Sequence[Photo], progress: Progress = no_progress) -> SourcePool:
+    """Extract the cutouts of photos, and find the photos without fruit.
 
     Raises:
-        DataError: they are of several splits.
+        DataError: Too few fruits can be cut out.
     """
-    splits = sorted({split_of(photo) for photo in photos})
-    if len(splits) > 1:
-        raise DataError(f"Photos of the splits {', '.join(splits)} can't be put into one photo.")
-
-
-def gather(photos: Sequence[Photo], progress: Progress = no_progress) -> Parts:
-    """Cut out what can be cut out, and find the photos without fruit.
-
-    Raises:
-        DataError: too few fruits can be cut out.
-    """
-    found, tried = cut_outs(photos, progress)
-    if len(found) < LEAST_CUT_OUTS:
+    extracted, tried = extract_cutouts(photos, progress)
+    if len(extracted) < MIN_CUTOUTS:
         raise DataError(
-            f"{len(found)} of {tried} boxed fruits could be cut out, {LEAST_CUT_OUTS} are needed: "
+            f"{len(extracted)} of {tried} boxed fruits could be cut out, {MIN_CUTOUTS} are needed: "
             "add photos of whole fruits, boxed, apart from each other, on plain backgrounds."
         )
-    fruits: dict[str, list[CutOut]] = {}
-    for cut in found:
-        fruits.setdefault(cut.fruit, []).append(cut)
-    grounds = [photo for photo in photos if photo.total() == 0 and photo.listed & set(fruits)]
-    listed = frozenset(fruits).union(*(photo.listed for photo in photos))
-    groups = sorted({group_of(photo) for photo in photos})
-    return Parts(dict(sorted(fruits.items())), grounds, listed, groups)
-
-
-def names_of(photos: Sequence[Photo]) -> list[str]:
-    """The file names of some photos."""
-    return [photo.path.name for photo in photos]
-
-
-def record(
-    path: Path,
-    size: tuple[int, int],
-    boxes: tuple[FruitBox, ...],
-    listed: frozenset[str],
-    sources: Sequence[Photo],
-    group: str,
-) -> Photo:
-    """The record of a photo of `size` (width, height) that was made of others.
-
-    In the group of one of them it is also in their split.
-    """
-    names = dict.fromkeys(names_of(sources))
-    licenses = sorted({photo.license or "unknown" for photo in sources})
-    return Photo(
-        path=path,
-        width=size[0],
-        height=size[1],
-        boxes=boxes,
-        listed=listed,
-        group=group,
-        source=f"composed from {', '.join(names)}" if names else RENDERED,
-        license=", ".join(licenses) if names else "CC0-1.0",
+    cutouts: dict[str, list[Cutout]] = {}
+    for cutout in extracted:
+        cutouts.setdefault(cutout.fruit, []).append(cutout)
+    return SourcePool(
+        cutouts=dict(sorted(cutouts.items())),
+        backgrounds=[p for p in photos if p.total() == 0 and p.listed & set(cutouts)],
+        listed=frozenset(cutouts).union(*(photo.listed for photo in photos)),
+        groups=sorted({group_of(photo) for photo in photos}),
     )
 
 
-STUDIO_SHARE = 0.6
-"""How many of the photos show fruit as it is set up for a photo."""
-
-STUDIO_NUMBERS = (1, 2, 2, 3, 3, 4, 4, 5, 6, 7)
-"""How many are set up: one is easy, two to four are what people set up and models mix up."""
-
-STUDIO_HIDDEN = 0.55
-"""Largest share of a fruit that may lie behind others if they are set up, in a row or two."""
-
-OWN_SHARE = 0.5
-"""How many of the others have one of the user's own fruitless photos behind them, if there are."""
-
-SMALLEST_SHARE = 0.03
-"""Radius of a fruit, in shares of the side of the picture, below which it is a speck."""
-
-UPRIGHT = 12
-"""Degrees by which a fruit that stands upright may lean."""
+# Planning ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What photos are composed of.
-
-    Attributes:
-        fruits: the cut-outs of each kind.
-        grounds: photos without fruit.
-        listed: the kinds that were looked for in any of the photos.
-        groups: the groups of the photos.
-    """
-
-    fruits: dict[str, list[CutOut]]
-    grounds: list[Photo]
-    listed: frozenset[str]
-    groups: list[str]
-
-
-@dataclass(frozen=True)
-class Composition:
-    """What goes where in a composed photo.
-
-    Attributes:
-        layout: the fruits in their places.
-        studio: whether they are set up on the plain ground of a studio.
-        ground: else, the photo they lie on, or `None` for a rendered ground.
-        listed: the kinds of which it is known how many there are.
-        sources: the photos that something was taken from.
-        group: the group of one of them; of an empty rendered background, that of any photo.
-    """
-
-    layout: Layout
-    studio: bool
-    ground: Photo | None
-    listed: frozenset[str]
-    sources: tuple[Photo, ...]
-    group: str
-
-
-# What lies where -----------------------------------------------------------------------------
-
-
-def plan_photo(parts: Parts, seed: int, index: int, size: int, most: int) -> Composition:
-    """What photo number `index` of the series `seed` shows."""
+def plan_composition(
+    pool: SourcePool, seed: int, index: int, size: int, max_fruits: int
+) -> Composition:
+    """Plan composed photo number `index` of a random seed."""
     rng = np.random.default_rng([seed, index])
-    view = draw_view(rng, rng.uniform(50, 90))
-    number = spread_number(seed, index, most)
-    studio = rng.random() < STUDIO_SHARE
+    viewpoint = random_viewpoint(rng, rng.uniform(50, 90))
+    number = stratified_count(seed, index, max_fruits)
+    studio = rng.random() < STUDIO_PROBABILITY
     if studio:
-        number = min(most, int(rng.choice(STUDIO_NUMBERS)))
-    ground = None
-    if parts.grounds and not studio and rng.random() < OWN_SHARE:
-        ground = parts.grounds[rng.integers(len(parts.grounds))]
-    # Where a background was searched for some kinds only, others may lie there unseen.
-    listed = ground.listed if ground else parts.listed
-    known = {kind: cuts for kind, cuts in parts.fruits.items() if kind in listed}
-    cuts = _choose(rng, known, number)
-    placed = _set_up(rng, cuts, size, view) if studio else None
-    if placed is None:
-        placed = _scatter(rng, cuts, size, view)
-    layout = Layout(seed, index, size, view, 0.0, tuple(placed))
-    shown = tuple(cut.photo for cut in cuts)
-    sources = (*shown, ground) if ground else shown
-    group = group_of(sources[0]) if sources else parts.groups[rng.integers(len(parts.groups))]
-    return Composition(layout, studio, ground, listed, sources, group)
+        number = min(max_fruits, int(rng.choice(STUDIO_COUNTS)))
+    background = None
+    if pool.backgrounds and not studio and rng.random() < OWN_BACKGROUND_PROBABILITY:
+        background = pool.backgrounds[rng.integers(len(pool.backgrounds))]
+    # A background photo may show kinds of fruit that it was not searched for.
+    listed = background.listed if background else pool.listed
+    usable = {fruit: cutouts for fruit, cutouts in pool.cutouts.items() if fruit in listed}
+    cutouts = _choose(rng, usable, number)
+    objects = _line_up(rng, cutouts, size, viewpoint) if studio else None
+    if objects is None:
+        objects = _scatter(rng, cutouts, size, viewpoint)
+    layout = Layout(seed, index, size, viewpoint, tuple(objects))
+    sources = tuple(cutout.photo for cutout in cutouts) + ((background,) if background else ())
+    group = group_of(sources[0]) if sources else pool.groups[rng.integers(len(pool.groups))]
+    return Composition(layout, studio, background, listed, sources, group)
 
 
-def _choose(rng: np.random.Generator, fruits: dict[str, list[CutOut]], number: int) -> list[CutOut]:
-    """That many cut-outs: half the time of one kind, else of two to four if there are as many."""
+def _choose(
+    rng: np.random.Generator, cutouts: dict[str, list[Cutout]], number: int
+) -> list[Cutout]:
+    """Choose cutouts: with probability 0.5 of one kind, else of two to four kinds if possible."""
     kinds = 1 if number < 2 or rng.random() < 0.5 else int(rng.integers(2, min(4, number) + 1))
-    chosen = list(rng.choice(sorted(fruits), min(kinds, len(fruits)), replace=False))
-    # Each kind once, then any of them, so that none goes missing.
+    chosen = list(rng.choice(sorted(cutouts), min(kinds, len(cutouts)), replace=False))
+    # Each kind at least once.
     names = [*chosen, *rng.choice(chosen, max(0, number - len(chosen)))][:number]
-    return [fruits[name][rng.integers(len(fruits[name]))] for name in rng.permutation(names)]
+    return [cutouts[name][rng.integers(len(cutouts[name]))] for name in rng.permutation(names)]
 
 
-def _set_up(
-    rng: np.random.Generator, cuts: Sequence[CutOut], size: int, view: View
-) -> list[Placed] | None:
-    """The cut-outs upright, large and side by side, in one row or two, the farther row first.
+def _line_up(
+    rng: np.random.Generator, cutouts: Sequence[Cutout], size: int, viewpoint: Viewpoint
+) -> list[PlacedObject] | None:
+    """Place cutouts upright, large and side by side, in one or two rows, the farther row first.
 
-    `None` if one would be hidden too much.
+    Returns None if one of them would be hidden too much.
     """
-    rows = [cuts] if len(cuts) < 4 or rng.random() < 0.3 else [cuts[::2], cuts[1::2]]
-    gap, depth = rng.uniform(0.66, 1.2), rng.uniform(0.5, 1)
+    rows = [cutouts] if len(cutouts) < 4 or rng.random() < 0.3 else [cutouts[::2], cutouts[1::2]]
+    spacing, depth = rng.uniform(0.66, 1.2), rng.uniform(0.5, 1)
+    # Heights and widths for fruits of radius 1.
     shapes = [
-        np.array([cut.cover.shape / np.sqrt(cut.cover.sum() / np.pi) for cut in row])
+        np.array([cutout.cover.shape / np.sqrt(cutout.cover.sum() / np.pi) for cutout in row])
         for row in rows
         if row
     ]
     height = max((shape[:, 0].max() for shape in shapes), default=1.0)
-    width = max((gap * shape[:, 1].sum() for shape in shapes), default=1.0)
-    stack = height * (1 + depth * (len(rows) - 1))
-    radius = rng.uniform(0.6, 1) * size / max(width, stack)
-    placed: list[Placed] = []
+    width = max((spacing * shape[:, 1].sum() for shape in shapes), default=1.0)
+    total_height = height * (1 + depth * (len(rows) - 1))
+    radius = rng.uniform(0.6, 1) * size / max(width, total_height)
+    objects: list[PlacedObject] = []
     for number, row in enumerate(rows):
-        floor = size / 2 + radius * (height - stack / 2 + depth * height * number)
-        placed += _row(rng, row, radius, gap, floor, size, view)
-    fine = not placed or hidden_shares(placed, size).max() <= STUDIO_HIDDEN
-    return placed if fine else None
+        bottom = size / 2 + radius * (height - total_height / 2 + depth * height * number)
+        objects += _place_row(rng, row, radius, spacing, bottom, size, viewpoint)
+    if objects and hidden_fractions(objects, size).max() > MAX_STUDIO_HIDDEN:
+        return None
+    return objects
 
 
-def _row(
+def _place_row(
     rng: np.random.Generator,
-    cuts: Sequence[CutOut],
+    cutouts: Sequence[Cutout],
     radius: float,
-    gap: float,
-    floor: float,
+    spacing: float,
+    bottom: float,
     size: int,
-    view: View,
-) -> list[Placed]:
-    """Cut-outs that stand side by side on the height `floor`, in the middle of the picture.
+    viewpoint: Viewpoint,
+) -> list[PlacedObject]:
+    """Place cutouts side by side in a horizontally centered row that stands at height `bottom`.
 
-    From one to the next it is `gap` times their mean width.
+    The distance of two neighbors is `spacing` times their mean width.
     """
-    placed, reach = [], 0.0
-    for cut in cuts:
-        sprite = paste_of(rng, cut, radius * rng.uniform(0.88, 1.05), UPRIGHT, view)
-        mask = sprite.cover > 0.5
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        half = gap * len(columns) / 2
-        x = reach + half - (columns.mean() - len(mask) // 2)
-        y = floor - (rows[-1] - len(mask) // 2) + 0.04 * radius * rng.normal()
-        placed.append(Placed(cut.fruit, sprite, mask, round(x), round(y)))
-        reach += 2 * half
-    aside = round((size - reach) / 2)
-    return [replace(item, x=item.x + aside) for item in placed]
+    objects, end = [], 0.0
+    for cutout in cutouts:
+        sprite = cutout_sprite(rng, cutout, radius * rng.uniform(0.88, 1.05), MAX_LEAN, viewpoint)
+        rows, columns = np.flatnonzero(sprite.mask.any(1)), np.flatnonzero(sprite.mask.any(0))
+        half_width, center = spacing * len(columns) / 2, len(sprite.mask) // 2
+        x = end + half_width - (columns.mean() - center)
+        y = bottom - (rows[-1] - center) + 0.04 * radius * rng.normal()
+        objects.append(PlacedObject(cutout.fruit, sprite, round(x), round(y)))
+        end += 2 * half_width
+    shift = round((size - end) / 2)
+    return [replace(item, x=item.x + shift) for item in objects]
 
 
 def _scatter(
-    rng: np.random.Generator, cuts: Sequence[CutOut], size: int, view: View
-) -> list[Placed]:
-    """The cut-outs anywhere, the farthest first; smaller until there is room for all.
+    rng: np.random.Generator, cutouts: Sequence[Cutout], size: int, viewpoint: Viewpoint
+) -> list[PlacedObject]:
+    """Place cutouts at random, the farthest first, as small as necessary to fit them in.
 
-    Where they would have to be specks, some are left out.
+    If they would have to be smaller than `MIN_RADIUS`, some are left out.
     """
-    closeness = 1.0 if rng.random() < 0.4 else 0.15
-    spin = 180 if rng.random() < 0.5 else 2 * UPRIGHT
-    kinds = {cut.fruit: rng.uniform(0.8, 1.25) for cut in cuts}
-    sizes = [kinds[cut.fruit] * rng.uniform(0.88, 1.12) for cut in cuts]
+    clustering = 1.0 if rng.random() < 0.4 else 0.15
+    max_rotation = 180 if rng.random() < 0.5 else 2 * MAX_LEAN
+    fruit_sizes = {cutout.fruit: rng.uniform(0.8, 1.25) for cutout in cutouts}
+    sizes = [fruit_sizes[cutout.fruit] * rng.uniform(0.88, 1.12) for cutout in cutouts]
     radius = np.sqrt(rng.uniform(0.08, 0.5) * size * size / (np.pi * sum(np.square(sizes)) + 1))
     radius = min(radius, rng.uniform(0.12, 0.34) * size)
     while True:
-        placed: list[Placed] = []
-        for cut, share in zip(cuts, sizes, strict=True):
-            sprite = paste_of(rng, cut, radius * share, spin, view)
-            placed = place(rng, cut.fruit, sprite, placed, size, 0.0, closeness)
-        if len(placed) == len(cuts) or radius < SMALLEST_SHARE * size:
-            return placed
+        objects: list[PlacedObject] = []
+        for cutout, relative_size in zip(cutouts, sizes, strict=True):
+            sprite = cutout_sprite(rng, cutout, radius * relative_size, max_rotation, viewpoint)
+            objects = add_object_anywhere(rng, cutout.fruit, sprite, objects, size, clustering)
+        if len(objects) == len(cutouts) or radius < MIN_RADIUS * size:
+            return objects
         radius *= 0.85
 
 
-# Light and camera ----------------------------------------------------------------------------
+# Rendering -----------------------------------------------------------------------------------
 
 
-def develop(plan: Composition) -> npt.NDArray[np.uint8]:
-    """The picture, uint8 RGB (size, size, 3), of a plan."""
-    layout = plan.layout
-    # A stream of its own: the plan is the same whether or not a picture is made of it.
+def render_composition(plan: Composition) -> Image.Image:
+    """Render the RGB picture of a composed photo."""
+    layout, viewpoint = plan.layout, plan.layout.viewpoint
+    # A separate stream, so that planning does not depend on whether a picture is rendered.
     (rng,) = np.random.default_rng([layout.seed, layout.index]).spawn(1)
     if plan.studio:
-        picture = _studio_ground(rng, layout.size)
+        picture = _studio_background(rng, layout.size)
         light = np.full(3, rng.uniform(0.95, 1.25), np.float32)
-    elif plan.ground:
-        picture = _own_ground(rng, plan.ground, layout.size)
-        light = light_level(picture.mean((0, 1)))
+    elif plan.background:
+        picture = _photo_background(rng, plan.background, layout.size)
+        light = estimate_light(picture.mean((0, 1)))
     else:
-        picture = draw_backdrop(rng, layout.size, float(layout.view.up[2]), layout.horizon)
-        illuminate(picture, layout.view)
-        light = layout.view.key * max(0.0, float(layout.view.light @ layout.view.up))
-        light = np.sqrt(light + layout.view.sky)
+        picture = draw_random_backdrop(rng, layout.size, float(viewpoint.up[2]))
+        illuminate(picture, viewpoint)
+        key = viewpoint.key * max(0.0, float(viewpoint.light @ viewpoint.up))
+        light = np.sqrt(key + viewpoint.sky)
     lit = [
         replace(item, sprite=replace(item.sprite, color=item.sprite.color * light))
-        for item in layout.placed
+        for item in layout.objects
     ]
-    paint(picture, lit)
-    return photograph(rng, picture)
+    composite(picture, lit)
+    return Image.fromarray(photograph(rng, picture))
 
 
-def _studio_ground(rng: np.random.Generator, size: int) -> Array:
-    """Linear light (size, size, 3) of a plain ground: mostly white, else black or any color."""
+def _studio_background(rng: np.random.Generator, size: int) -> Array:
+    """Linear light (size, size, 3) of a plain background: mostly white, else black or a color."""
     chance = rng.random()
     if chance < 0.65:
         level = rng.uniform(1.2, 3, 1)
@@ -351,87 +329,90 @@ def _studio_ground(rng: np.random.Generator, size: int) -> Array:
     else:
         level = (rng.uniform(0.1, 0.8) + rng.uniform(-0.2, 0.2, 3)).clip(0) ** 2
     top, bottom = rng.uniform(0.8, 1.2, 2)
-    slope = np.linspace(top, bottom, size)[:, None, None]
-    return (np.ones((size, size, 3)) * level * slope).astype(np.float32)
+    gradient = np.linspace(top, bottom, size)[:, None, None]
+    return (np.ones((size, size, 3)) * level * gradient).astype(np.float32)
 
 
-def _own_ground(rng: np.random.Generator, photo: Photo, size: int) -> Array:
-    """Linear light (size, size, 3) of some square part of a photo."""
+def _photo_background(rng: np.random.Generator, photo: Photo, size: int) -> Array:
+    """Linear light (size, size, 3) of a random square crop of a photo."""
     picture = open_picture(photo.path)
     side = min(picture.size) * rng.uniform(0.7, 1)
     left, top = (rng.uniform(0, length - side) for length in picture.size)
-    square = picture.resize(
+    crop = picture.resize(
         (size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
     )
     if rng.random() < 0.5:
-        square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return light_of(np.asarray(square, np.float32) / np.float32(255))
+        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return linear_light(np.asarray(crop, np.float32) / np.float32(255))
 
 
-LARGEST = 1.6
-"""How many times its size a cut-out is shown at most, so that it doesn't look blurred."""
-
-SHADOW_ROOM = 0.7
-"""How far a shadow may reach out of the square round a fruit, in multiples of its radius."""
-
-
-def paste_of(
-    rng: np.random.Generator, cut: CutOut, radius: float, spin: float, view: View
+def cutout_sprite(
+    rng: np.random.Generator,
+    cutout: Cutout,
+    radius: float,
+    max_rotation: float,
+    viewpoint: Viewpoint,
 ) -> Sprite:
-    """A cut-out, as large as a disc of `radius` pixels, turned by up to `spin` degrees."""
-    scale = min(LARGEST, radius * np.sqrt(np.pi / max(float(cut.cover.sum()), 1.0)))
-    height, width = (max(3, round(side * scale)) for side in cut.cover.shape)
-    angle, flipped = rng.uniform(-spin, spin), rng.random() < 0.5
-    planes = Image.fromarray(cut.pixels), Image.fromarray((255 * cut.cover).astype(np.uint8))
+    """Scale, rotate and mirror a cutout at random, and give it a shadow.
+
+    It gets the area of a disc of `radius` pixels, and is turned by up to `max_rotation` degrees.
+    """
+    scale = min(MAX_UPSCALING, radius * np.sqrt(np.pi / max(float(cutout.cover.sum()), 1.0)))
+    height, width = (max(3, round(side * scale)) for side in cutout.cover.shape)
+    angle, mirrored = rng.uniform(-max_rotation, max_rotation), rng.random() < 0.5
     side = int(np.hypot(height, width)) // 2 * 2 + 3
     squares = []
-    for plane in planes:
-        turned = plane.resize((width, height), Image.Resampling.LANCZOS)
-        if flipped:
+    for plane in (cutout.pixels, (255 * cutout.cover).astype(np.uint8)):
+        turned = Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS)
+        if mirrored:
             turned = turned.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         turned = turned.rotate(angle, Image.Resampling.BICUBIC, expand=True)
-        square = Image.new(plane.mode, (side, side))
+        square = Image.new(turned.mode, (side, side))
         square.paste(turned, ((side - turned.width) // 2, (side - turned.height) // 2))
         squares.append(np.asarray(square, np.float32) / np.float32(255))
-    own = np.square(cut.surround)
     return Sprite(
-        color=light_of(squares[0]) / light_level(own),
-        cover=squares[1],
-        shadow=_shadow(squares[1], radius, view),
-        foot=0.6 * radius,
+        # Without the light of its own photo.
+        color=linear_light(squares[0]) / estimate_light(np.square(cutout.surround)),
+        alpha=squares[1],
+        shadow=_shadow(squares[1], radius, viewpoint),
+        ground_offset=0.6 * radius,
     )
 
 
-def _shadow(cover: Array, radius: float, view: View) -> Array:
-    """Light that the ground keeps (side, side) round a fruit: a soft shadow, dark close by."""
-    room = round(SHADOW_ROOM * radius) + 2
-    wide = Image.fromarray((255 * np.pad(cover, room)).astype(np.uint8))
-    dark = np.zeros((wide.height, wide.width), np.float32)
-    for far, blur, strength in ((0.06, 0.07, 0.4), (0.28, 0.14 + 0.1 * view.softness, 0.35)):
-        away = far * radius * np.array([-view.light[0], view.light[1]])
-        moved = Image.new("L", wide.size)
-        moved.paste(wide, (round(away[0]), round(away[1])))
+def _shadow(alpha: Array, radius: float, viewpoint: Viewpoint) -> Array:
+    """Share of the light (side, side) that reaches the ground around a fruit.
+
+    The sum of a dark contact shadow and a soft cast shadow.
+    """
+    margin = round(SHADOW_MARGIN * radius) + 2
+    shape = Image.fromarray((255 * np.pad(alpha, margin)).astype(np.uint8))
+    shadow = np.zeros((shape.height, shape.width), np.float32)
+    cast_blur = 0.14 + 0.1 * viewpoint.softness
+    for distance, blur, strength in ((0.06, 0.07, 0.4), (0.28, cast_blur, 0.35)):
+        offset = distance * radius * np.array([-viewpoint.light[0], viewpoint.light[1]])
+        moved = Image.new("L", shape.size)
+        moved.paste(shape, (round(offset[0]), round(offset[1])))
         soft = moved.filter(ImageFilter.GaussianBlur(float(blur * radius)))
-        dark += np.float32(strength / 255) * np.asarray(soft, np.float32)
-    return 1 - dark
+        shadow += np.float32(strength / 255) * np.asarray(soft, np.float32)
+    return 1 - shadow
 
 
-def light_of(tone: Array) -> Array:
-    """The light that the camera of rendered scenes would make a photo's tones (0 to 1) from.
+def linear_light(tone: Array) -> Array:
+    """Invert the tone curve of the rendered camera, for tones of a photo from 0 to 1.
 
-    Fruit, photo and rendered background then go through one camera, with one blur and one noise.
+    Fruits, photos and rendered backgrounds then go through one camera, with one blur and noise.
     """
     over = np.clip(tone - np.float32(0.8), 0, np.float32(0.15))
     light: Array = np.square(np.minimum(tone, np.float32(0.8)) + over / (1 - 5 * over))
     return light
 
 
-def light_level(around: Array) -> Array:
-    """How bright, and of what color (3,), the light seems to be where this light (3,) is seen.
+def estimate_light(surround: Array) -> Array:
+    """Estimate intensity and color (3,) of the illumination from the mean light (3,) of a scene.
 
-    Dark surroundings may be dim or of a dark color: the truth is taken to lie in between.
+    A dark scene may be dimly lit or of dark color: the estimate is a compromise.
     """
-    gray = around.mean()
-    hue = np.clip((around + 0.05) / (gray + 0.05), 0.3, 3)
-    level: Array = ((gray + 0.05) / 0.45) ** 0.25 * hue**0.1
-    return level.astype(np.float32)
+    gray = surround.mean()
+    hue = np.clip((surround + 0.05) / (gray + 0.05), 0.3, 3)
+    light: Array = ((gray + 0.05) / 0.45) ** 0.25 * hue**0.1
+    return light.astype(np.float32)

@@ -1,8 +1,8 @@
-"""Gets a fruit out of its box: which pixels are fruit, with a soft edge, or that it can't be told.
+"""Segments the fruit in a bounding box (GrabCut-like), or rejects the box if unsure.
 
-What lies round the box is background for sure. Two color models, one of the background and one
-of the fruit, are fitted in turn, as in GrabCut (Rother et al. 2004), with a blur in place of the
-graph cut. The background may also be darker than it is: that is how shadows stay behind.
+Everything around the box is background. Two color models, one of the background and one of the
+fruit, are fitted alternately, as in GrabCut (Rother et al. 2004), with a blur in place of the graph
+cut. The background model includes darker shades, so that shadows count as background.
 """
 
 from __future__ import annotations
@@ -16,65 +16,83 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy import ndimage
 
 from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.rendering.solids import Array
+from fruit_caption.rendering.sdf import Array
 from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import open_picture
-from fruit_caption.utils.progress import Progress, counted, no_progress
+from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 Mask = npt.NDArray[np.bool_]
 
-MOST_OF_A_KIND = 80
-"""More cut-outs would add minutes, and little that is new."""
+MAX_PER_FRUIT = 80
+"""Maximum number of cutouts per kind of fruit; more take minutes and add little variety."""
 
-WORK_SIDE = 112
-"""Longer side in pixels of a box while it is worked on, and of a cut-out, at most."""
+MAX_SIDE = 112
+"""Boxes are scaled down to this longer side in pixels before they are segmented."""
 
-SMALLEST_BOX = 32
-"""Shorter side in pixels of a box below which a cut-out would show too little."""
+MIN_BOX_SIDE = 32
+"""Minimum shorter side of a box in pixels; smaller fruits show too little detail."""
 
-EDGE_SHARE, OVERLAP_SHARE = 0.01, 0.04
-"""How near to the edge of its photo, and how far in another box, a box may hold a part only."""
+EDGE_MARGIN = 0.01
+"""Minimum distance of a box from the edge of the photo, as a share of the photo's side. Closer
+boxes may hold a fruit that is cut off."""
 
-PADDING_SHARE, SLACK_SHARE = 0.22, 0.04
-"""In shares of a box's longer side: how much round it is looked at, and how loose it may be."""
+MAX_OVERLAP = 0.04
+"""Maximum share of a box that may lie in another box; more may hide part of the fruit."""
 
-ROUNDS, COLORS, SAMPLES = 4, 5, 800
-"""How often the two models are fitted, how many colors each has, and to how many pixels."""
+CONTEXT = 0.22
+"""Width of the background strip around a box, as a share of the box's longer side."""
 
-LEAST_PIXELS = 50
-"""Fewer, of fruit or of background, are too few for a model."""
+SLACK = 0.04
+"""Distance by which a fruit may extend beyond its box, as a share of the box's longer side."""
+
+ROUNDS = 4
+"""Number of times that the two color models are fitted."""
+
+COLORS = 5
+"""Number of colors (mixture components) of each model."""
+
+SAMPLES = 800
+"""Approximate number of pixels that a model is fitted to."""
+
+MIN_PIXELS = 50
+"""Minimum number of pixels to fit a model to."""
 
 SHADES = (1.0, 0.9, 0.78, 0.64)
-"""What a shadow leaves of the background's lightness. The last is a quarter of the light."""
+"""Lightness of the background in shadows, relative to full light; 0.64 is a quarter of the light
+(0.64 ** 3 = 0.26)."""
 
-AREA_SHARES = (0.3, 0.93)
-"""Least and largest share of its box that a fruit fills. An ellipse fills 0.79 of it."""
+AREA_RANGE = (0.3, 0.93)
+"""Minimum and maximum share of its box that a fruit fills; an ellipse fills 0.79."""
 
-LEAST_FIT = 0.84
-"""Overlap (intersection over union) of the cut-out's own box and the one that was drawn."""
+MIN_BOX_IOU = 0.84
+"""Minimum intersection over union of the annotated box and the box around the cutout."""
 
-MOST_SPILL, MOST_TOUCH = 0.1, 0.12
-"""Largest shares of what is round the box, and of its border, slack included, taken for fruit."""
+MAX_SPILL = 0.1
+"""Maximum share of the background strip that is classified as fruit."""
 
-LEAST_SURE = 0.85
-"""Least share of the pixels of the box that are clearly the one or the other."""
+MAX_BORDER_CONTACT = 0.12
+"""Maximum share of the border of the box, slack included, that the fruit may touch."""
 
-MOST_RAGGED = 1.45
-"""Longest outline, in multiples of that of a convex fruit of the same extent."""
+MIN_CONFIDENT = 0.85
+"""Minimum share of pixels in the box that are clearly fruit or clearly background."""
+
+MAX_RAGGEDNESS = 1.45
+"""Maximum length of the outline, relative to that of a convex fruit of the same extent."""
 
 
 @dataclass(frozen=True)
-class CutOut:
+class Cutout:
     """A fruit without its background.
 
     Attributes:
-        fruit: its kind.
-        pixels: uint8 RGB (height, width, 3); beyond the edge, the fruit's color goes on.
-        cover: share of each pixel (height, width) that is fruit.
-        surround: mean sRGB color (3,), 0 to 1, of what lay round it.
-        photo: where it is from.
+        fruit: Kind of fruit.
+        pixels: uint8 RGB (height, width, 3). Beyond the edge, the fruit's colors continue.
+        cover: Share of each pixel (height, width) that is fruit, from 0 to 1.
+        surround: Mean sRGB color (3,) of the background, from 0 to 1.
+        photo: Photo that the fruit is from.
     """
 
     fruit: str
@@ -84,313 +102,291 @@ class CutOut:
     photo: Photo
 
 
-def cut_outs(photos: Sequence[Photo], progress: Progress = no_progress) -> tuple[list[CutOut], int]:
-    """Cut whole fruits out of the photos, up to `MOST_OF_A_KIND` of each kind.
+def extract_cutouts(
+    photos: Sequence[Photo], progress: Progress = no_progress
+) -> tuple[list[Cutout], int]:
+    """Cut whole fruits out of photos, up to `MAX_PER_FRUIT` of each kind.
+
+    Photos that can't be read are skipped.
 
     Returns:
-        the cut-outs that look right, and how many boxes were tried. Photos that can't be read
-        are passed over.
+        The cutouts, and the number of boxes that were tried.
     """
-    found: list[CutOut] = []
+    cutouts: list[Cutout] = []
     number: Counter[str] = Counter()
     tried = 0
-    # In an order of chance, but always the same, so that no source is first in line.
-    digests = [hashlib.sha256(photo.path.name.encode()).digest() for photo in photos]
-    mixed = [photos[place] for place in sorted(range(len(photos)), key=digests.__getitem__)]
-    for photo in counted(mixed, "cutting fruits out of photos", progress):
-        boxes = [box for box in whole_fruits(photo) if number[box.fruit] < MOST_OF_A_KIND]
+    # A fixed pseudorandom order, so that no source is preferred.
+    shuffled = sorted(photos, key=lambda photo: hashlib.sha256(photo.path.name.encode()).digest())
+    for photo in report_progress(shuffled, "cutting fruits out of photos", progress):
+        boxes = [box for box in whole_fruit_boxes(photo) if number[box.fruit] < MAX_PER_FRUIT]
         try:
             pixels = np.asarray(open_picture(photo.path)) if boxes else np.empty(0, np.uint8)
         except PictureError:
             continue
-        cuts = [cut for box in boxes if (cut := cut_out(photo, pixels, box))]
-        number.update(cut.fruit for cut in cuts)
-        found += cuts
+        found = [cutout for box in boxes if (cutout := extract_cutout(photo, pixels, box))]
+        number.update(cutout.fruit for cutout in found)
+        cutouts += found
         tried += len(boxes)
-    return found, tried
+    return cutouts, tried
 
 
-def whole_fruits(photo: Photo) -> Iterator[FruitBox]:
-    """The boxes that hold one whole fruit: large, off the edge, free of others, no bunch."""
-    across, down = EDGE_SHARE * photo.width, EDGE_SHARE * photo.height
-    for number, box in enumerate(photo.boxes):
-        others = photo.boxes[:number] + photo.boxes[number + 1 :]
+def whole_fruit_boxes(photo: Photo) -> Iterator[FruitBox]:
+    """The boxes that hold a single whole fruit: large, not at the edge, not overlapped."""
+    across, down = EDGE_MARGIN * photo.width, EDGE_MARGIN * photo.height
+    for box in photo.boxes:
         if (
             across < box.left < photo.width - across - box.width
             and down < box.top < photo.height - down - box.height
-            and min(box.width, box.height) >= SMALLEST_BOX
-            and photo.count(box.fruit) is not None
-            and all(_overlap(box, other) <= OVERLAP_SHARE for other in others)
+            and min(box.width, box.height) >= MIN_BOX_SIDE
+            and photo.count(box.fruit) is not None  # not a bunch
+            and all(_overlap(box, b) <= MAX_OVERLAP for b in photo.boxes if b is not box)
         ):
             yield box
 
 
-def cut_out(photo: Photo, pixels: npt.NDArray[np.uint8], box: FruitBox) -> CutOut | None:
-    """Cut one fruit out of its photo, uint8 RGB (height, width, 3); `None` if that looks wrong."""
-    patch, inside, unknown = _patch(photo, pixels, box)
-    colors = _perceptual(patch)
-    loose = _grown(inside, max(1, round(SLACK_SHARE * max(inside.shape))))
-    around = ~loose & ~unknown
-    if around.sum() < LEAST_PIXELS or _ellipse(inside, 0.62).sum() < LEAST_PIXELS:
+def extract_cutout(photo: Photo, pixels: npt.NDArray[np.uint8], box: FruitBox) -> Cutout | None:
+    """Cut one fruit out of its photo, uint8 RGB (height, width, 3).
+
+    Returns:
+        The cutout, or None if the segmentation looks wrong.
+    """
+    patch, inside, others = _crop(photo, pixels, box)
+    colors = _perceptual_colors(patch)
+    loose = ndimage.binary_dilation(inside, iterations=max(1, round(SLACK * max(inside.shape))))
+    around = ~loose & ~others
+    if around.sum() < MIN_PIXELS or _ellipse(inside, 0.62).sum() < MIN_PIXELS:
         return None
-    odds = _odds(colors, inside, around)
-    mask = _tidied((odds > 0) & loose & ~unknown)
-    if not _looks_right(mask, odds, inside, loose, around):
+    log_odds = _fruit_log_odds(colors, inside, around)
+    mask = _clean((log_odds > 0) & loose & ~others)
+    if not _is_plausible(mask, log_odds, inside, loose, around):
         return None
-    return _finish(photo, box.fruit, patch, mask, around)
+    return _cut(photo, box.fruit, patch, mask, around)
 
 
 def _overlap(box: FruitBox, other: FruitBox) -> float:
-    """The share of a box that lies in another."""
+    """The share of a box that lies in another one."""
     across = min(box.left + box.width, other.left + other.width) - max(box.left, other.left)
     down = min(box.top + box.height, other.top + other.height) - max(box.top, other.top)
     return max(across, 0) * max(down, 0) / (box.width * box.height)
 
 
-# What is looked at ---------------------------------------------------------------------------
+# Input ---------------------------------------------------------------------------------------
 
 
-def _patch(
+def _crop(
     photo: Photo, pixels: npt.NDArray[np.uint8], box: FruitBox
 ) -> tuple[npt.NDArray[np.uint8], Mask, Mask]:
-    """The box and what is round it, at most `WORK_SIDE` large.
+    """Crop a box with the strip around it, and scale it to at most `MAX_SIDE` pixels.
 
     Returns:
-        uint8 RGB (height, width, 3), the pixels (height, width) in the box, and those in others.
+        uint8 RGB (height, width, 3), the mask (height, width) of the box, and the mask of all
+        other boxes.
     """
-    pad = PADDING_SHARE * max(box.width, box.height)
+    pad = CONTEXT * max(box.width, box.height)
     left, top = max(0, math.floor(box.left - pad)), max(0, math.floor(box.top - pad))
     right = min(photo.width, math.ceil(box.left + box.width + pad))
     bottom = min(photo.height, math.ceil(box.top + box.height + pad))
-    scale = min(1.0, WORK_SIDE / max(box.width, box.height))
+    scale = min(1.0, MAX_SIDE / max(box.width, box.height))
     width, height = round((right - left) * scale), round((bottom - top) * scale)
-    patch = Image.fromarray(pixels[top:bottom, left:right])
-    small = np.asarray(patch.resize((width, height), Image.Resampling.BOX))
-    inside, unknown = np.zeros((2, height, width), bool)
-    for each in photo.boxes:
-        ends = np.array([each.left, each.top, each.left + each.width, each.top + each.height])
+    crop = Image.fromarray(pixels[top:bottom, left:right])
+    patch = np.asarray(crop.resize((width, height), Image.Resampling.BOX))
+    inside, others = np.zeros((2, height, width), bool)
+    for other in photo.boxes:
+        ends = np.array([other.left, other.top, other.left + other.width, other.top + other.height])
         ends = np.rint((ends - [left, top, left, top]) * scale).clip(0)
         x, y, x_end, y_end = ends.astype(int)
-        (inside if each == box else unknown)[y:y_end, x:x_end] = True
-    return small, inside, unknown & ~inside
+        (inside if other == box else others)[y:y_end, x:x_end] = True
+    return patch, inside, others & ~inside
 
 
-def _perceptual(pixels: npt.NDArray[np.uint8]) -> Array:
-    """Oklab (height, width, 3) of sRGB (Ottosson 2020), its lightness counting half.
+def _perceptual_colors(pixels: npt.NDArray[np.uint8]) -> Array:
+    """Convert sRGB to Oklab (height, width, 3) (Ottosson 2020), with half the lightness.
 
-    A shadow scales all three: what it falls on keeps its hue.
+    A shadow scales all three components and leaves the hue unchanged.
     """
     light = np.square(pixels.astype(np.float32) / 255)
-    cones = np.cbrt(light @ CONES.T + np.float32(1e-4))
-    lab: Array = (cones @ OPPONENTS.T) * np.array([0.5, 1, 1], np.float32)
+    cones = np.cbrt(light @ RGB_TO_CONES.T + np.float32(1e-4))
+    lab: Array = (cones @ CONES_TO_LAB.T) * np.array([0.5, 1, 1], np.float32)
     return lab
 
 
-CONES = np.array(
+RGB_TO_CONES = np.array(
     [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]], np.float32
 )
-OPPONENTS = np.array(
+CONES_TO_LAB = np.array(
     [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]], np.float32
 )
 
 
-# Fruit or background -------------------------------------------------------------------------
+# Color models --------------------------------------------------------------------------------
 
 
-def _odds(colors: Array, inside: Mask, around: Mask) -> Array:
-    """Log-odds (height, width) that a pixel is fruit."""
+def _fruit_log_odds(colors: Array, inside: Mask, around: Mask) -> Array:
+    """Log-odds (height, width) that a pixel is fruit, from the two color models."""
     fruit = _ellipse(inside, 0.62)
     flat = colors.reshape(-1, 3)
     prior = np.where(_ellipse(inside, 1.08), np.float32(0.3), np.float32(-0.9))
-    odds = np.zeros(inside.shape, np.float32)
+    log_odds = np.zeros(inside.shape, np.float32)
     for _ in range(ROUNDS):
-        ground = around | (inside & ~_grown(fruit, 2) & (odds < 0))
-        behind = _thinned(colors[ground], SAMPLES // 2)
-        behind = np.concatenate([behind * np.float32(shade) for shade in SHADES])
-        before = _thinned(colors[fruit], SAMPLES)
-        score = _likelihood(before, flat) - _likelihood(behind, flat) + np.log(len(SHADES)) / 2
-        odds = _blurred(np.clip(score.reshape(inside.shape) + prior, -6, 6), 1)
-        fruit = (odds > 0.5) & inside
-        if fruit.sum() < LEAST_PIXELS:
+        background = around | (
+            inside & ~ndimage.binary_dilation(fruit, iterations=2) & (log_odds < 0)
+        )
+        lit = _subsample(colors[background], SAMPLES // 2)
+        shaded = np.concatenate([lit * np.float32(shade) for shade in SHADES])
+        likelihood = _log_likelihood(_subsample(colors[fruit], SAMPLES), flat)
+        score = likelihood - _log_likelihood(shaded, flat) + np.log(len(SHADES)) / 2
+        log_odds = _blur(np.clip(score.reshape(inside.shape) + prior, -6, 6), 1)
+        fruit = (log_odds > 0.5) & inside
+        if fruit.sum() < MIN_PIXELS:
             break
-    return odds
+    return log_odds
 
 
-def _ellipse(inside: Mask, share: float) -> Mask:
-    """The pixels (height, width) in an ellipse of a share of the box's size, in its middle."""
+def _ellipse(inside: Mask, scale: float) -> Mask:
+    """Mask of the ellipse that fits into the box, scaled about its center."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     y = (np.arange(len(inside)) - rows.mean()) / (len(rows) / 2)
     x = (np.arange(inside.shape[1]) - columns.mean()) / (len(columns) / 2)
-    disc: Mask = y[:, None] ** 2 + x[None, :] ** 2 < share**2
-    return disc
+    ellipse: Mask = y[:, None] ** 2 + x[None, :] ** 2 < scale**2
+    return ellipse
 
 
-def _thinned(colors: Array, number: int) -> Array:
-    """About `number` of the colors (samples, 3), evenly spread over them."""
+def _subsample(colors: Array, number: int) -> Array:
+    """About `number` evenly spaced rows of colors (samples, 3)."""
     return colors[:: max(1, len(colors) // number)]
 
 
-def _likelihood(samples: Array, colors: Array) -> Array:
-    """Log-likelihood (pixels,) of colors (pixels, 3) under a mixture fitted to samples."""
-    owners = _clusters(samples)
+def _log_likelihood(samples: Array, colors: Array) -> Array:
+    """Log-likelihood (pixels,) of colors (pixels, 3) under a Gaussian mixture fitted to samples.
+
+    Only the most likely component of the mixture counts; the others hardly change the sum.
+    """
+    labels = _cluster(samples)
     terms = []
-    for number in np.unique(owners):
-        mine = samples[owners == number]
-        centerd = mine - mine.mean(0)
-        spread = centerd.T @ centerd / len(mine) + 2.5e-4 * np.eye(3, dtype=np.float32)
-        whiten = np.linalg.inv(np.linalg.cholesky(spread)).astype(np.float32)
-        away = (colors - mine.mean(0)) @ whiten.T
-        far = np.einsum("ij,ij->i", away, away)
-        weight = np.log(len(mine) / len(samples)) + np.log(np.diag(whiten)).sum()
-        terms.append(weight - far / 2)
-    # Where it matters, one of the colors is by far the likeliest.
+    for label in np.unique(labels):
+        members = samples[labels == label]
+        centered = members - members.mean(0)
+        covariance = centered.T @ centered / len(members) + 2.5e-4 * np.eye(3, dtype=np.float32)
+        whiten = np.linalg.inv(np.linalg.cholesky(covariance)).astype(np.float32)
+        deviation = (colors - members.mean(0)) @ whiten.T
+        distance = np.einsum("ij,ij->i", deviation, deviation)
+        weight = np.log(len(members) / len(samples)) + np.log(np.diag(whiten)).sum()
+        terms.append(weight - distance / 2)
     best: Array = np.maximum.reduce(terms)
     return best
 
 
-def _clusters(samples: Array) -> npt.NDArray[np.intp]:
-    """Which of `COLORS` groups of like color each of the samples (samples, 3) is in: k-means.
+def _cluster(samples: Array) -> npt.NDArray[np.intp]:
+    """Cluster samples (samples, 3) into at most `COLORS` groups by k-means; returns their labels.
 
-    The start is the same for the same samples: slices along the direction they vary most in.
+    The initialization is deterministic: slices along the axis of largest variance.
     """
-    centerd = samples - samples.mean(0)
-    axis = np.linalg.eigh(centerd.T @ centerd)[1][:, -1]
-    slices = np.array_split(np.argsort(centerd @ axis, kind="stable"), COLORS)
+    centered = samples - samples.mean(0)
+    axis = np.linalg.eigh(centered.T @ centered)[1][:, -1]
+    slices = np.array_split(np.argsort(centered @ axis, kind="stable"), COLORS)
     centers = np.stack([samples[part].mean(0) for part in slices if len(part)])
-    owners = np.zeros(len(samples), np.intp)
+    labels = np.zeros(len(samples), np.intp)
     for _ in range(6):
-        owners = (np.square(centers).sum(1) - 2 * samples @ centers.T).argmin(1)
-        for number in np.unique(owners):
-            centers[number] = samples[owners == number].mean(0)
-    return owners
+        labels = (np.square(centers).sum(1) - 2 * samples @ centers.T).argmin(1)
+        for label in np.unique(labels):
+            centers[label] = samples[labels == label].mean(0)
+    return labels
 
 
 # Masks ---------------------------------------------------------------------------------------
 
 
-def _tidied(mask: Mask) -> Mask:
-    """The largest piece of a mask, without whiskers and holes."""
+def _clean(mask: Mask) -> Mask:
+    """Keep the largest component of a mask; remove thin protrusions, fill holes and smooth it."""
     radius = max(1, round(0.025 * max(mask.shape)))
-    core = _shrunk(mask, radius)
-    piece = _grown(_largest(core), radius + 1) & mask
-    beyond = np.zeros_like(mask)
-    beyond[[0, -1]] = beyond[:, [0, -1]] = True
-    filled: Mask = ~_reached(beyond & ~piece, ~piece)
-    # A closing and an opening of the outline: where a blurred mask is half full.
-    smooth: Mask = _blurred(filled.astype(np.float32), 1) > 0.5
+    core = _largest_component(_erode(mask, radius))
+    body = ndimage.binary_dilation(core, iterations=radius + 1) & mask
+    filled = ndimage.binary_fill_holes(body)
+    smooth: Mask = _blur(filled.astype(np.float32), 1) > 0.5
     return smooth
 
 
-def _largest(mask: Mask) -> Mask:
-    """The largest connected piece of a mask."""
-    best, left = np.zeros_like(mask), mask.copy()
-    while left.sum() > best.sum():
-        seed = np.zeros_like(mask)
-        seed.flat[left.argmax()] = True
-        piece = _reached(seed, left)
-        left &= ~piece
-        best = max(best, piece, key=np.sum)
-    return best
+def _largest_component(mask: Mask) -> Mask:
+    labels, number = ndimage.label(mask)
+    return labels == np.bincount(labels.flat)[1:].argmax() + 1 if number else mask
 
 
-def _reached(seed: Mask, ground: Mask) -> Mask:
-    """What a flood that starts at the seed fills of the ground."""
-    reached = seed & ground
-    while True:
-        wider = _grown(reached, 1) & ground
-        if wider.sum() == reached.sum():
-            return wider
-        reached = wider
+def _erode(mask: Mask, radius: int) -> Mask:
+    """Shrink a mask; the edge of the picture does not shrink it."""
+    return ndimage.binary_erosion(mask, iterations=radius, border_value=1)
 
 
-def _grown(mask: Mask, radius: int) -> Mask:
-    """The mask and all within so many steps of it, up, down and sideways."""
-    wide = mask.copy()
-    for _ in range(radius):
-        step = wide.copy()
-        step[1:] |= wide[:-1]
-        step[:-1] |= wide[1:]
-        step[:, 1:] |= wide[:, :-1]
-        step[:, :-1] |= wide[:, 1:]
-        wide = step
-    return wide
-
-
-def _shrunk(mask: Mask, radius: int) -> Mask:
-    return ~_grown(~mask, radius)
-
-
-def _blurred(values: Array, radius: int) -> Array:
-    """Values (height, width, ...) blurred with a box of 2 * radius + 1 pixels, twice."""
+def _blur(values: Array, radius: int) -> Array:
+    """Blur values (height, width, ...) twice with a box of 2 * radius + 1 pixels."""
     for axis in (0, 1, 0, 1):
-        margins = [(radius * (each == axis),) * 2 for each in range(values.ndim)]
-        wide = np.pad(values, margins, mode="edge")
-        values = np.lib.stride_tricks.sliding_window_view(wide, 2 * radius + 1, axis).mean(-1)
+        margins = [(radius * (dimension == axis),) * 2 for dimension in range(values.ndim)]
+        padded = np.pad(values, margins, mode="edge")
+        values = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis).mean(-1)
     return values
 
 
-# What is kept --------------------------------------------------------------------------------
+# Output --------------------------------------------------------------------------------------
 
 
-def _looks_right(mask: Mask, odds: Array, inside: Mask, loose: Mask, around: Mask) -> bool:
-    """Whether a mask could be one whole fruit, told well from its background."""
+def _is_plausible(mask: Mask, log_odds: Array, inside: Mask, loose: Mask, around: Mask) -> bool:
+    """Whether a mask could be one whole fruit, clearly separated from its background."""
     if not mask.any():
         return False
-    share = (mask & inside).sum() / inside.sum()
-    border = loose & ~_shrunk(loose, 1)
+    area = (mask & inside).sum() / inside.sum()
+    border = loose & ~_erode(loose, 1)
     return bool(
-        AREA_SHARES[0] <= share <= AREA_SHARES[1]
-        and (mask & border).sum() / border.sum() <= MOST_TOUCH
-        and (odds[around] > 0).mean() <= MOST_SPILL
-        and (np.abs(odds[loose]) > 1).mean() >= LEAST_SURE
-        and _fit(mask, inside) >= LEAST_FIT
-        and _raggedness(mask) <= MOST_RAGGED
+        AREA_RANGE[0] <= area <= AREA_RANGE[1]
+        and (mask & border).sum() / border.sum() <= MAX_BORDER_CONTACT
+        and (log_odds[around] > 0).mean() <= MAX_SPILL
+        and (np.abs(log_odds[loose]) > 1).mean() >= MIN_CONFIDENT
+        and _box_iou(mask, inside) >= MIN_BOX_IOU
+        and _raggedness(mask) <= MAX_RAGGEDNESS
     )
 
 
 def _extent(mask: Mask) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of a mask; bottom and right are beyond it."""
+    """Top, bottom, left and right of a mask; bottom and right are exclusive."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _fit(mask: Mask, inside: Mask) -> float:
-    """Intersection over union of the boxes round two masks."""
-    a, b = _extent(mask), _extent(inside)
+def _box_iou(mask: Mask, other: Mask) -> float:
+    """Intersection over union of the bounding boxes of two masks."""
+    a, b = _extent(mask), _extent(other)
     common = max(0, min(a[1], b[1]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[2], b[2]))
-    areas = [(each[1] - each[0]) * (each[3] - each[2]) for each in (a, b)]
+    areas = [(bottom - top) * (right - left) for top, bottom, left, right in (a, b)]
     return common / (sum(areas) - common)
 
 
 def _raggedness(mask: Mask) -> float:
-    """How much longer the outline is than that of a convex shape in the same box.
+    """Length of the outline, relative to that of a convex shape with the same bounding box.
 
-    Counted as steps from pixel to pixel, the outline of every convex shape is that of its box.
+    Measured in pixel edges, the outline of every convex shape is as long as that of its box.
     """
-    rough = np.pad(mask, 1).astype(np.int8)
-    steps = np.abs(np.diff(rough, axis=0)).sum() + np.abs(np.diff(rough, axis=1)).sum()
+    padded = np.pad(mask, 1).astype(np.int8)
+    edges = np.abs(np.diff(padded, axis=0)).sum() + np.abs(np.diff(padded, axis=1)).sum()
     top, bottom, left, right = _extent(mask)
-    return float(steps / (2 * (bottom - top + right - left)))
+    return float(edges / (2 * (bottom - top + right - left)))
 
 
-def _finish(
+def _cut(
     photo: Photo, fruit: str, patch: npt.NDArray[np.uint8], mask: Mask, around: Mask
-) -> CutOut:
-    """The cut-out of a mask: trimmed, its edge soft, and no background in its colors."""
-    top, bottom, left, right = _extent(_grown(mask, 2))
+) -> Cutout:
+    """The cutout of a mask, with a soft edge and without background in its colors."""
+    top, bottom, left, right = _extent(ndimage.binary_dilation(mask, iterations=2))
     window = slice(top, bottom), slice(left, right)
     tone = patch[window].astype(np.float32)
-    core = _shrunk(mask[window], 2).astype(np.float32)[..., None]
-    # At the edge a pixel mixes fruit and background: the color a little inside goes on instead.
-    # What is thin, such as a stem, has no inside, and keeps its own.
+    core = _erode(mask[window], 2).astype(np.float32)[..., None]
+    # Pixels at the edge mix fruit and background: replace them by the blurred colors of the inside.
+    # Thin parts such as stems have no inside; there the small weight of all pixels takes effect.
     weight: Array = core + np.float32(0.02) * mask[window].astype(np.float32)[..., None]
-    spread = _blurred(tone * weight, 2) / np.maximum(_blurred(weight, 2), 1e-6)
-    known = _blurred(core, 1)
+    spread = _blur(tone * weight, 2) / np.maximum(_blur(weight, 2), 1e-6)
+    known = _blur(core, 1)
     pixels = tone * known + spread * (1 - known)
-    return CutOut(
+    return Cutout(
         fruit=fruit,
         pixels=np.clip(pixels + 0.5, 0, 255).astype(np.uint8),
-        cover=_blurred(mask[window].astype(np.float32), 1),
+        cover=_blur(mask[window].astype(np.float32), 1),
         surround=(patch[around].mean(0) / 255).astype(np.float32),
         photo=photo,
     )

@@ -1,6 +1,6 @@
-"""`fruit generate-data`: collects photos, has text written about them, and files both together.
+"""Makes a data set: collects or renders photos, and generates texts about them.
 
-The folder it makes holds `instances.json` (boxes), `images/` and `qa.json` (text).
+The data set's folder holds `instances.json` (boxes), `images/` and `qa.json` (texts).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
 from fruit_caption.data.formats.coco import IMAGES, INSTANCES, write_coco
-from fruit_caption.data.formats.folders import class_names, read_photos
+from fruit_caption.data.formats.folders import class_mapping, read_photos
 from fruit_caption.data.formats.open_images import fetch_open_images
 from fruit_caption.data.qa import GRAMMAR, write_qa
 from fruit_caption.data.records import RENDERED, PhotoSet
@@ -28,21 +28,28 @@ from fruit_caption.datagen.texts import Report, generate_texts
 from fruit_caption.rendering.scenes import write_scenes
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import atomic_write, digest, lock_folder, remove_drafts
-from fruit_caption.utils.progress import Progress, counted, no_progress
+from fruit_caption.utils.files import atomic_write, file_sha256, lock_folder, remove_drafts
+from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 if TYPE_CHECKING:
     from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
-MADE = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
-"""Names of photos that are made or fetched: one's own photo of such a name gets another."""
+GENERATED_NAME = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
+"""Matches the names of generated and downloaded photos, which no copied photo may have."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What was made: photos by split, questions by kind, and what was left out and why.
+    """What a data set consists of.
 
-    `found` says in words what each source was, `report` how the writing went.
+    Attributes:
+        found: A description of each source.
+        photos: The number of photos of each split.
+        boxes: The number of boxes.
+        questions: The number of texts of each kind.
+        report: Statistics of the text generation.
+        skipped: The photos that were left out, with the reasons.
+        unknown_classes: The classes that are not a known fruit.
     """
 
     found: tuple[str, ...]
@@ -57,159 +64,165 @@ class Summary:
 def generate_data(
     config: DataConfig, out: Path, progress: Progress = no_progress, engine: Engine = LOCAL
 ) -> Summary:
-    """Make a data set in the folder `out`.
+    """Make a data set in a folder.
 
-    A run that was stopped, however hard, can be made again: it ends with the same files.
+    If a run is interrupted or killed, running it again gives the same files.
 
     Args:
-        config: where the photos come from, and the seed.
-        out: the folder; what is there already and still right is kept.
-        progress: told in words what is being done.
-        engine: renders and writes; the files are the same whoever does.
+        config: The sources of the photos, the writer and the seed.
+        out: The folder. Files in it that are still right are kept.
+        progress: Progress callback.
+        engine: Runs the rendering and the writer; the files do not depend on it.
 
     Raises:
-        FruitError: another process is at work in the folder, or it can't be written to.
-        DataError: the photos can't be read, or there are none.
-        WriterError: the language model can't be loaded. Nothing has been made then.
+        FruitError: If another process is using the folder, or if it can't be written to.
+        DataError: If the photos can't be read, or if there are none.
+        WriterError: If the language model can't be loaded; nothing is written then.
     """
-    author = _author(config)
+    writer = _load_writer(config)
     with lock_folder(out):
-        return _generate(config, out, author, progress, engine)
+        return _generate(config, out, writer, progress, engine)
 
 
 def _generate(
     config: DataConfig,
     out: Path,
-    author: LanguageModelWriter | None,
+    writer: LanguageModelWriter | None,
     progress: Progress,
     engine: Engine,
 ) -> Summary:
-    sets = [*_own_photos(config, out, progress), *_made_photos(config, out, progress, engine)]
-    # Of a run that was killed before, or of a worker that was killed in this one.
+    photo_sets = [
+        *_copied_photos(config, out, progress),
+        *_rendered_and_downloaded_photos(config, out, progress, engine),
+    ]
+    # Temporary files of killed runs, or of workers that were killed in this run.
     remove_drafts((out / IMAGES).rglob(".*"))
-    photos = [photo for photo_set in sets for photo in photo_set.photos]
+    photos = [photo for photo_set in photo_sets for photo in photo_set.photos]
     if not photos:
         raise DataError("There are no photos.", "no-photos")
     progress(f"writing about {len(photos)} photos")
-    # Beside real photos, scenes are there to learn from: what counts is what real photos show.
-    train = (RENDERED,) if config.photos or config.open_images else ()
-    splits = {photo.path: split_of(photo, config.unseen, train) for photo in photos}
-    journal = TextCache(out / TEXT_CACHE, author.about()) if author else None
-    texts, report = generate_texts(
-        photos, out / IMAGES, config.seed, splits, author, journal, progress, engine
+    # With real photos in the data set, rendered ones are for training only.
+    train_sources = (RENDERED,) if config.photos or config.open_images else ()
+    splits = {photo.path: split_of(photo, config.unseen, train_sources) for photo in photos}
+    metadata = (
+        writer.metadata()
+        if writer
+        else {"writer": GRAMMAR, "prompt_version": PROMPT_VERSION, "seed": config.seed}
     )
-    write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in sets)))
-    about = {"writer": GRAMMAR, "prompt_version": PROMPT_VERSION, "seed": config.seed}
-    write_qa(out, texts, about | (author.about() if author else {}) | {"photos": INSTANCES})
+    cache = TextCache(out / TEXT_CACHE, metadata) if writer else None
+    texts, report = generate_texts(
+        photos, out / IMAGES, config.seed, splits, writer, cache, progress, engine
+    )
+    write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in photo_sets)))
+    write_qa(out, texts, metadata | {"photos": INSTANCES})
     return Summary(
-        found=tuple(_found(photo_set) for photo_set in sets),
+        found=tuple(_describe(photo_set) for photo_set in photo_sets),
         photos=dict(Counter(splits.values())),
         boxes=sum(len(photo.boxes) for photo in photos),
         questions=dict(report.kept + report.filled_in),
         report=report,
-        skipped=tuple(reason for photo_set in sets for reason in photo_set.skipped),
-        unknown_classes=tuple(sorted({name for each in sets for name in each.unknown_classes})),
+        skipped=tuple(reason for photo_set in photo_sets for reason in photo_set.skipped),
+        unknown_classes=tuple(
+            sorted({name for photo_set in photo_sets for name in photo_set.unknown_classes})
+        ),
     )
 
 
-def _own_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
-    """The photos of `config.photos`, copied, and what is composed from their training split.
-
-    All are read before the first is copied.
-    """
-    names = class_names(Path(config.names) if config.names else None)
-    found: list[PhotoSet] = []
-    for folder in map(Path, config.photos):
-        if out.resolve().is_relative_to(folder.resolve()):
-            raise DataError(f"{out} lies with the photos of {folder}; make the data set elsewhere.")
-        found.append(read_photos(folder, names, progress))
-    copier = _Copier(out / IMAGES, progress)
-    sets = [
-        copier.copied(each, Path(folder)) for each, folder in zip(found, config.photos, strict=True)
-    ]
-    photos = [photo for each in sets for photo in each.photos]
-    train = [photo for photo in photos if split_of(photo, config.unseen) == "train"]
-    for number, make in ((config.compose, compose), (config.mosaic, mosaic)):
-        if number:
-            sets.append(make(train, out / IMAGES, number, config.seed, progress=progress))
-    return sets
-
-
-def _made_photos(
-    config: DataConfig, out: Path, progress: Progress, engine: Engine
-) -> list[PhotoSet]:
-    """Photos that need none of one's own: rendered, and from Open Images."""
-    sets = []
-    if config.scenes:
-        sets.append(
-            write_scenes(
-                out / IMAGES, config.scenes, config.seed, config.scene_size, progress, engine
-            )
-        )
-    if config.open_images:
-        sets.append(fetch_open_images(out / IMAGES, config.open_images, progress=progress))
-    return sets
-
-
-def _author(config: DataConfig) -> LanguageModelWriter | None:
-    """The language model that writes, loaded; none where the grammar writes."""
+def _load_writer(config: DataConfig) -> LanguageModelWriter | None:
     if config.writer == GRAMMAR:
         return None
-    # Only a language model needs Keras, which takes seconds to import.
+    # Imported late because it imports Keras, which takes seconds.
     from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
     return LanguageModelWriter(config.writer, config.seed)
 
 
-def _found(photo_set: PhotoSet) -> str:
+def _copied_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
+    """Copy the photos of `config.photos`, and make compositions and mosaics from them.
+
+    All folders are read before the first photo is copied. Only training photos are reused.
+    """
+    names = class_mapping(Path(config.names) if config.names else None)
+    folders = [Path(folder) for folder in config.photos]
+    sources: list[PhotoSet] = []
+    for folder in folders:
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{out} is inside {folder}; make the data set elsewhere.")
+        sources.append(read_photos(folder, names, progress))
+    copier = _Copier(out / IMAGES, progress)
+    photo_sets = [
+        copier.copy(source, folder) for source, folder in zip(sources, folders, strict=True)
+    ]
+    photos = [photo for photo_set in photo_sets for photo in photo_set.photos]
+    train = [photo for photo in photos if split_of(photo, config.unseen) == "train"]
+    for number, make in ((config.compose, compose), (config.mosaic, mosaic)):
+        if number:
+            photo_sets.append(make(train, out / IMAGES, number, config.seed, progress=progress))
+    return photo_sets
+
+
+def _rendered_and_downloaded_photos(
+    config: DataConfig, out: Path, progress: Progress, engine: Engine
+) -> list[PhotoSet]:
+    images, photo_sets = out / IMAGES, []
+    if config.scenes:
+        photo_sets.append(
+            write_scenes(images, config.scenes, config.seed, config.scene_size, progress, engine)
+        )
+    if config.open_images:
+        photo_sets.append(fetch_open_images(images, config.open_images, progress=progress))
+    return photo_sets
+
+
+def _describe(photo_set: PhotoSet) -> str:
     boxes = sum(len(photo.boxes) for photo in photo_set.photos)
     return (
-        f"{photo_set.form}: {len(photo_set.photos)} photos, {boxes} boxes, "
+        f"{photo_set.format}: {len(photo_set.photos)} photos, {boxes} boxes, "
         f"{len(photo_set.listed)} kinds of fruit"
     )
 
 
 class _Copier:
-    """Copies photos into a folder, one source after the other.
+    """Copies photos from several sources into one folder.
 
-    Attributes:
-        images: the folder.
-        first: of each photo, by its digest, the file in which it came first.
-        taken: the places that have a photo.
+    Args:
+        images: The folder to copy to.
+        progress: Progress callback.
     """
 
     def __init__(self, images: Path, progress: Progress) -> None:
         self.images, self.progress = images, progress
-        self.first: dict[str, Path] = {}
-        self.taken: set[Path] = set()
+        self._path_by_digest: dict[str, Path] = {}
+        self._taken: set[Path] = set()
 
-    def copied(self, found: PhotoSet, folder: Path) -> PhotoSet:
-        """The photos of a source as they stand in the folder; those it holds already are listed.
+    def copy(self, source: PhotoSet, folder: Path) -> PhotoSet:
+        """Copy the photos of a source from its folder and return them with their new paths.
 
-        Two files with the same bytes are one photo, whatever their names: it may not be in two
-        splits.
+        Files with the same bytes count as one photo, which must not be in two splits: all but
+        the first are skipped.
         """
         photos, skipped = [], []
-        for photo in counted(found.photos, f"copying {folder}", self.progress):
-            content = digest(photo.path)
-            if content in self.first:
-                skipped.append(f"{photo.path}: the same photo as {self.first[content]}")
+        for photo in report_progress(source.photos, f"copying {folder}", self.progress):
+            content = file_sha256(photo.path)
+            if content in self._path_by_digest:
+                first = self._path_by_digest[content]
+                skipped.append(f"{photo.path}: the same photo as {first}")
                 continue
-            self.first[content] = photo.path
-            copy = self._place(photo.path, folder)
-            if not (copy.exists() and filecmp.cmp(photo.path, copy)):
-                with atomic_write(copy) as draft:
+            self._path_by_digest[content] = photo.path
+            path = self._destination(photo.path, folder)
+            if not (path.exists() and filecmp.cmp(photo.path, path)):
+                with atomic_write(path) as draft:
                     shutil.copy2(photo.path, draft)
-            photos.append(replace(photo, path=copy))
-        return replace(found, photos=tuple(photos), skipped=(*found.skipped, *skipped))
+            photos.append(replace(photo, path=path))
+        return replace(source, photos=tuple(photos), skipped=(*source.skipped, *skipped))
 
-    def _place(self, path: Path, folder: Path) -> Path:
-        """Where a photo goes: its name in its source, with a number if that is another's."""
+    def _destination(self, path: Path, folder: Path) -> Path:
+        """Return the new path of a photo: its name, with a number if the name is taken."""
         home = folder / IMAGES if path.is_relative_to(folder / IMAGES) else folder
-        first = place = self.images / path.relative_to(home)
+        plain = destination = self.images / path.relative_to(home)
         number = 1
-        while place in self.taken or MADE.fullmatch(place.stem):
+        while destination in self._taken or GENERATED_NAME.fullmatch(destination.stem):
             number += 1
-            place = first.with_stem(f"{first.stem}-{number}")
-        self.taken.add(place)
-        return place
+            destination = plain.with_stem(f"{plain.stem}-{number}")
+        self._taken.add(destination)
+        return destination

@@ -1,4 +1,4 @@
-"""What is to be written about a photo: which questions its boxes can answer, and the answers."""
+"""Chooses the questions to ask about a photo."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fruit_caption.data.records import Photo, true_answer
+from fruit_caption.data.records import Photo
 from fruit_caption.language.questions import Kind, Value
+
+_ANY_FRUIT_PROBABILITY = 0.1
+"""Probability that a photo with fruit gets the question whether there is any fruit."""
 
 
 @dataclass(frozen=True)
 class QuestionSpec:
-    """A question that is wanted: its kind, the fruit it is about if any, and its right answer."""
+    """A question to write.
+
+    Attributes:
+        kind: The kind of the question.
+        fruit: The fruit that it asks about, if any.
+        value: The correct answer.
+    """
 
     kind: Kind
     fruit: str | None
@@ -20,34 +29,39 @@ class QuestionSpec:
 
 
 def question_specs(
-    photo: Photo, rivals: Mapping[str, int], rng: random.Random
+    photo: Photo, photos_per_fruit: Mapping[str, int], rng: random.Random
 ) -> tuple[QuestionSpec, ...]:
-    """Questions of every kind that the boxes can answer, as many about what is not there.
+    """Choose questions of all kinds that the boxes can answer.
+
+    About as many questions are about absent fruits as about present ones. Absent fruits are drawn
+    in proportion to `photos_per_fruit`, so that a fruit's name does not hint at the answer.
 
     Args:
-        photo: what is asked about.
-        rivals: how many photos of the data set show each fruit. Absent fruits are asked about
-            as often as they are seen elsewhere, so that a fruit's name gives no answer away.
-        rng: chooses the fruits.
+        photo: The photo to ask about.
+        photos_per_fruit: The number of photos in the data set that show each fruit.
+        rng: The random generator.
     """
-    several = max(1, len(photo.fruits))
-    without = {kind: _absent(kind, photo, rivals, rng) for kind in ("count", "presence")}
-    asked: list[tuple[Kind, str | None]] = [("total", None), ("identify", None)]
-    asked += [("count", fruit) for fruit in photo.fruits]
-    asked += [("count", fruit) for fruit in without["count"][: (several + 1) // 2]]
-    asked += [("presence", fruit) for fruit in photo.fruits]
-    asked += [("presence", fruit) for fruit in without["presence"][:several]]
-    if not photo.fruits or rng.random() < 0.1:
-        asked.append(("presence", None))
+    number = max(1, len(photo.fruits))
+    zero_count = _absent_fruits("count", photo, photos_per_fruit, rng)[: (number + 1) // 2]
+    absent = _absent_fruits("presence", photo, photos_per_fruit, rng)[:number]
+    questions: list[tuple[Kind, str | None]] = [("total", None), ("identify", None)]
+    questions += [("count", fruit) for fruit in (*photo.fruits, *zero_count)]
+    questions += [("presence", fruit) for fruit in (*photo.fruits, *absent)]
+    if not photo.fruits or rng.random() < _ANY_FRUIT_PROBABILITY:
+        questions.append(("presence", None))
     return tuple(
-        QuestionSpec(kind, fruit, right)
-        for kind, fruit in asked
-        if (right := true_answer(photo, kind, fruit)) is not None
+        QuestionSpec(kind, fruit, value)
+        for kind, fruit in questions
+        if (value := photo.true_answer(kind, fruit)) is not None
     )
 
 
-def _absent(kind: Kind, photo: Photo, rivals: Mapping[str, int], rng: random.Random) -> list[str]:
-    """Fruits to which the answer is surely none or no, the often seen ones first, with chance."""
-    absent = [fruit for fruit in sorted(rivals) if true_answer(photo, kind, fruit) in (0, False)]
-    # Efraimidis and Spirakis (2006): a weighted draw without replacement by sorting keys.
-    return sorted(absent, key=lambda fruit: -(rng.random() ** (1 / rivals[fruit])))
+def _absent_fruits(
+    kind: Kind, photo: Photo, photos_per_fruit: Mapping[str, int], rng: random.Random
+) -> list[str]:
+    """Return the fruits that are certainly absent, in random order with the frequent ones first."""
+    absent = [
+        fruit for fruit in sorted(photos_per_fruit) if photo.true_answer(kind, fruit) in (0, False)
+    ]
+    # Weighted sampling without replacement by sorting keys: Efraimidis and Spirakis (2006).
+    return sorted(absent, key=lambda fruit: -(rng.random() ** (1 / photos_per_fruit[fruit])))

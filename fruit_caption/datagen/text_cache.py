@@ -1,4 +1,4 @@
-"""What a language model has written, line by line as it is written: nothing is written twice."""
+"""Caches the texts of a language model on disk, so that none is generated twice."""
 
 from __future__ import annotations
 
@@ -15,46 +15,41 @@ TEXT_CACHE = "written.jsonl"
 
 
 class TextCache:
-    """The texts of one writer, by photo, in a file of JSON lines whose first says who wrote.
+    """The texts of one writer by photo, in a JSON Lines file that begins with its metadata.
 
-    A line that a killed run left unfinished is dropped, as is the whole of what another writer
-    wrote.
+    A line that a killed run left incomplete is dropped, and so is the whole file if its metadata
+    differs.
 
     Args:
-        path: of the file.
-        about: who writes, and all else that the words depend on.
+        path: The file.
+        metadata: Everything that the texts depend on, see `LanguageModelWriter.metadata`.
 
     Raises:
-        FruitError: the file can't be read or written.
+        FruitError: If the file can't be read or written.
     """
 
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+    def __init__(self, path: Path, metadata: dict[str, Any]) -> None:
         self.path = path
         self._rows: dict[str, dict[str, Any]] = {}
-        lines = _read(path)
-        if lines and lines[0] == about:
-            self._rows = {row["file_name"]: row for row in lines[1:] if "file_name" in row}
-        kept = [about, *self._rows.values()]
-        write_text(path, "".join(_line(row) for row in kept))
+        rows = _read_rows(path)
+        if rows and rows[0] == metadata:
+            self._rows = {row["file_name"]: row for row in rows[1:] if "file_name" in row}
+        write_text(path, "".join(_to_line(row) for row in [metadata, *self._rows.values()]))
 
-    def row(self, name: str, facts: str) -> dict[str, Any] | None:
-        """What was written about a photo of these facts."""
+    def get(self, name: str, facts: str) -> dict[str, Any] | None:
+        """Return the row of a photo, or None if there is none with the same facts."""
         row = self._rows.get(name)
         return row if row and row.get("facts") == facts else None
 
-    def knows(self, name: str, facts: str) -> bool:
-        """Whether a photo of these facts was written about."""
-        return self.row(name, facts) is not None
-
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Write some rows down, and see that they are on the disk.
+        """Append rows to the file and flush them to disk.
 
         Raises:
-            FruitError: the disk is full, or the file may not be written to.
+            FruitError: If the disk is full or the file can't be written.
         """
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.writelines(_line(row) for row in rows)
+                file.writelines(_to_line(row) for row in rows)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -62,8 +57,8 @@ class TextCache:
         self._rows |= {row["file_name"]: row for row in rows}
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file; what is no JSON object is passed over."""
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a file that are JSON objects."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -81,5 +76,5 @@ def _read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _line(row: dict[str, Any]) -> str:
+def _to_line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"

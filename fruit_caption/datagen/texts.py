@@ -1,4 +1,4 @@
-"""Has everything that is needed written about the photos of a data set, and keeps what is true."""
+"""Generates the texts of a data set, and keeps those that the boxes of the photos confirm."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fruit_caption.data.qa import CAPTION, GRAMMAR, MODEL, Caption, PhotoQA, QAPair
+from fruit_caption.data.qa import CAPTION, GRAMMAR, LANGUAGE_MODEL, Caption, PhotoQA, QAPair
 from fruit_caption.data.records import Photo, Split
 from fruit_caption.datagen.checker import is_true, is_true_caption
-from fruit_caption.datagen.language_model.writer import Tally, Text, TextRequest
+from fruit_caption.datagen.language_model.requests import GenerationStats, Text, TextRequest
 from fruit_caption.datagen.question_specs import QuestionSpec, question_specs
-from fruit_caption.datagen.template_writer import write_caption, write_pair
+from fruit_caption.datagen.template_writer import template_caption, template_pair
 from fruit_caption.datagen.text_cache import TextCache
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
@@ -27,46 +27,55 @@ if TYPE_CHECKING:
     from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
 CHUNK = 64
-"""Photos that are written about at once; so many are lost at most when a run is stopped."""
+"""Number of photos per call of the language model. An interrupted run loses one call at most."""
 
 
 @dataclass
 class Report:
-    """How the writing went, by kind of text; complete once all texts were taken.
+    """Statistics of the texts by kind; complete once all texts were iterated over.
 
     Attributes:
-        tally: drafts of the language model in this run, and those that were proven.
-        seconds: that they took.
-        kept, filled_in: texts of the data set that are the model's, and the grammar's.
+        tally: Completions of the language model in this run, and how many were correct.
+        seconds: The time that they took.
+        kept: Texts in the data set that the language model wrote.
+        filled_in: Texts in the data set that come from templates.
     """
 
-    tally: Tally = field(default_factory=Tally)
+    tally: GenerationStats = field(default_factory=GenerationStats)
     seconds: float = 0.0
     kept: Counter[str] = field(default_factory=Counter)
     filled_in: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A photo, what is to be written about it, and what the grammar would write."""
+class PhotoTask:
+    """The texts to write about a photo, with fallbacks from templates.
+
+    Attributes:
+        name: The path of the photo in the image folder.
+        photo: The photo.
+        specs: The questions to write.
+        caption: The template caption.
+        pairs: The template question and answer of each of `specs`.
+    """
 
     name: str
     photo: Photo
-    question_specs: tuple[QuestionSpec, ...]
+    specs: tuple[QuestionSpec, ...]
     caption: Caption
-    items: tuple[QAPair, ...]
+    pairs: tuple[QAPair, ...]
 
-    def facts(self) -> str:
-        """A digest of what a text about the photo depends on, the same in every process."""
-        # The order of a set is not: it changes with Python's hash seed.
-        wanted = [
+    def facts_digest(self) -> str:
+        """Return a digest of everything about the photo that its texts depend on."""
+        # Sets are sorted because their order differs between processes.
+        specs = [
             (spec.kind, spec.fruit, sorted(spec.value))
             if isinstance(spec.value, frozenset)
             else (spec.kind, spec.fruit, spec.value)
-            for spec in self.question_specs
+            for spec in self.specs
         ]
-        known = repr((sorted(self.photo.counts().items()), wanted))
-        return hashlib.sha256(known.encode()).hexdigest()[:16]
+        facts = repr((sorted(self.photo.counts().items()), specs))
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def generate_texts(
@@ -74,135 +83,134 @@ def generate_texts(
     images: Path,
     seed: int,
     splits: Mapping[Path, Split],
-    author: LanguageModelWriter | None = None,
-    journal: TextCache | None = None,
+    writer: LanguageModelWriter | None = None,
+    cache: TextCache | None = None,
     progress: Progress = no_progress,
     engine: Engine = LOCAL,
 ) -> tuple[Iterator[PhotoQA], Report]:
-    """Write about every photo; keep what the checker proves.
+    """Generate the texts of a data set and keep those that the boxes confirm.
 
-    What is written about a photo depends on the seed and the photo, not on its place.
+    The texts of a photo depend on the photo and the seed, not on the order of the photos.
 
     Args:
-        photos: to write about.
-        images: the folder they lie in.
-        seed: of what is asked, and in which words.
-        splits: the split of each photo, by its path.
-        author: writes; without one, and where it fails, the grammar does.
-        journal: remembers what the author wrote.
-        progress: told in words what is being done.
-        engine: lets the author write.
+        photos: The photos of the data set.
+        images: The folder that they are in.
+        seed: Random seed of the choice of questions and of the template phrasings.
+        splits: The split of each photo by its path.
+        writer: The language model, used together with `cache`. Where it fails, or without it,
+            the texts come from templates.
+        cache: Texts that the writer generated before; new ones are added.
+        progress: Progress callback.
+        engine: Runs the writer.
 
     Returns:
-        the texts in the order of the photos' names, one by one, and how it went.
+        An iterator over the texts, in the order of the photos' paths, and statistics.
 
     Raises:
-        DataError: rules wrote what a photo's boxes don't show; that would be a defect of theirs.
-        FruitError: the journal can't be written to.
+        DataError: If a template text contradicts the boxes, which would be a bug.
+        FruitError: If the cache can't be written.
     """
-    rivals = Counter(fruit for photo in photos for fruit in photo.fruits)
-    make_sheet = partial(_sheet, images, seed, rivals)
-    ordered = sorted(photos, key=_path)
+    photos_per_fruit = Counter(fruit for photo in photos for fruit in photo.fruits)
+    make_task = partial(_make_task, images, seed, photos_per_fruit)
+    photos = sorted(photos, key=lambda photo: photo.path)
     report = Report()
-    if author and journal:
-        began = time.monotonic()
-        report.tally = _have_written(ordered, make_sheet, author, journal, progress, engine)
-        report.seconds = time.monotonic() - began
+    if writer and cache:
+        start = time.monotonic()
+        report.tally = _fill_cache(photos, make_task, writer, cache, progress, engine)
+        report.seconds = time.monotonic() - start
 
     def texts() -> Iterator[PhotoQA]:
-        for photo in ordered:
-            text = _text(make_sheet(photo), splits[photo.path], journal)
-            for item in text.items():
-                (report.filled_in if item.by == GRAMMAR else report.kept)[item.kind] += 1
+        for photo in photos:
+            text = _choose_texts(make_task(photo), splits[photo.path], cache)
+            for pair in text.qa_pairs:
+                (report.filled_in if pair.by == GRAMMAR else report.kept)[pair.kind] += 1
             yield text
 
     return texts(), report
 
 
-def _path(photo: Photo) -> Path:
-    return photo.path
-
-
-def _sheet(images: Path, seed: int, rivals: Mapping[str, int], photo: Photo) -> Sheet:
+def _make_task(
+    images: Path, seed: int, photos_per_fruit: Mapping[str, int], photo: Photo
+) -> PhotoTask:
     name = photo.path.relative_to(images).as_posix()
-    chance = random.Random(f"{seed} {name}")
-    wanted = question_specs(photo, rivals, chance)
-    items = tuple(write_pair(spec, chance) for spec in wanted)
-    caption = write_caption(photo)
+    rng = random.Random(f"{seed} {name}")
+    specs = question_specs(photo, photos_per_fruit, rng)
+    pairs = tuple(template_pair(spec, rng) for spec in specs)
+    caption = template_caption(photo)
     if not is_true_caption(caption.text, photo):
-        raise DataError(f"{CAPTION} {caption.text!r} of {name} is not what its boxes show.")
-    for item in items:
-        if not is_true(item, photo):
-            raise DataError(f"{item.question!r}, {item.answer!r} is not what {name} shows.")
-    return Sheet(name, photo, wanted, caption, items)
+        raise DataError(f"The {CAPTION} {caption.text!r} of {name} contradicts its boxes.")
+    for pair in pairs:
+        if not is_true(pair, photo):
+            raise DataError(f"{pair.question!r}, {pair.answer!r} contradicts the boxes of {name}.")
+    return PhotoTask(name, photo, specs, caption, pairs)
 
 
-def _have_written(
+def _fill_cache(
     photos: Sequence[Photo],
-    make_sheet: Callable[[Photo], Sheet],
-    author: LanguageModelWriter,
-    journal: TextCache,
+    make_task: Callable[[Photo], PhotoTask],
+    writer: LanguageModelWriter,
+    cache: TextCache,
     progress: Progress,
     engine: Engine,
-) -> Tally:
-    """Have the author write about the photos that the journal knows nothing of."""
-    sheets = ((photo, make_sheet(photo)) for photo in photos)
-    open_ones = [photo for photo, one in sheets if not journal.knows(one.name, one.facts())]
-    chunks = [open_ones[start : start + CHUNK] for start in range(0, len(open_ones), CHUNK)]
-    tally = Tally()
-    written = engine.map_with_model(partial(_writer, make_sheet, author), chunks)
-    for done, (rows, how) in enumerate(written, start=1):
-        journal.add(rows)
-        tally.add(how)
-        progress(f"writing about photos: {CHUNK * done} of {len(open_ones)}")
-    return tally
+) -> GenerationStats:
+    """Generate the texts of the photos that are not in the cache."""
+    tasks = ((photo, make_task(photo)) for photo in photos)
+    missing = [photo for photo, task in tasks if not cache.get(task.name, task.facts_digest())]
+    chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
+    stats = GenerationStats()
+    results = engine.map_with_model(partial(_load_work, make_task, writer), chunks)
+    for done, (rows, chunk_stats) in enumerate(results, start=1):
+        cache.add(rows)
+        stats.add(chunk_stats)
+        progress(f"writing about photos: {min(CHUNK * done, len(missing))} of {len(missing)}")
+    return stats
 
 
-def _writer(
-    make_sheet: Callable[[Photo], Sheet], author: LanguageModelWriter
-) -> Callable[[Sequence[Photo]], tuple[list[dict[str, Any]], Tally]]:
-    """A function that has an author write about some photos, and gives their journal rows."""
+def _load_work(
+    make_task: Callable[[Photo], PhotoTask], writer: LanguageModelWriter
+) -> Callable[[Sequence[Photo]], tuple[list[dict[str, Any]], GenerationStats]]:
+    """Return a function that generates the cache rows of some photos."""
 
-    def write(photos: Sequence[Photo]) -> tuple[list[dict[str, Any]], Tally]:
-        sheets = [make_sheet(photo) for photo in photos]
+    def write_rows(photos: Sequence[Photo]) -> tuple[list[dict[str, Any]], GenerationStats]:
+        tasks = [make_task(photo) for photo in photos]
         requests = [
-            TextRequest(sheet.name, sheet.photo, spec)
-            for sheet in sheets
-            for spec in (None, *sheet.question_specs)
+            TextRequest(task.name, task.photo, spec)
+            for task in tasks
+            for spec in (None, *task.specs)
         ]
-        written, tally = author.generate(requests)
-        texts = iter(written)
-        return [
+        texts, stats = writer.generate(requests)
+        remaining = iter(texts)
+        rows = [
             {
-                "file_name": sheet.name,
-                "facts": sheet.facts(),
-                "caption": next(texts),
-                "questions": [_to_json(next(texts)) for _ in sheet.question_specs],
+                "file_name": task.name,
+                "facts": task.facts_digest(),
+                "caption": next(remaining),
+                "questions": [_pair_to_json(next(remaining)) for _ in task.specs],
             }
-            for sheet in sheets
-        ], tally
+            for task in tasks
+        ]
+        return rows, stats
 
-    return write
+    return write_rows
 
 
-def _to_json(text: Text) -> dict[str, Any] | None:
+def _pair_to_json(text: Text) -> dict[str, Any] | None:
     return asdict(text) if isinstance(text, QAPair) else None
 
 
-def _text(sheet: Sheet, split: Split, journal: TextCache | None) -> PhotoQA:
-    """What is said about a photo: the author's words where there are any that are true."""
-    row = journal.row(sheet.name, sheet.facts()) if journal else None
-    if row is None:
-        return PhotoQA(sheet.name, split, sheet.caption, sheet.items)
-    by_author = row.get("caption")
-    caption = sheet.caption
-    if isinstance(by_author, str) and is_true_caption(by_author, sheet.photo):
-        caption = Caption(by_author, MODEL)
-    items = []
-    for plain, said in zip(sheet.items, row.get("questions") or (), strict=False):
-        items.append(plain)
-        if said:
-            item = QAPair(said["question"], said["answer"], plain.kind, plain.fruit, MODEL)
-            if is_true(item, sheet.photo):
-                items[-1] = item
-    return PhotoQA(sheet.name, split, caption, (*items, *sheet.items[len(items) :]))
+def _choose_texts(task: PhotoTask, split: Split, cache: TextCache | None) -> PhotoQA:
+    """Return the texts of the cache where they are correct, and template texts elsewhere."""
+    row = (cache.get(task.name, task.facts_digest()) if cache else None) or {}
+    caption, text = task.caption, row.get("caption")
+    if isinstance(text, str) and is_true_caption(text, task.photo):
+        caption = Caption(text, LANGUAGE_MODEL)
+    pairs = list(task.pairs)
+    cached_pairs = row.get("questions") or ()
+    for index, (pair, cached) in enumerate(zip(task.pairs, cached_pairs, strict=False)):
+        if cached:
+            candidate = QAPair(
+                cached["question"], cached["answer"], pair.kind, pair.fruit, LANGUAGE_MODEL
+            )
+            if is_true(candidate, task.photo):
+                pairs[index] = candidate
+    return PhotoQA(task.name, split, caption, tuple(pairs))

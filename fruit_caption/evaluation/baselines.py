@@ -1,14 +1,13 @@
-"""What can be scored without looking: the most frequent answer.
+"""Baselines that do not look at the photo: the most frequent answers of the training split.
 
-Two more baselines lie elsewhere: a model that reads the question and sees no photo is the encoder
-`blind`, and `color_counter` looks, but with rules.
+There are two more baselines: the encoder "blind" is a model that is trained on the questions alone,
+and `color_histogram` is a classical method that looks at the photo.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
 
 from fruit_caption.data.dataset import Example
 from fruit_caption.data.qa import Prediction, QAPair
@@ -17,64 +16,80 @@ from fruit_caption.language.answers import parse_answer
 from fruit_caption.language.questions import KINDS, Kind, Value
 
 Meaning = Value | str
-Asked = TypeVar("Asked")
+"""Value of an answer, or its text if the question is of a custom kind."""
 
 
 def majority(train: Sequence[Example], test: Sequence[Example]) -> list[Prediction]:
-    """Answer every question of `test` with what was answered most in `train` to its kind.
+    """Answer each question with the most frequent answer to its kind of question.
 
-    For our own kinds that is the most frequent value (a number, a set, yes or no), said of the
-    fruit that is asked about; for others, the most frequent text. Kinds that `train` doesn't ask
-    about are left out. A baseline is sure of everything: its confidence is 1.
+    For the kinds in `KINDS`, the most frequent value (a number, a set, yes or no) is put into words
+    with the fruit of the question. For other kinds, it is the most frequent text.
+
+    Args:
+        train: Examples to count answers in.
+        test: Examples to answer.
+
+    Returns:
+        The answers, with confidence 1; none to questions of a kind that `train` does not contain.
     """
-    most = _most_frequent((item.kind, item) for item in _items(train))
-    return [
-        Prediction(example.name, item, _say(item, most[item.kind]), 1.0)
-        for example in test
-        for item in example.items
-        if item.kind in most
-    ]
+    return _answer_all(train, test, [_kind])
 
 
 def question_alone(train: Sequence[Example], test: Sequence[Example]) -> list[Prediction]:
-    """The same for every question by itself: all that a question gives away.
+    """Answer each question with the most frequent answer to the same question.
 
-    Our own kinds of question are the same where they are about the same fruit, however they are
-    worded. What was never asked in `train` is answered as `majority` would, or left out.
+    Questions of the kinds in `KINDS` are the same if they are about the same fruit, however they
+    are worded. A question that `train` does not contain is answered as by `majority`.
+
+    Args:
+        train: Examples to count answers in.
+        test: Examples to answer.
+
+    Returns:
+        The answers, with confidence 1; none to questions of a kind that `train` does not contain.
     """
-    most = _most_frequent((_asked(item), item) for item in _items(train))
+    return _answer_all(train, test, [_question, _kind])
+
+
+def _kind(pair: QAPair) -> Hashable:
+    return pair.kind
+
+
+def _question(pair: QAPair) -> Hashable:
+    return pair.kind, pair.fruit if pair.kind in KINDS else pair.question
+
+
+def _answer_all(
+    train: Sequence[Example],
+    test: Sequence[Example],
+    groupings: Sequence[Callable[[QAPair], Hashable]],
+) -> list[Prediction]:
+    """Answer with the most frequent meaning of a question's group, by the first known group."""
+    counts: dict[Hashable, Counter[Meaning]] = defaultdict(Counter)
+    for example in train:
+        for pair in example.qa_pairs:
+            for group in groupings:
+                counts[group(pair)][_meaning(pair)] += 1
+    # Ties are broken by name, so that the order of the photos does not matter.
+    most_frequent = {
+        group: min(counter, key=lambda meaning: (-counter[meaning], str(meaning)))
+        for group, counter in counts.items()
+    }
     return [
-        Prediction(row.photo, row.item, _say(row.item, most.get(_asked(row.item), row.answer)), 1.0)
-        for row in majority(train, test)
+        Prediction(example.name, pair, _answer(pair, most_frequent[known[0]]), 1.0)
+        for example in test
+        for pair in example.qa_pairs
+        if (known := [group(pair) for group in groupings if group(pair) in most_frequent])
     ]
 
 
-def _asked(item: QAPair) -> tuple[str, str | None]:
-    return item.kind, item.fruit if item.kind in KINDS else item.question
+def _meaning(pair: QAPair) -> Meaning:
+    value = parse_answer(pair.kind, pair.answer, pair.fruit)
+    return pair.answer if value is None else value
 
 
-def _items(examples: Sequence[Example]) -> Iterable[QAPair]:
-    return (item for example in examples for item in example.items)
-
-
-def _most_frequent(asked: Iterable[tuple[Asked, QAPair]]) -> dict[Asked, Meaning]:
-    answers: dict[Asked, Counter[Meaning]] = defaultdict(Counter)
-    for question, item in asked:
-        answers[question][_meaning(item)] += 1
-    # Of equally frequent answers the first by name, whatever the order of the photos.
-    return {
-        question: min(counts, key=lambda value: (-counts[value], str(value)))
-        for question, counts in answers.items()
-    }
-
-
-def _meaning(item: QAPair) -> Meaning:
-    value = parse_answer(item.kind, item.answer, item.fruit)
-    return item.answer if value is None else value
-
-
-def _say(item: QAPair, value: Meaning) -> str:
-    if isinstance(value, str):
-        return value
-    kind: Kind = next(kind for kind in KINDS if kind == item.kind)
-    return templates.answer(kind, item.fruit, value)
+def _answer(pair: QAPair, meaning: Meaning) -> str:
+    if isinstance(meaning, str):
+        return meaning
+    kind: Kind = next(kind for kind in KINDS if kind == pair.kind)
+    return templates.answer(kind, pair.fruit, meaning)

@@ -1,4 +1,4 @@
-"""Whether a model is as sure of its answers as it is right, and how to make it so."""
+"""Measures and improves how well confidence predicts whether an answer is correct."""
 
 from __future__ import annotations
 
@@ -13,89 +13,112 @@ from fruit_caption.data.qa import Prediction
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers whose confidence lies from `low` up to `high`.
+    """The answers whose confidence lies in an interval.
 
     Attributes:
-        low, high: 0 to 1; `high` itself belongs to the next bin, except in the last one.
-        answers: how many there are.
-        right: how many of them are right.
-        expected: how many would be right if each confidence were the chance of being right, which
-            is the sum of the confidences.
+        low: Lower end of the interval, 0 to 1, included.
+        high: Upper end, 0 to 1; included in the last bin only.
+        total: Number of answers.
+        correct: Number of correct answers.
+        confidence_sum: Sum of the confidences, which is the number of correct answers that a
+            perfectly calibrated model would have.
     """
 
     low: float
     high: float
-    answers: int
-    right: int
-    expected: float
+    total: int
+    correct: int
+    confidence_sum: float
 
 
 def reliability(rows: Sequence[Prediction], bins: int = 10) -> list[Bin]:
-    """Answers sorted by confidence into bins of equal width (Guo et al. 2017), empty ones too."""
-    sorted_in: list[list[Prediction]] = [[] for _ in range(bins)]
+    """Sort answers by confidence into bins of equal width, as for a reliability diagram.
+
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
+
+    Args:
+        rows: Answers.
+        bins: Number of bins.
+
+    Returns:
+        All bins, including empty ones, by increasing confidence.
+    """
+    binned: list[list[Prediction]] = [[] for _ in range(bins)]
     for row in rows:
-        sorted_in[min(int(row.confidence * bins), bins - 1)].append(row)
+        binned[min(int(row.confidence * bins), bins - 1)].append(row)
     return [
         Bin(
-            place / bins,
-            (place + 1) / bins,
-            len(answers),
-            sum(row.correct for row in answers),
-            sum(row.confidence for row in answers),
+            low=number / bins,
+            high=(number + 1) / bins,
+            total=len(members),
+            correct=sum(row.correct for row in members),
+            confidence_sum=sum(row.confidence for row in members),
         )
-        for place, answers in enumerate(sorted_in)
+        for number, members in enumerate(binned)
     ]
 
 
 def expected_calibration_error(rows: Sequence[Prediction], bins: int = 10) -> float | None:
-    """How far confidence is from the share of right answers (Naeini et al. 2015).
+    """Compute the expected calibration error (ECE).
+
+    ECE = sum over bins of n_bin / n * |accuracy_bin - mean confidence_bin|.
+
+    Source: Naeini et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning.
+
+    Args:
+        rows: Answers.
+        bins: Number of bins of equal width.
 
     Returns:
-        The mean over the answers of |share right - mean confidence| of the bin that they are in:
-        0 where confidence can be trusted, at most 1; None where there is no answer.
+        The error, from 0 (perfectly calibrated) to 1; None if there are no answers.
     """
     if not rows:
         return None
-    return sum(abs(each.right - each.expected) for each in reliability(rows, bins)) / len(rows)
+    return sum(abs(bin.correct - bin.confidence_sum) for bin in reliability(rows, bins)) / len(rows)
 
 
 def fit_temperature(logits: np.ndarray, words: np.ndarray) -> float:
-    """By what to divide logits so that probabilities are right on average (Guo et al. 2017).
+    """Fit the temperature T that maximizes the likelihood of the words under softmax(logits / T).
+
+    Source: temperature scaling, Guo et al. 2017.
 
     Args:
-        logits: of words that the model was not trained on, (words, vocabulary).
-        words: the number of each right word, (words,).
+        logits: Logits on held-out data, (words, vocabulary size).
+        words: Token id of each correct word, (words,).
 
     Returns:
-        the temperature under which the right words are likeliest: over 1 for a model that is too
-        sure of itself; 1/4 to 4.
+        The temperature, between 1/4 and 4; above 1 if the model is overconfident.
     """
     logits = logits.astype("float64")
-    right = np.take_along_axis(logits, words[:, None], axis=1)[:, 0]
-    sharpness = 1.0  # the inverse of the temperature, in which the likelihood has one peak
+    true_logits = np.take_along_axis(logits, words[:, None], axis=1)[:, 0]
+    # Newton's method on 1 / T, in which the log-likelihood is concave.
+    inverse = 1.0
     for _ in range(50):
-        scaled = sharpness * (logits - logits.max(axis=1, keepdims=True))
-        chances = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
-        mean = (chances * logits).sum(axis=1)
-        variance = (chances * (logits - mean[:, None]) ** 2).sum(axis=1)
-        step = (right - mean).mean() / max(variance.mean(), 1e-12)  # Newton's
-        sharpness = float(np.clip(sharpness + step, sharpness / 2, sharpness * 2))
-        sharpness = float(np.clip(sharpness, 1 / 4, 4))
-    return 1 / sharpness
+        scaled = inverse * (logits - logits.max(axis=1, keepdims=True))
+        probabilities = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
+        mean = (probabilities * logits).sum(axis=1)
+        variance = (probabilities * (logits - mean[:, None]) ** 2).sum(axis=1)
+        step = (true_logits - mean).mean() / max(variance.mean(), 1e-12)
+        inverse = float(np.clip(inverse + step, inverse / 2, inverse * 2))
+        inverse = float(np.clip(inverse, 1 / 4, 4))
+    return 1 / inverse
 
 
 def fit_confidence_threshold(rows: Sequence[Prediction]) -> float:
-    """The confidence that best tells right answers from wrong ones.
+    """Find the confidence that best separates correct from wrong answers.
+
+    Args:
+        rows: Answers to held-out questions.
 
     Returns:
-        a confidence for which the wrong answers above it and the right ones below it are fewest;
-        0 if doubting any answers would not help.
+        The threshold, 0 to 1, that minimizes the number of wrong answers above it plus correct
+        answers below it; 0 if no threshold is better than accepting all answers.
     """
     ranked = sorted(rows, key=lambda row: row.confidence)
-    fewest = mistaken = sum(not row.correct for row in ranked)
+    fewest = errors = sum(not row.correct for row in ranked)
     threshold = 0.0
     for row, following in pairwise(ranked):
-        mistaken += 1 if row.correct else -1
-        if mistaken < fewest and row.confidence < following.confidence:
-            fewest, threshold = mistaken, (row.confidence + following.confidence) / 2
+        errors += 1 if row.correct else -1
+        if errors < fewest and row.confidence < following.confidence:
+            fewest, threshold = errors, (row.confidence + following.confidence) / 2
     return threshold

@@ -1,6 +1,6 @@
-"""How alike the captions are to the true ones, as captions are scored elsewhere.
+"""Scores captions by their similarity to the reference captions: BLEU-4 and CIDEr-D.
 
-Whether a caption is true is another matter: `metrics.score` tells that, by what it names.
+`metrics.score` instead scores whether a caption is true, by the fruits and numbers that it names.
 """
 
 from __future__ import annotations
@@ -14,32 +14,36 @@ from fruit_caption.language.vocabulary import split_words
 
 
 def score_captions(rows: Sequence[Prediction]) -> dict[str, float | None] | None:
-    """Scores of the captions among some answers, each beside its photo's one true caption.
+    """Score the captions among some answers against the one reference caption of each photo.
+
+    Args:
+        rows: Answers; those that are not captions are ignored.
 
     Returns:
-        `bleu4`, 0 to 100: the share of runs of one to four words that the true captions have, too
-            (Papineni et al. 2002), over all captions together;
-        `cider`, 0 to 10: likewise, but rare words count more (CIDEr-D, Vedantam et al. 2015), the
-            mean over the captions; None where pycocoevalcap isn't installed.
-        None where there is no caption.
+        None if there are no captions, else a dictionary:
+
+        - `bleu4`: corpus BLEU, 0 to 100: the geometric mean of the precisions of n-grams of 1 to 4
+          words, times a penalty for short captions (Papineni et al. 2002).
+        - `cider`: CIDEr-D, 0 to 10: the mean similarity of TF-IDF-weighted n-grams (Vedantam et al.
+          2015). None if pycocoevalcap is not installed.
     """
-    captions = [row for row in rows if row.item.kind == CAPTION]
+    captions = [row for row in rows if row.qa_pair.kind == CAPTION]
     if not captions:
         return None
-    said = [" ".join(split_words(row.answer)) for row in captions]
-    true = [" ".join(split_words(row.item.answer)) for row in captions]
-    # The words are apart already.
-    bleu = sacrebleu.corpus_bleu(said, [true], tokenize="none", force=True)
-    return {"bleu4": round(bleu.score, 2), "cider": _cider(said, true)}
+    predictions = [" ".join(split_words(row.answer)) for row in captions]
+    references = [" ".join(split_words(row.qa_pair.answer)) for row in captions]
+    # The words are already separated by spaces.
+    bleu = sacrebleu.corpus_bleu(predictions, [references], tokenize="none", force=True)
+    return {"bleu4": round(bleu.score, 2), "cider": _cider(predictions, references)}
 
 
-def _cider(said: Sequence[str], true: Sequence[str]) -> float | None:
+def _cider(predictions: Sequence[str], references: Sequence[str]) -> float | None:
     try:
         from pycocoevalcap.cider.cider import Cider
     except ImportError:
         return None
     score, _ = Cider().compute_score(
-        {place: [text] for place, text in enumerate(true)},
-        {place: [text] for place, text in enumerate(said)},
+        {number: [text] for number, text in enumerate(references)},
+        {number: [text] for number, text in enumerate(predictions)},
     )
     return round(float(score), 3)

@@ -1,9 +1,12 @@
-"""A classical baseline: counts fruit by color and contour, as it was done before learnt features.
+"""A classical baseline that counts fruits by their colors, without a neural network.
 
-Pixels are fruit where their color is likelier on fruit than on the ground (Bayes' rule on color
-histograms, Jones & Rehg 2002). Touching fruits are parted where the region is narrow, by its
-distance transform. Each part is named after the training boxes whose histograms overlap its own
-most: the histogram intersection of Swain & Ballard 1991. So the reader sees what learning buys.
+1. A pixel is fruit if its color is more probable on fruit than on the background, by Bayes' rule on
+   color histograms (Jones & Rehg 2002).
+2. Touching fruits are separated where the region is narrow, with a distance transform.
+3. Each region gets the name of the training boxes with the most similar histograms, by histogram
+   intersection (Swain & Ballard 1991).
+
+All thresholds were chosen on validation photos.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,115 +30,132 @@ from fruit_caption.utils.images import open_picture
 if TYPE_CHECKING:
     from fruit_caption.data.dataset import Example
 
-SIDE = 160
-"""Longer side in pixels of a photo while it is looked at."""
+PHOTO_SIDE = 160
+"""Longer side in pixels to which photos are scaled."""
 
 BINS = (8, 13, 13)
-"""Steps of L*, a* and b* that colors are told apart in. Odd numbers keep all grays in one step of
-a* and b*, whatever the noise."""
+"""Number of histogram bins in L*, a* and b*. Odd numbers put grays, even noisy ones, in one bin of
+a* and b*."""
 
-CHROMA = 78
-"""Largest a* and b*; the few colors beyond fall into the last step."""
+MAX_CHROMA = 78
+"""Largest absolute a* and b* of the histogram; the few colors beyond fall into the last bin."""
 
 XYZ = np.array(
     [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8728]], np.float32
 )
+"""Matrix from linear sRGB to CIE XYZ, with white at 1."""
+
 LAB = np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]], np.float32)
-"""From light of the sRGB screen colors to CIE XYZ, white being 1, and from its cube roots to
-CIELAB (CIE 1976)."""
+"""Matrix from the cube roots of XYZ to CIELAB (CIE 1976)."""
 
 INNER_SHARE = 0.8
-"""Size of the ellipse in a box that is fruit for sure, in shares of the box."""
+"""Size of the ellipse in a box that certainly shows fruit, relative to the box."""
 
-FRAME, FRAME_SHARE = 3, 0.8
-"""Pixels along a photo's edges that are taken for its own ground, and how much that counts beside
-the grounds of all training photos."""
+BORDER = 3
+"""Width of the photo's border in pixels, which is taken as a sample of its background."""
+
+BORDER_WEIGHT = 0.8
+"""Weight of the border in the background histogram; the training photos have the rest."""
 
 SMOOTHING = 2.0
-"""Standard deviation in pixels of the blur over each pixel's chance to be fruit."""
+"""Standard deviation in pixels of the blur over the fruit probability."""
 
 CORE_DEPTH = 0.6
-"""A fruit's core lies at least so deep in its region, in shares of the deepest place."""
+"""Minimum depth of a fruit's core, relative to the depth of the deepest pixel in its region."""
 
-SMALL_PERCENT, LEAST_SHARE = 1, 0.5
-"""A fruit is small if so many of the training boxes are smaller. A part counts from this share of
-a small fruit's area on: it may be half hidden, or half found."""
+SMALL_PERCENTILE = 1
+"""Percentile of the training boxes' areas that is taken as the area of a small fruit."""
+
+MIN_AREA = 0.5
+"""Minimum area of a region, relative to a small fruit: fruits may be partly hidden or missed."""
 
 NEIGHBORS = 5
-"""The training boxes that vote on a name. As all thresholds here, chosen on validation photos."""
+"""Number of training boxes that vote on the name of a region."""
 
 
 @dataclass(frozen=True, eq=False)
 class ColorHistogram:
-    """What the boxes of training photos tell about colors and sizes.
+    """Statistics of the colors and sizes of training boxes.
 
     Attributes:
-        kinds: the kind of fruit in each box.
-        colors: float32 (boxes, bins), the histogram of each box's inner ellipse, sum 1.
-        ground: float (bins,), the histogram of what lies outside the ellipses of all boxes, sum 1.
-        fruit_share: share of the photos' pixels that lies in these ellipses.
-        least_area: what is smaller, in shares of its photo, is no fruit.
+        kinds: Name of the fruit in each box.
+        colors: Histogram of each box's inner ellipse, float32 (boxes, bins), each with sum 1.
+        background: Histogram of the pixels outside all boxes' ellipses, float (bins,), sum 1.
+        fruit_share: Share of all pixels that lie in the ellipses.
+        min_area: Minimum area of a fruit, as a share of the photo.
     """
 
     kinds: tuple[str, ...]
     colors: np.ndarray
-    ground: np.ndarray
+    background: np.ndarray
     fruit_share: float
-    least_area: float
+    min_area: float
 
     @classmethod
-    def learn(cls, train: Sequence[Example]) -> ColorHistogram:
-        """Learn from the photos that have boxes; the others are passed over.
+    def fit(cls, train: Sequence[Example]) -> ColorHistogram:
+        """Collect the statistics of photos with boxes.
+
+        Args:
+            train: Examples; those without boxes are ignored.
 
         Raises:
-            DataError: none has.
-            PictureError: a photo can't be read.
+            DataError: No example has boxes.
+            PictureError: A photo can't be read.
         """
         kinds, colors, areas, covered = [], [], [], []
-        # Every color was seen once on some ground (Laplace): one never seen on fruit is ground.
-        ground = np.ones(int(np.prod(BINS)))
+        # Laplace smoothing: a color that never occurs in training counts as background.
+        background = np.ones(int(np.prod(BINS)))
         for example in train:
             photo = example.photo
             if not photo or not photo.boxes:
                 continue
-            color = _quantize(open_picture(example.path))
-            fruits = [_distance_from_middle(box, photo, *color.shape) for box in photo.boxes]
+            bins = _quantize(open_picture(example.path))
+            distances = [_box_distance(box, photo, *bins.shape) for box in photo.boxes]
             kinds += [box.fruit for box in photo.boxes]
-            colors += [_histogram(color[fruit <= INNER_SHARE]) for fruit in fruits]
-            areas += [float(np.mean(fruit <= 1)) for fruit in fruits]
-            nearest = np.min(fruits, axis=0)
+            colors += [_histogram(bins[distance <= INNER_SHARE]) for distance in distances]
+            areas += [float(np.mean(distance <= 1)) for distance in distances]
+            nearest = np.min(distances, axis=0)
             covered.append(float(np.mean(nearest <= 1)))
-            ground += np.bincount(color[nearest > 1], minlength=ground.size)
+            background += np.bincount(bins[nearest > 1], minlength=background.size)
         if not kinds:
-            raise DataError("No training photo has boxes; colors are learnt from boxes alone.")
+            raise DataError("No training photo has boxes, which the color histograms need.")
         return cls(
             tuple(kinds),
             np.array(colors),
-            ground / ground.sum(),
+            background / background.sum(),
             float(np.mean(covered)),
-            LEAST_SHARE * float(np.percentile(areas, SMALL_PERCENT)),
+            MIN_AREA * float(np.percentile(areas, SMALL_PERCENTILE)),
         )
 
     def count(self, picture: Image.Image) -> dict[str, int]:
-        """The kinds of fruit seen in an RGB picture of any size, each with its number."""
-        color = _quantize(picture)
-        parts = _part(self._find_fruit(color))
-        found = [color[parts == number] for number in range(1, parts.max() + 1)]
-        least = self.least_area * color.size
-        return dict(Counter(self._name(_histogram(part)) for part in found if part.size >= least))
+        """Count the fruits in a picture.
 
-    def _find_fruit(self, color: np.ndarray) -> np.ndarray:
-        """Whether each pixel, of which `color` (rows, columns) tells the bin, is fruit."""
-        edges = [color[:FRAME], color[-FRAME:], color[:, :FRAME], color[:, -FRAME:]]
-        frame = _histogram(np.concatenate([edge.ravel() for edge in edges]))
-        ground = FRAME_SHARE * frame + (1 - FRAME_SHARE) * self.ground
+        Args:
+            picture: An RGB picture of any size.
+
+        Returns:
+            The number of each fruit that was found, by name.
+        """
+        bins = _quantize(picture)
+        labels = _separate(self._fruit_mask(bins))
+        regions = [bins[labels == number] for number in range(1, labels.max() + 1)]
+        minimum = self.min_area * bins.size
+        return dict(
+            Counter(self._classify(_histogram(part)) for part in regions if part.size >= minimum)
+        )
+
+    def _fruit_mask(self, bins: np.ndarray) -> np.ndarray:
+        """Return which pixels are fruit, bool (rows, columns), given their histogram bins."""
+        edges = [bins[:BORDER], bins[-BORDER:], bins[:, :BORDER], bins[:, -BORDER:]]
+        border = _histogram(np.concatenate([edge.ravel() for edge in edges]))
+        background = BORDER_WEIGHT * border + (1 - BORDER_WEIGHT) * self.background
         fruit = self.fruit_share * self.colors.mean(axis=0)
-        chance = fruit / (fruit + (1 - self.fruit_share) * ground)
-        mask = ndimage.gaussian_filter(chance[color], SMOOTHING) > 0.5
+        probability = fruit / (fruit + (1 - self.fruit_share) * background)
+        mask = ndimage.gaussian_filter(probability[bins], SMOOTHING) > 0.5
         return np.asarray(ndimage.binary_fill_holes(mask))
 
-    def _name(self, histogram: np.ndarray) -> str:
-        """The kind that the boxes with the likest colors vote for, each by its overlap."""
+    def _classify(self, histogram: np.ndarray) -> str:
+        """Return the fruit with the largest sum of overlaps among the nearest boxes."""
         overlap = np.minimum(self.colors, histogram).sum(axis=1)
         votes: dict[str, float] = {}
         for box in np.argsort(-overlap, kind="stable")[:NEIGHBORS]:
@@ -145,27 +164,33 @@ class ColorHistogram:
 
 
 def color_histogram_baseline(train: Sequence[Example], test: Sequence[Example]) -> list[Prediction]:
-    """Answer what is asked about the fruits in `test` from what a `ColorHistogram` sees there.
+    """Answer questions from the counts of a `ColorHistogram`.
 
-    Questions of other kinds than ours are left out; without boxes in `train` all are.
+    Args:
+        train: Examples to fit the histograms to.
+        test: Examples to answer.
+
+    Returns:
+        The answers, with confidence 1. Questions of kinds that are not in `KINDS` are left out; if
+        `train` has no boxes, there are no answers.
 
     Raises:
-        PictureError: a photo can't be read.
+        PictureError: A photo can't be read.
     """
     if not any(example.photo and example.photo.boxes for example in train):
         return []
-    counter = ColorHistogram.learn(train)
+    counter = ColorHistogram.fit(train)
     rows = []
     for example in test:
-        items = [item for item in example.items if item.kind in (*KINDS, CAPTION)]
-        if items:
+        pairs = [pair for pair in example.qa_pairs if pair.kind in (*KINDS, CAPTION)]
+        if pairs:
             counts = counter.count(open_picture(example.path))
-            rows += [Prediction(example.name, item, _say(item, counts), 1.0) for item in items]
+            rows += [Prediction(example.name, pair, _answer(pair, counts), 1.0) for pair in pairs]
     return rows
 
 
-def _say(item: QAPair, counts: dict[str, int]) -> str:
-    number = counts.get(item.fruit, 0) if item.fruit else sum(counts.values())
+def _answer(pair: QAPair, counts: dict[str, int]) -> str:
+    number = counts.get(pair.fruit, 0) if pair.fruit else sum(counts.values())
     values: dict[Kind, Value] = {
         "count": number,
         "total": number,
@@ -173,46 +198,51 @@ def _say(item: QAPair, counts: dict[str, int]) -> str:
         "presence": number > 0,
     }
     for kind, value in values.items():
-        if item.kind == kind:
-            return templates.answer(kind, item.fruit, value)
-    # Of a box, a caption tells the kind only.
-    boxes = [FruitBox(fruit, 0, 0, 0, 0) for fruit in counts for _ in range(counts[fruit])]
-    return templates.caption(Photo(Path(), 0, 0, tuple(boxes)).counts())
+        if pair.kind == kind:
+            return templates.answer(kind, pair.fruit, value)
+    return templates.caption(dict(sorted(counts.items())))
 
 
 def _quantize(picture: Image.Image) -> np.ndarray:
-    """The bin of each pixel's color, (rows, columns), of the picture made small."""
-    scale = SIDE / max(picture.size)
+    """Return the histogram bin of each pixel of the scaled picture, (rows, columns)."""
+    scale = PHOTO_SIDE / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), np.float32) / 255
-    lab = np.cbrt(pixels**2.2 @ XYZ.T) @ LAB.T + np.array([-16, CHROMA, CHROMA], np.float32)
-    steps = lab * (np.array(BINS) / [100, 2 * CHROMA, 2 * CHROMA]).astype(np.float32)
+    offset = np.array([-16, MAX_CHROMA, MAX_CHROMA], np.float32)
+    lab = np.cbrt(pixels**2.2 @ XYZ.T) @ LAB.T + offset
+    steps = lab * (np.array(BINS) / [100, 2 * MAX_CHROMA, 2 * MAX_CHROMA]).astype(np.float32)
     return np.ravel_multi_index(tuple(np.moveaxis(steps.astype(int), 2, 0)), BINS, mode="clip")
 
 
-def _histogram(color: np.ndarray) -> np.ndarray:
-    """Share of each bin among some pixels, float32 (bins,)."""
-    counts = np.bincount(color, minlength=int(np.prod(BINS)))
-    return (counts / color.size).astype(np.float32)
+def _histogram(bins: np.ndarray) -> np.ndarray:
+    """Return the share of each bin among some pixels, float32 (bins,)."""
+    counts = np.bincount(bins, minlength=int(np.prod(BINS)))
+    return (counts / bins.size).astype(np.float32)
 
 
-def _distance_from_middle(box: FruitBox, photo: Photo, rows: int, columns: int) -> np.ndarray:
-    """How far each pixel (rows, columns) of a photo made small lies from the middle of a box.
+def _box_distance(box: FruitBox, photo: Photo, rows: int, columns: int) -> np.ndarray:
+    """Return each pixel's distance from the center of a box, float (rows, columns).
 
-    The distance is 1 on the ellipse that fits the box.
+    The photo is scaled to (rows, columns). The distance is 1 on the ellipse that fits the box.
     """
-    down, across = rows / photo.height, columns / photo.width
-    y = np.arange(rows)[:, None] + 0.5 - (box.top + box.height / 2) * down
-    x = np.arange(columns) + 0.5 - (box.left + box.width / 2) * across
-    # However small the fruit, the pixel in its middle is fruit.
-    return np.hypot(y / max(1, box.height / 2 * down), x / max(1, box.width / 2 * across))
+    scale_y, scale_x = rows / photo.height, columns / photo.width
+    y = np.arange(rows)[:, None] + 0.5 - (box.top + box.height / 2) * scale_y
+    x = np.arange(columns) + 0.5 - (box.left + box.width / 2) * scale_x
+    # The radius is at least 1 pixel, so that the center of the smallest box is fruit.
+    return np.hypot(y / max(1, box.height / 2 * scale_y), x / max(1, box.width / 2 * scale_x))
 
 
-def _part(mask: np.ndarray) -> np.ndarray:
-    """Part touching fruits: the number of its fruit for each pixel (rows, columns), 0 for ground.
+def _separate(mask: np.ndarray) -> np.ndarray:
+    """Separate touching fruits.
 
-    Where fruits touch, the way from ground to ground is short. So what lies deep in a region falls
-    into a core for each fruit; the other pixels go with the nearest core.
+    Where fruits touch, the region is narrow. So the pixels deep inside a region form one core for
+    each fruit; the other pixels belong to the nearest core.
+
+    Args:
+        mask: Fruit pixels, bool (rows, columns).
+
+    Returns:
+        The number of each pixel's fruit from 1, or 0 for background, int (rows, columns).
     """
     if not mask.any():
         return np.zeros(mask.shape, int)

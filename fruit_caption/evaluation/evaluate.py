@@ -1,10 +1,11 @@
-"""`fruit evaluate`: a run's answers to photos that it never learnt from, scored and shown.
+"""Evaluates a run on a split: answers, scores, baselines and plots.
 
-Answers are kept beside the run and taken again as long as neither the model nor the data changed.
+Answers are kept in the run folder and reused as long as neither the model nor the data changes.
 
-    RUN/test/answers.jsonl   every question with truth and answer
-    RUN/test/metrics.json    scores, those of the baselines, and what an answer costs
-    RUN/test/*.png           where it is right, where wrong, and whether it knows
+    RUN/test/answers.jsonl   every question with the true answer and the model's
+    RUN/test/metrics.json    scores of the run and of the baselines
+    RUN/test/cost.json       size and speed of the model
+    RUN/test/*.png           plots, and photos with correct and wrong answers
 """
 
 from __future__ import annotations
@@ -18,23 +19,28 @@ from statistics import median
 from typing import Any
 
 from fruit_caption.data import features
-from fruit_caption.data.augmentation import views_of
+from fruit_caption.data.augmentation import draw_augmentation
 from fruit_caption.data.dataset import DataSet, Example
 from fruit_caption.data.features import FEATURES, load_pixels
 from fruit_caption.data.qa import Prediction
 from fruit_caption.data.records import Split
-from fruit_caption.evaluation import photo_sheet, plots
+from fruit_caption.evaluation import plots
 from fruit_caption.evaluation.baselines import majority, question_alone
 from fruit_caption.evaluation.calibration import expected_calibration_error
 from fruit_caption.evaluation.caption_metrics import score_captions
 from fruit_caption.evaluation.color_histogram import color_histogram_baseline
 from fruit_caption.evaluation.metrics import score
+from fruit_caption.evaluation.photo_sheet import (
+    draw_photo_sheet,
+    sample_correct,
+    worst_mistakes,
+)
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import decode
 from fruit_caption.runs import Results, Run
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import digest, read_json, write_json
+from fruit_caption.utils.files import file_sha256, read_json, write_json
 from fruit_caption.utils.progress import Progress, no_progress
 
 BASELINES: dict[str, Callable[[Sequence[Example], Sequence[Example]], list[Prediction]]] = {
@@ -42,19 +48,22 @@ BASELINES: dict[str, Callable[[Sequence[Example], Sequence[Example]], list[Predi
     "question alone": question_alone,
     "color histogram": color_histogram_baseline,
 }
-ASKED_ALONE = 12
-"""Photos asked one by one, to see how long an answer takes."""
+"""Function from the training and the evaluated examples to answers, for each baseline."""
+
+TIMED_PHOTOS = 12
+"""Number of photos used to measure the time per answer."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers to a split, their scores, and what they cost.
+    """Answers to a split with their scores and cost.
 
     Attributes:
-        rows: the answers.
-        scores: as `metrics.score` gives them; and `captions`, as `score_captions` does, and
-            `calibration_error`, 0 to 1, `None` of a baseline.
-        cost: see `_cost`; of a baseline nothing.
+        rows: The answers.
+        scores: The scores of `metrics.score`, and also `captions` (see `score_captions`) and
+            `calibration_error`, 0 to 1 (None for a baseline).
+        cost: `parameters`; `megabytes` of the model file; `minutes` of training, all epochs
+            together; `milliseconds` per answer (median). Empty for a baseline.
     """
 
     rows: list[Prediction]
@@ -69,23 +78,23 @@ def evaluate_and_plot(
     report: Progress = no_progress,
     engine: Engine = LOCAL,
 ) -> dict[str, Any]:
-    """Score a run beside the baselines, and draw where it is right and wrong.
+    """Evaluate a run and the baselines on a split, and draw plots.
 
     Args:
-        run: a finished run.
-        data: the data set, whose `train` split the baselines learn from.
-        split: which photos to ask about.
-        report: told in a line what is worth knowing.
-        engine: looks and answers.
+        run: A finished run.
+        data: The data set. The baselines use its `train` split.
+        split: The split to evaluate on.
+        report: Called with messages for the user.
+        engine: Runs the encoder and the decoder.
 
     Returns:
-        what `metrics.json` holds.
+        The content of `metrics.json`.
 
     Raises:
-        RunError: there is no such run, or its model can't be loaded.
-        DataError: the split has no photo.
-        PictureError: a photo can't be read.
-        FruitError: the folder can't be written to.
+        RunError: There is no such run, or its model can't be loaded.
+        DataError: The split has no photos.
+        PictureError: A photo can't be read.
+        FruitError: The folder can't be written to.
     """
     evaluation = evaluate_split(run, data, split, report, engine)
     results = run.results(split)
@@ -96,7 +105,7 @@ def evaluate_and_plot(
         if (baseline := evaluate_baseline(name, data, split)).rows
     }
     write_json(results.metrics_file, metrics)
-    _draw(results.folder, evaluation.rows, data.splits[split])
+    _draw_plots(results.folder, evaluation.rows, data.splits[split])
     return metrics
 
 
@@ -107,36 +116,56 @@ def evaluate_split(
     report: Progress = no_progress,
     engine: Engine = LOCAL,
 ) -> Evaluation:
-    """Let a run answer a split, or take the answers that it gave before.
+    """Let a run answer a split, or load its answers if nothing has changed since.
 
-    Arguments and errors are those of `evaluate`.
+    Args:
+        run: A finished run.
+        data: The data set.
+        split: The split to evaluate on.
+        report: Called with messages for the user.
+        engine: Runs the encoder and the decoder.
+
+    Raises:
+        RunError: There is no such run, or its model can't be loaded.
+        DataError: The split has no photos.
+        PictureError: A photo can't be read.
+        FruitError: The folder can't be written to.
     """
-    if not data.splits[split]:
-        raise DataError(f"{data.folder} has no photo in its {split} split.")
+    examples = data.splits[split]
+    if not examples:
+        raise DataError(f"{data.folder} has no photos in its {split} split.")
     results = run.results(split)
     trained_on = run.read_config().data_digest
     if trained_on and trained_on != data.digest:
-        report(f"{run} learnt from other data than {data.folder}: it may know these photos.")
-    key = {"split": split, "data": data.digest, "model": _digest(run.model_file)}
-    kept = _kept(results, key, data.splits[split], report)
-    if kept:
-        return kept
+        report(f"{run} was trained on other data than {data.folder}; it may know these photos.")
+    model_digest = file_sha256(run.model_file) if run.is_finished else ""
+    key = {"split": split, "data": data.digest, "model": model_digest}
+    saved = _load_saved(results, key, examples, report)
+    if saved:
+        return saved
     model = run.load_model()
-    examples = data.splits[split]
     files = encode_photos(model, examples, data.folder / FEATURES, engine=engine)
     rows = predict(model, examples, files, engine=engine)
     results.write_answers(rows)
-    scores, cost = _score(rows), _cost(model, run, examples)
+    scores, cost = _score(rows), _measure_cost(model, run, examples)
     write_json(results.cost_file, cost)
     write_json(results.metrics_file, key | {"scores": scores})
     return Evaluation(rows, scores, cost)
 
 
 def evaluate_baseline(name: str, data: DataSet, split: Split) -> Evaluation:
-    """What one of the `BASELINES` answers to a split; without boxes colors answer nothing.
+    """Evaluate a baseline on a split.
+
+    Args:
+        name: A key of `BASELINES`.
+        data: The data set.
+        split: The split to evaluate on.
+
+    Returns:
+        The evaluation. "color histogram" has no answers if the training photos have no boxes.
 
     Raises:
-        PictureError: a photo can't be read.
+        PictureError: A photo can't be read.
     """
     rows = BASELINES[name](data.splits["train"], data.splits[split])
     return Evaluation(rows, _score(rows) | {"calibration_error": None}, {})
@@ -149,10 +178,10 @@ def _score(rows: Sequence[Prediction]) -> dict[str, Any]:
     }
 
 
-def _kept(
+def _load_saved(
     results: Results, key: dict[str, Any], examples: Sequence[Example], report: Progress
 ) -> Evaluation | None:
-    """The answers that lie there, if they are to the same questions by the same model."""
+    """Load an evaluation; None if there is none or it belongs to another model or other data."""
     if not results.metrics_file.is_file():
         return None
     try:
@@ -162,50 +191,40 @@ def _kept(
         rows = results.read_answers(examples)
         return Evaluation(rows, metrics["scores"], read_json(results.cost_file))
     except (DataError, KeyError) as error:
-        report(f"{results.folder}: its answers are asked for again ({error})")
+        report(f"{results.folder} is evaluated again: {error}")
         return None
 
 
-def _cost(model: Captioner, run: Run, examples: Sequence[Example]) -> dict[str, Any]:
-    """`parameters` and `megabytes` of the model, `minutes` of its epochs on cached features (or
-    on pixels, if the encoder learns), and `milliseconds` of an answer to one question about one
-    photo that is open already, the median of some.
-    """
-    seconds = [row["seconds"] for row in run.read_history() if "seconds" in row]
-    asked = [example for example in examples if example.items][:ASKED_ALONE]
-    look, times = model.encoder_fn(), []
-    for example in asked:
+def _measure_cost(model: Captioner, run: Run, examples: Sequence[Example]) -> dict[str, Any]:
+    """Measure what `Evaluation.cost` holds; the time per answer excludes opening the photo."""
+    encode, seconds = model.encoder_fn(), []
+    for example in [example for example in examples if example.qa_pairs][:TIMED_PHOTOS]:
         pixels = load_pixels([example.path], model.config.image_size)
-        began = time.perf_counter()
-        decode(model, look(pixels), [[example.items[0].question]])
-        times.append(time.perf_counter() - began)
+        start = time.perf_counter()
+        decode(model, encode(pixels), [[example.qa_pairs[0].question]])
+        seconds.append(time.perf_counter() - start)
+    epochs = [row["seconds"] for row in run.read_history() if "seconds" in row]
     return {
         "parameters": model.count_params(),
         "megabytes": round(run.model_file.stat().st_size / 1e6, 1),
-        "minutes": round(sum(seconds) / 60, 1) if seconds else None,
-        "milliseconds": round(1000 * median(times)) if times else None,
+        "minutes": round(sum(epochs) / 60, 1) if epochs else None,
+        "milliseconds": round(1000 * median(seconds)) if seconds else None,
     }
 
 
-def _digest(path: Path) -> str:
-    return digest(path) if path.is_file() else ""
-
-
-def _draw(out: Path, rows: Sequence[Prediction], examples: Sequence[Example]) -> None:
-    kinds = {row.item.kind for row in rows}
+def _draw_plots(out: Path, rows: Sequence[Prediction], examples: Sequence[Example]) -> None:
+    kinds = {row.qa_pair.kind for row in rows}
     if "count" in kinds:
         plots.draw_confusion(out / "confusion.png", rows)
         plots.draw_accuracy_by_count(out / "by-count.png", rows)
     if kinds & {"count", "presence"}:
         plots.draw_accuracy_by_fruit(out / "by-fruit.png", rows)
     plots.draw_reliability(out / "reliability.png", rows)
-    paths = {example.name: example.path for example in examples}
-    for name, title, chosen in [
-        ("mistakes.png", "The mistakes that it was surest of", photo_sheet.mistakes(rows)),
-        ("right.png", "Some of what it got right", photo_sheet.right_ones(rows)),
-    ]:
-        shown = [photo_sheet.show(row, paths[row.photo]) for row in chosen]
-        photo_sheet.draw_photo_sheet(out / name, title, shown)
+    photos = {example.name: example.path for example in examples}
+    mistakes, correct = worst_mistakes(rows), sample_correct(rows)
+    title = "Mistakes with the highest confidence"
+    draw_photo_sheet(out / "mistakes.png", title, mistakes, photos)
+    draw_photo_sheet(out / "right.png", "Some correct answers", correct, photos)
 
 
 def predict(
@@ -218,47 +237,48 @@ def predict(
     """Answer every question about some photos.
 
     Args:
-        model: a trained model.
-        examples: photos and questions.
-        files: what `encode_photos` gives for the examples; the plain view is answered about.
-        batch: photos at a time.
-        engine: answers.
+        model: A trained model.
+        examples: Photos and questions.
+        files: The output of `encode_photos` for the examples; the first view of each is used.
+        batch: Number of photos per batch.
+        engine: Runs the decoder.
 
     Returns:
-        a row for each question, in the order of the examples and of their items.
+        One prediction for each question, in the order of the examples and their questions.
     """
     plain = [views[0] for views in files]
     batches = [
         (examples[start : start + batch], plain[start : start + batch])
         for start in range(0, len(examples), batch)
     ]
-    answered = engine.map_with_model(partial(_answerer, model), batches)
-    return [row for rows in answered for row in rows]
+    predicted = engine.map_with_model(partial(_batch_predictor, model), batches)
+    return [row for rows in predicted for row in rows]
 
 
-def _answerer(
+def _batch_predictor(
     model: Captioner,
 ) -> Callable[[tuple[Sequence[Example], Sequence[Path]]], list[Prediction]]:
-    """A function that answers every question about some photos, with a file of each."""
+    """Return a function that answers every question about a batch of photos and their files."""
 
-    def answer(batch: tuple[Sequence[Example], Sequence[Path]]) -> list[Prediction]:
+    def predict_batch(batch: tuple[Sequence[Example], Sequence[Path]]) -> list[Prediction]:
         examples, files = batch
-        seen = features.load(files)
-        # Folding what learns, anew after each epoch, would take longer than it saves.
-        seen = (
-            model.trainable_encoder.predict_on_batch(seen)
+        cached = features.load_cached(files)
+        # Not `encoder_fn`: fusing batch normalization after every epoch would cost more than it
+        # saves.
+        inputs = (
+            model.trainable_encoder.predict_on_batch(cached)
             if model.trainable_encoder
-            else seen.astype("float32")
+            else cached.astype("float32")
         )
-        questions = [[item.question for item in one.items] for one in examples]
-        spoken = decode(model, model.encode_features(seen), questions)
+        questions = [[pair.question for pair in example.qa_pairs] for example in examples]
+        decoded = decode(model, model.encode_features(inputs), questions)
         return [
-            Prediction(example.name, item, said.text, said.confidence)
-            for example, answers in zip(examples, spoken, strict=True)
-            for item, said in zip(example.items, answers, strict=True)
+            Prediction(example.name, pair, answer.text, answer.confidence)
+            for example, answers in zip(examples, decoded, strict=True)
+            for pair, answer in zip(example.qa_pairs, answers, strict=True)
         ]
 
-    return answer
+    return predict_batch
 
 
 def encode_photos(
@@ -266,36 +286,34 @@ def encode_photos(
     examples: Sequence[Example],
     cache: Path,
     views: int = 1,
-    progress: features.Progress = lambda done, total: None,
+    progress: features.StepProgress = features.no_step_progress,
     engine: Engine = LOCAL,
 ) -> list[list[Path]]:
-    """What the frozen part of a model's encoder sees in some photos; pixels, if nothing is frozen.
+    """Compute and cache the outputs of the frozen part of the encoder, or pixels if it has none.
 
     Args:
-        model: whose encoder looks, and at which size.
-        examples: the photos.
-        cache: the folder where what was seen is kept.
-        views: how many of each photo; the first is the plain one.
-        progress: told how many of those that were not in the cache are done.
-        engine: looks.
+        model: The model with the encoder.
+        examples: The photos.
+        cache: Folder of the cache.
+        views: Number of views per photo; the first is the photo itself, the others are augmented.
+        progress: Called with the number of photos done and their total, without those in the cache.
+        engine: Runs the encoder.
 
     Returns:
-        for each photo and view a file of the cache, which `features.load` reads.
+        For each photo and view, a file of the cache for `features.load_cached`.
 
     Raises:
-        PictureError: a photo can't be read.
-        FruitError: the cache can't be written to.
+        PictureError: A photo can't be read.
+        FruitError: The cache can't be written to.
     """
-    shown = [
-        (example.path, view)
+    photos = [
+        (example.path, draw_augmentation(example.name, example.photo, index))
         for example in examples
-        for view in views_of(example.name, example.photo, views)
+        for index in range(views)
     ]
     size = model.config.image_size
     if model.frozen_encoder:
-        files = features.extract_features(
-            model.frozen_encoder, shown, size, cache, progress, engine
-        )
+        files = features.cache_features(model.frozen_encoder, photos, size, cache, progress, engine)
     else:
-        files = features.extract_pixels(shown, size, cache, engine)
+        files = features.cache_pixels(photos, size, cache, engine)
     return [files[start : start + views] for start in range(0, len(files), views)]

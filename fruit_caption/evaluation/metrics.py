@@ -1,4 +1,7 @@
-"""Scores of answers, by kind of question, beside the truth."""
+"""Scores of answers for each kind of question.
+
+Shares are between 0 and 1, rounded to four digits; None stands for 0 / 0.
+"""
 
 from __future__ import annotations
 
@@ -12,128 +15,142 @@ from fruit_caption.language.questions import Value
 
 
 def score(rows: Sequence[Prediction]) -> dict[str, Any]:
-    """Scores of some answers.
+    """Score some answers.
+
+    Args:
+        rows: Answers.
 
     Returns:
-        `n` and `exact`: how many questions, and the share answered rightly, 0 to 1, `None` of no
-            questions; captions count only where nothing else is asked;
-        `kinds`: for each kind its own `n` and `exact`, and what suits it: see `_score_numbers`,
-            `_score_presence` and `_score_sets`;
-        `present`, `several`: `n` and `exact` of the counts whose truth is at least one, and at
-            least two.
+        A dictionary:
+
+        - `n` and `exact`: number of questions, and share of correct answers. Captions are left out
+          unless there is nothing else.
+        - `kinds`: for each kind of question, its `n`, `exact` and the scores below.
+        - `present` and `several`: `n` and `exact` of the questions of kind "count" whose true
+          answer is at least 1, and at least 2.
+
+        Kinds "count" and "total", where an answer that is not a number has no error:
+
+        - `within_one`: share of answers that are at most 1 off.
+        - `mae`: mean absolute error, sum |answer - truth| / n.
+        - `rmse`: root mean square error, sqrt(sum (answer - truth)^2 / n).
+        - `read`: share of answers that are a number.
+
+        Kind "presence":
+
+        - `precision`: share of "yes" answers that are correct.
+        - `recall`: share of true "yes" that are answered with "yes".
+        - `balanced`: balanced accuracy, the mean of the accuracies where the truth is yes and where
+          it is no (Brodersen et al. 2010). Constant answers score 0.5.
+
+        Kind "identify", where an answer that can't be parsed names no fruit:
+
+        - `precision`: share of the named fruits that are in the photo.
+        - `recall`: share of the fruits in the photo that are named.
+        - `f1`: harmonic mean of precision and recall, 2 * hits / (named + present).
+        - `fruits`: for each fruit, the number `n` of photos with it, and the same three scores.
     """
-    questions = [row for row in rows if row.item.kind != CAPTION] or rows
-    kinds = sorted({row.item.kind for row in rows})
+    questions = [row for row in rows if row.qa_pair.kind != CAPTION] or rows
+    kinds = sorted({row.qa_pair.kind for row in rows})
     return {
-        **_exact(questions),
+        **_accuracy(questions),
         "kinds": {
-            kind: _score_kind(kind, [r for r in rows if r.item.kind == kind]) for kind in kinds
+            kind: _score_kind(kind, [row for row in rows if row.qa_pair.kind == kind])
+            for kind in kinds
         },
-        "present": _exact([row for row in questions if counts_at_least(row, 1)]),
-        "several": _exact([row for row in questions if counts_at_least(row, 2)]),
+        "present": _accuracy([row for row in questions if counts_at_least(row, 1)]),
+        "several": _accuracy([row for row in questions if counts_at_least(row, 2)]),
     }
 
 
-def counts_at_least(row: Prediction, least: int) -> bool:
-    """Whether a row asks how many of a fruit there are, and there are at least so many."""
-    return row.item.kind == "count" and (_true_number(row) or 0) >= least
+def counts_at_least(row: Prediction, minimum: int) -> bool:
+    """Return whether a question is of kind "count" and its true answer at least `minimum`."""
+    if row.qa_pair.kind != "count":
+        return False
+    truth = _truth(row)
+    return isinstance(truth, int) and truth >= minimum
 
 
 def _score_kind(kind: str, rows: list[Prediction]) -> dict[str, Any]:
-    score_more = {
+    scorers = {
         "count": _score_numbers,
         "total": _score_numbers,
         "presence": _score_presence,
         "identify": _score_sets,
-    }.get(kind)
-    return _exact(rows) | (score_more(rows) if score_more else {})
+    }
+    return _accuracy(rows) | (scorers[kind](rows) if kind in scorers else {})
 
 
-def _exact(rows: Sequence[Prediction]) -> dict[str, Any]:
-    return {"n": len(rows), "exact": _share([row.correct for row in rows])}
+def _accuracy(rows: Sequence[Prediction]) -> dict[str, Any]:
+    return {"n": len(rows), "exact": _ratio(sum(row.correct for row in rows), len(rows))}
 
 
 def _score_numbers(rows: list[Prediction]) -> dict[str, Any]:
-    """`within_one` (share at most one off), and over the answers that can be read as a number,
-    whose share is `read`, the mean absolute error `mae` and the root of the mean square `rmse`.
-    """
-    errors = []
-    for row in rows:
-        said, true = _said(row), _true_number(row)
-        if isinstance(said, int) and true is not None:
-            errors.append(abs(said - true))
+    pairs = [(_answer(row), _truth(row)) for row in rows]
+    errors = [
+        abs(answer - truth)
+        for answer, truth in pairs
+        if isinstance(answer, int) and isinstance(truth, int)
+    ]
     squares = sum(error**2 for error in errors)
     return {
-        "within_one": round(sum(error <= 1 for error in errors) / len(rows), 4),
+        "within_one": _ratio(sum(error <= 1 for error in errors), len(rows)),
         "mae": _ratio(sum(errors), len(errors)),
         "rmse": round(math.sqrt(squares / len(errors)), 4) if errors else None,
-        "read": round(len(errors) / len(rows), 4),
+        "read": _ratio(len(errors), len(rows)),
     }
 
 
 def _score_presence(rows: list[Prediction]) -> dict[str, Any]:
-    """`precision` and `recall` of "yes", and `balanced`, the mean of the shares of right answers
-    where the truth is yes and where it is no, which saying always the same brings to a half.
-    """
-    pairs = [(_true(row) is True, _said(row)) for row in rows]
-    hits = sum(true and said is True for true, said in pairs)
-    shares = [
-        _share([said is wanted for true, said in pairs if true is wanted])
-        for wanted in (True, False)
-    ]
-    known = [share for share in shares if share is not None]
+    pairs = [(_truth(row) is True, _answer(row)) for row in rows]
+    hits = sum(truth and answer is True for truth, answer in pairs)
+    accuracies = []
+    for value in (True, False):
+        correct = [answer is value for truth, answer in pairs if truth is value]
+        accuracy = _ratio(sum(correct), len(correct))
+        accuracies += [] if accuracy is None else [accuracy]
     return {
-        "precision": _ratio(hits, sum(said is True for _, said in pairs)),
-        "recall": _ratio(hits, sum(true for true, _ in pairs)),
-        "balanced": _ratio(sum(known), len(known)),
+        "precision": _ratio(hits, sum(answer is True for _, answer in pairs)),
+        "recall": _ratio(hits, sum(truth for truth, _ in pairs)),
+        "balanced": _ratio(sum(accuracies), len(accuracies)),
     }
 
 
 def _score_sets(rows: list[Prediction]) -> dict[str, Any]:
-    """`precision`, `recall` and `f1` of the fruits named, over all rows and in `fruits` for each;
-    an answer that can't be read names none.
-    """
-    pairs = [(_set(_true(row)), _set(_said(row))) for row in rows]
-    fruits = sorted(set().union(*(true | said for true, said in pairs)))
-    counted = {
+    pairs = [(_set(_truth(row)), _set(_answer(row))) for row in rows]
+    fruits = sorted(set().union(*(truth | answer for truth, answer in pairs)))
+    counts = {
         fruit: (
-            sum(fruit in true and fruit in said for true, said in pairs),
-            sum(fruit in said for _, said in pairs),
-            sum(fruit in true for true, _ in pairs),
+            sum(fruit in truth and fruit in answer for truth, answer in pairs),
+            sum(fruit in answer for _, answer in pairs),
+            sum(fruit in truth for truth, _ in pairs),
         )
         for fruit in fruits
     }
-    hits, named, there = (
-        sum(numbers) for numbers in zip((0, 0, 0), *counted.values(), strict=True)
-    )
+    totals = [sum(numbers) for numbers in zip((0, 0, 0), *counts.values(), strict=True)]
     return {
-        **_precision_recall(hits, named, there),
+        **_precision_recall(*totals),
         "fruits": {
-            fruit: {"n": numbers[2], **_precision_recall(*numbers)}
-            for fruit, numbers in counted.items()
+            fruit: {"n": present, **_precision_recall(hits, named, present)}
+            for fruit, (hits, named, present) in counts.items()
         },
     }
 
 
-def _precision_recall(hits: int, named: int, there: int) -> dict[str, Any]:
+def _precision_recall(hits: int, named: int, present: int) -> dict[str, Any]:
     return {
         "precision": _ratio(hits, named),
-        "recall": _ratio(hits, there),
-        "f1": _ratio(2 * hits, named + there),
+        "recall": _ratio(hits, present),
+        "f1": _ratio(2 * hits, named + present),
     }
 
 
-def _said(row: Prediction) -> Value | None:
-    return parse_answer(row.item.kind, row.answer, row.item.fruit)
+def _answer(row: Prediction) -> Value | None:
+    return parse_answer(row.qa_pair.kind, row.answer, row.qa_pair.fruit)
 
 
-def _true(row: Prediction) -> Value | None:
-    return parse_answer(row.item.kind, row.item.answer, row.item.fruit)
-
-
-def _true_number(row: Prediction) -> int | None:
-    value = _true(row)
-    return value if isinstance(value, int) else None
+def _truth(row: Prediction) -> Value | None:
+    return parse_answer(row.qa_pair.kind, row.qa_pair.answer, row.qa_pair.fruit)
 
 
 def _set(value: Value | None) -> frozenset[str]:
@@ -142,7 +159,3 @@ def _set(value: Value | None) -> frozenset[str]:
 
 def _ratio(part: float, whole: float) -> float | None:
     return round(part / whole, 4) if whole else None
-
-
-def _share(correct: list[bool]) -> float | None:
-    return _ratio(sum(correct), len(correct))

@@ -1,4 +1,4 @@
-"""The graphs of an evaluation: where answers are right, and whether the model knows."""
+"""Plots of an evaluation: accuracy by count and fruit, confusion matrix, reliability diagram."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from matplotlib.colors import LinearSegmentedColormap
 from fruit_caption.data.qa import Prediction
 from fruit_caption.evaluation.calibration import expected_calibration_error, reliability
 from fruit_caption.language.answers import parse_answer
-from fruit_caption.utils.plotting import BLUE, INK, WIDTH, filled, new_figure, spreads
+from fruit_caption.utils.plotting import (
+    BLUE,
+    FIGURE_WIDTH,
+    INK,
+    bar_style,
+    new_figure,
+    percent_ranges,
+)
 
-LARGEST = 20
-"""This and larger numbers of fruits are drawn as one."""
+MAX_COUNT = 20
+"""Counts from this number on are drawn as one group."""
 
 _SHADES = LinearSegmentedColormap.from_list("shades", ["#8a8a8a", "#2f78ad", "#004f8c"])
 
@@ -26,164 +33,196 @@ Group = TypeVar("Group")
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How many of some questions were answered rightly."""
+class AccuracyCounts:
+    """Number of correct answers among a number of questions.
 
-    right: int
-    asked: int
+    Attributes:
+        correct: Number of correct answers.
+        total: Number of questions, at least 1.
+    """
+
+    correct: int
+    total: int
 
     @property
-    def share(self) -> float:
-        """0 to 1."""
-        return self.right / self.asked
+    def accuracy(self) -> float:
+        """Share of correct answers, 0 to 1."""
+        return self.correct / self.total
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the share lies with 95 % certainty, 0 to 1 (Wilson 1927)."""
+        """95 % confidence interval of the accuracy, 0 to 1 (Wilson 1927)."""
         z = 1.96
-        center = (self.right + z**2 / 2) / (self.asked + z**2)
-        wrong = self.asked - self.right
-        reach = z * sqrt(self.right * wrong / self.asked + z**2 / 4) / (self.asked + z**2)
-        return max(0.0, center - reach), min(1.0, center + reach)
+        center = (self.correct + z**2 / 2) / (self.total + z**2)
+        wrong = self.total - self.correct
+        radius = z * sqrt(self.correct * wrong / self.total + z**2 / 4) / (self.total + z**2)
+        return max(0.0, center - radius), min(1.0, center + radius)
 
 
-def tally(rows: Iterable[Prediction], group: Callable[[Prediction], Group]) -> dict[Group, Tally]:
-    """How many answers are right in each group of rows."""
-    asked, right = Counter[Group](), Counter[Group]()
+def accuracy_by(
+    rows: Iterable[Prediction], group: Callable[[Prediction], Group]
+) -> dict[Group, AccuracyCounts]:
+    """Count questions and correct answers in groups.
+
+    Args:
+        rows: Answers.
+        group: Returns the group of an answer.
+    """
+    total, correct = Counter[Group](), Counter[Group]()
     for row in rows:
-        asked[group(row)] += 1
-        right[group(row)] += row.correct
-    return {name: Tally(right[name], number) for name, number in asked.items()}
+        total[group(row)] += 1
+        correct[group(row)] += row.correct
+    return {name: AccuracyCounts(correct[name], number) for name, number in total.items()}
 
 
 def confusion(rows: Iterable[Prediction]) -> np.ndarray:
-    """How often each number was said where each number was true, of the items of kind "count".
+    """Compute the confusion matrix of the answers to questions of kind "count".
+
+    Args:
+        rows: Answers; those to other kinds of question are ignored.
 
     Returns:
-        Whole numbers of shape (true, said): from none to the largest number that occurs, at most
-        `LARGEST`, and one column more for answers that can't be read as a number.
+        Numbers of answers, int (true count, answered count). Counts go from 0 to the largest that
+        occurs, at most `MAX_COUNT`; an additional last column holds answers that are not a number.
     """
     pairs = [
-        (true, _number(row, row.answer))
+        (truth, _number(row, row.answer))
         for row in rows
-        if row.item.kind == "count" and (true := _number(row, row.item.answer)) is not None
+        if row.qa_pair.kind == "count" and (truth := _number(row, row.qa_pair.answer)) is not None
     ]
     largest = max((number for pair in pairs for number in pair if number is not None), default=0)
-    table = np.zeros((largest + 1, largest + 2), int)
-    for true, said in pairs:
-        table[true, largest + 1 if said is None else said] += 1
-    return table
+    matrix = np.zeros((largest + 1, largest + 2), int)
+    for truth, answer in pairs:
+        matrix[truth, largest + 1 if answer is None else answer] += 1
+    return matrix
 
 
 def draw_confusion(path: Path, rows: Iterable[Prediction]) -> None:
-    """True against answered numbers as a table, its cells shaded by their share of the row.
+    """Draw the confusion matrix of counts, shaded by the share of each row.
 
-    Right answers lie on the diagonal.
+    Args:
+        path: The picture file to write.
+        rows: Answers.
     """
-    table = confusion(rows)
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    names = [_number_name(number) for number in range(len(table))]
-    with new_figure(path, 1.4 + 0.75 * WIDTH * len(table) / (len(table) + 1)) as figure:
+    matrix = confusion(rows)
+    size = len(matrix)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    names = [_count_name(number) for number in range(size)]
+    with new_figure(path, 1.4 + 0.75 * FIGURE_WIDTH * size / (size + 1)) as figure:
         axes = figure.subplots()
-        axes.plot((0, len(names) - 1), (0, len(names) - 1), color=INK, linewidth=0.8, zorder=0)
+        axes.plot((0, size - 1), (0, size - 1), color=INK, linewidth=0.8, zorder=0)
         image = axes.imshow(
             np.ma.masked_equal(100 * shares, 0), cmap=_SHADES, vmin=0, vmax=100, aspect="auto"
         )
-        for true, said in np.argwhere(table):
-            axes.text(said, true, table[true, said], ha="center", va="center", color="white")
-        axes.set_xticks(range(len(names) + 1), [*names, "no\nnumber"])
-        axes.set_yticks(range(len(names)), names)
-        axes.set_xlabel("answered")
-        axes.set_ylabel("true")
-        axes.axvline(len(names) - 0.5, color=INK, linewidth=0.8, zorder=0)
+        for truth, answer in np.argwhere(matrix):
+            number = matrix[truth, answer]
+            axes.text(answer, truth, number, ha="center", va="center", color="white")
+        axes.set_xticks(range(size + 1), [*names, "no\nnumber"])
+        axes.set_yticks(range(size), names)
+        axes.set_xlabel("answered count")
+        axes.set_ylabel("true count")
+        axes.axvline(size - 0.5, color=INK, linewidth=0.8, zorder=0)
         bar = figure.colorbar(image, label="share of the row (%)", shrink=0.6)
         bar.outline.set_visible(False)
 
 
 def draw_accuracy_by_count(path: Path, rows: Iterable[Prediction]) -> None:
-    """Bars: the share of right answers by true count, each with its 95 % interval."""
-    counts = [row for row in rows if row.item.kind == "count"]
-    tallies = tally(counts, lambda row: _number(row, row.item.answer))
-    numbers = [number for number in range(LARGEST + 1) if number in tallies]
+    """Draw a bar chart of count accuracy for each true count, with 95 % confidence intervals.
+
+    Args:
+        path: The picture file to write.
+        rows: Answers; only those to questions of kind "count" are used.
+    """
+    counts = [row for row in rows if row.qa_pair.kind == "count"]
+    groups = accuracy_by(counts, lambda row: _number(row, row.qa_pair.answer))
+    numbers = [number for number in range(MAX_COUNT + 1) if number in groups]
+    bars = [groups[number] for number in numbers]
     with new_figure(path, 4.0) as figure:
         axes = figure.subplots()
-        axes.bar(numbers, [100 * tallies[number].share for number in numbers], **filled(BLUE))
-        axes.vlines(numbers, *_intervals([tallies[number] for number in numbers]), BLUE, lw=2)
-        names = [f"{_number_name(number)}\n{tallies[number].asked}" for number in numbers]
+        axes.bar(numbers, [100 * bar.accuracy for bar in bars], **bar_style(BLUE))
+        axes.vlines(numbers, *percent_ranges(bar.interval for bar in bars), BLUE, lw=2)
+        names = [f"{_count_name(number)}\n{groups[number].total}" for number in numbers]
         axes.set_xticks(numbers, names, size=9)
-        axes.set_xlabel("true count, and how many questions; lines: 95 % intervals")
-        axes.set_ylabel("right answers (%)")
+        axes.set_xlabel("true count, and number of questions; lines: 95 % confidence intervals")
+        axes.set_ylabel("accuracy (%)")
         axes.set_ylim(0, 101)
         axes.grid(axis="y")
 
 
 def draw_accuracy_by_fruit(path: Path, rows: Sequence[Prediction]) -> None:
-    """Bars: the share of right answers about each fruit, best first, with 95 % intervals."""
-    kinds = {"count": "how many are there?", "presence": "is there one?"}
-    panels = {kind: tally((row for row in rows if row.item.kind == kind), _fruit) for kind in kinds}
+    """Draw bar charts of count and presence accuracy for each fruit, with confidence intervals.
+
+    Args:
+        path: The picture file to write.
+        rows: Answers.
+    """
+    titles = {"count": "how many are there?", "presence": "is there one?"}
+    panels = {
+        kind: accuracy_by([row for row in rows if row.qa_pair.kind == kind], _fruit)
+        for kind in titles
+    }
     longest = max(1, *map(len, panels.values()))
     with new_figure(path, 1.3 + 0.22 * longest) as figure:
-        for axes, (kind, tallies) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-            fruits = sorted(
-                tallies, key=lambda fruit: (-tallies[fruit].share, -tallies[fruit].asked)
-            )
-            best = [tallies[fruit] for fruit in fruits]
-            places = range(len(best))
-            axes.barh(places, [100 * each.share for each in best], **filled(BLUE))
-            axes.hlines(places, *_intervals(best), BLUE, lw=2)
-            axes.set_yticks(places, fruits)
-            for place, number in enumerate(["n", *(each.asked for each in best)]):
-                axes.text(104, place - 1, str(number), va="center", size=8)
-            axes.set_title(kinds[kind])
+        for axes, (kind, groups) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+            fruits = sorted(groups, key=lambda name: (-groups[name].accuracy, -groups[name].total))
+            bars = [groups[fruit] for fruit in fruits]
+            positions = range(len(bars))
+            axes.barh(positions, [100 * bar.accuracy for bar in bars], **bar_style(BLUE))
+            axes.hlines(positions, *percent_ranges(bar.interval for bar in bars), BLUE, lw=2)
+            axes.set_yticks(positions, fruits)
+            for position, text in enumerate(["n", *(str(bar.total) for bar in bars)], start=-1):
+                axes.text(104, position, text, va="center", size=8)
+            axes.set_title(titles[kind])
             axes.set_xlim(0, 101)
             axes.set_ylim(longest - 0.5, -0.5)
             axes.grid(axis="x")
-        figure.supxlabel("right answers (%); lines: 95 % intervals", size=10)
+        figure.supxlabel("accuracy (%); lines: 95 % confidence intervals", size=10)
 
 
 def draw_reliability(path: Path, rows: Sequence[Prediction], bins: int = 10) -> None:
-    """Reliability diagram (Guo et al. 2017): are answers right as often as the model is sure?
+    """Draw a reliability diagram (Guo et al. 2017).
 
-    Above, for each bin of answers the share that is right against their mean confidence, with its
-    95 % interval; below, how many answers there are in each.
+    The upper plot shows accuracy over mean confidence for each bin of answers, with 95 % confidence
+    intervals; the lower plot shows the number of answers in each bin.
+
+    Args:
+        path: The picture file to write.
+        rows: Answers.
+        bins: Number of bins.
     """
-    used = [each for each in reliability(rows, bins) if each.answers]
-    tallies = [Tally(each.right, each.answers) for each in used]
-    sure = [100 * each.expected / each.answers for each in used]
+    used = [bin for bin in reliability(rows, bins) if bin.total]
+    accuracies = [AccuracyCounts(bin.correct, bin.total) for bin in used]
+    confidences = [100 * bin.confidence_sum / bin.total for bin in used]
+    intervals = percent_ranges(counts.interval for counts in accuracies)
     error = expected_calibration_error(rows, bins)
     with new_figure(path, 6.4) as figure:
-        above, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
-        above.plot((0, 100), (0, 100), "--", color=INK, lw=1, label="as sure as right")
-        above.plot(sure, [100 * each.share for each in tallies], "o-", color=BLUE, lw=1)
-        above.vlines(sure, *_intervals(tallies), BLUE, lw=2, label="95 % interval")
+        upper, lower = figure.subplots(2, sharex=True, height_ratios=(4, 1))
+        upper.plot((0, 100), (0, 100), "--", color=INK, lw=1, label="perfectly calibrated")
+        points = [100 * counts.accuracy for counts in accuracies]
+        upper.plot(confidences, points, "o-", color=BLUE, lw=1)
+        upper.vlines(confidences, *intervals, BLUE, lw=2, label="95 % confidence interval")
         if error is not None:
-            above.text(1, 96, f"expected calibration error: {100 * error:.1f} %")
-        above.legend(loc="lower right")
-        above.set_ylabel("right answers (%)")
-        above.set_ylim(-2, 102)
-        lows = [100 * each.low for each in used]
-        counts = [each.answers for each in used]
-        bars = below.bar(lows, counts, 100 / bins, align="edge", **filled(BLUE))
-        below.bar_label(bars, size=8)
-        below.margins(y=0.2)
-        below.set_ylabel("answers")
-        below.set_xlabel("mean confidence (%)")
-        below.set_xlim(-1, 101)
+            upper.text(1, 96, f"expected calibration error: {100 * error:.1f} %")
+        upper.legend(loc="lower right")
+        upper.set_ylabel("accuracy (%)")
+        upper.set_ylim(-2, 102)
+        lows, totals = [100 * bin.low for bin in used], [bin.total for bin in used]
+        bars = lower.bar(lows, totals, 100 / bins, align="edge", **bar_style(BLUE))
+        lower.bar_label(bars, size=8)
+        lower.margins(y=0.2)
+        lower.set_ylabel("answers")
+        lower.set_xlabel("mean confidence (%)")
+        lower.set_xlim(-1, 101)
 
 
 def _number(row: Prediction, text: str) -> int | None:
-    value = parse_answer("count", text, row.item.fruit)
-    return min(value, LARGEST) if isinstance(value, int) else None
+    value = parse_answer("count", text, row.qa_pair.fruit)
+    return min(value, MAX_COUNT) if isinstance(value, int) else None
 
 
-def _number_name(number: int) -> str:
-    return f"{number}+" if number == LARGEST else str(number)
+def _count_name(number: int) -> str:
+    return f"{number}+" if number == MAX_COUNT else str(number)
 
 
 def _fruit(row: Prediction) -> str:
-    return row.item.fruit or "any fruit"
-
-
-def _intervals(tallies: Iterable[Tally]) -> tuple[list[float], list[float]]:
-    """Where the lines of 95 % intervals begin and end, in %."""
-    return spreads(each.interval for each in tallies)
+    return row.qa_pair.fruit or "any fruit"

@@ -1,25 +1,29 @@
-"""An answer about a picture, how sure it is, and what it was seen by."""
+"""The answer to a question about a picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from fruit_caption.language.questions import Value
-from fruit_caption.utils.images import Picture
+from fruit_caption.utils.images import PictureInput
+
+if TYPE_CHECKING:
+    from fruit_caption.inference.overlay import Overlay
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What the model would have said next: its likeliest wording of another value.
+    """A candidate answer with another meaning than the one the model gave.
 
     Attributes:
-        text: its words.
-        value: what they mean, as of an `Answer`; None for a caption.
-        confidence: the product of the words' probabilities, 0 to 1.
+        text: The candidate's text.
+        value: Its meaning, of the same type as `Answer.value`; None for a caption.
+        confidence: Product of the probabilities of its words, 0 to 1.
     """
 
     text: str
@@ -29,28 +33,29 @@ class Alternative:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """An answer, how sure the model is of it, and where it looked.
+    """The answer to a question about a picture.
 
     Attributes:
-        image: the picture's path or address, or "the picture" if it has none.
-        question: as it was asked.
-        kind: "count", "total", "identify", "presence" or "caption".
-        fruit: the kind of fruit that the question is about, or None.
-        text: the model's words.
-        value: what they mean: int for count and total, frozenset of fruits for identify, bool for
-            presence; None for a caption, or where they make no sense.
-        confidence: the product of the words' probabilities and that of its end, 0 to 1.
-        is_confident: False where answers of such a confidence are more likely wrong than right.
-        alternatives: the runners-up, each of another value, the likeliest first; none unless
-            it was asked detailed, as `ask` does.
-        words: the text word by word; a comma is a word.
-        probabilities: of each word, 0 to 1.
-        attention: where it looked for each word, float32 (words, rows, columns), each word's
-            weights summing to 1 over the letterboxed square; None for a model without attention,
-            or if it was not asked detailed.
-        density: where it sees fruit, (rows, columns, fruits), each fruit's map summing to a count.
-        fruits: the kinds, in the order of the maps.
-        picture: what was asked about.
+        image: Path or URL of the picture, or "the picture" if it has neither.
+        question: The question as it was asked.
+        kind: Kind of the question: "count", "total", "identify", "presence" or "caption".
+        fruit: The fruit that the question is about, or None if it is not about a single one.
+        text: The generated text, for example "there are two apples".
+        value: Meaning of the text: an int for "count" and "total", a frozenset of fruit names for
+            "identify", a bool for "presence". None for a caption, or if the text can't be parsed.
+        confidence: Product of the probabilities of the words and of the end token, 0 to 1.
+        is_confident: Whether the confidence reaches the model's threshold. Answers below it were
+            wrong more often than right on the validation photos.
+        alternatives: Candidates with other values, the most probable first. Empty unless the
+            answer was requested with `detailed=True`, as `Predictor.ask` does.
+        words: The text split into words; a comma is a word.
+        probabilities: Probability of each word, 0 to 1.
+        attention: Attention weights of each word over the letterboxed picture, float32
+            (words, rows, columns); each word's weights sum to 1. None if the model has no attention
+            or the answer was not requested with `detailed=True`.
+        density: Density maps, (rows, columns, fruits); each map sums to the predicted count.
+        fruits: Name of the fruit in each density map.
+        picture: The picture that was asked about.
     """
 
     image: str
@@ -67,46 +72,72 @@ class Answer:
     attention: np.ndarray | None = field(repr=False)
     density: np.ndarray = field(repr=False)
     fruits: tuple[str, ...] = field(repr=False)
-    picture: Picture = field(repr=False)
+    picture: PictureInput = field(repr=False)
 
     @property
     def sentence(self) -> str:
-        """The text with a capital and a full stop, after "Not sure, perhaps" if it isn't."""
+        """The text as a sentence; it starts with "Not sure, perhaps" if not `is_confident`."""
         text = self.text if self.is_confident else f"not sure, perhaps {self.text}"
         return f"{text[:1].upper()}{text[1:]}." if self.text else "…"
 
-    def to_json(self, runners_up: int = 0) -> dict[str, Any]:
-        """The answer as plain JSON values, a set of fruits as a sorted list.
+    def to_json(self, alternatives: int = 0) -> dict[str, Any]:
+        """Return the answer as a dictionary of plain JSON values.
 
         Args:
-            runners_up: how many of the alternatives are told, too.
+            alternatives: Maximum number of alternatives to include; 0 leaves out the key.
+
+        Returns:
+            The keys "image", "question", "kind", "fruit", "answer", "value" (a set of fruits as a
+            sorted list), "confidence", "sure" (`is_confident`), and perhaps "alternatives".
         """
         content: dict[str, Any] = {
             "image": self.image,
             "question": self.question,
             "kind": self.kind,
             "fruit": self.fruit,
-            **_told(self.text, self.value, self.confidence),
+            **_to_json(self),
             "sure": self.is_confident,
         }
-        if runners_up:
-            content["alternatives"] = [
-                _told(other.text, other.value, other.confidence)
-                for other in self.alternatives[:runners_up]
-            ]
+        if alternatives:
+            content["alternatives"] = list(map(_to_json, self.alternatives[:alternatives]))
         return content
 
     def show(self) -> Image.Image:
-        """Draw where it sees fruit and where it looked; a notebook shows the image.
+        """Return a drawing of what the answer is based on; a notebook displays it.
+
+        It shows a marker on each fruit in the density maps, and the attention map of each word.
 
         Raises:
-            PictureError: the picture can't be read any more.
+            PictureError: The picture can't be read any more.
         """
-        from fruit_caption.inference.overlay import overlay
+        return self._overlay().image()
 
-        return overlay(self)
+    def save_overlay(self, path: Path) -> None:
+        """Write the drawing that `show` returns as a transparent PNG.
+
+        Args:
+            path: The file to write.
+
+        Raises:
+            PictureError: The picture can't be read any more.
+            FruitError: The file can't be written.
+        """
+        self._overlay().draw(path)
+
+    def _overlay(self) -> Overlay:
+        from fruit_caption.inference.overlay import Overlay  # imports matplotlib, which is slow
+
+        return Overlay(
+            picture=self.picture,
+            title=(self.question, f"{self.text} ({100 * self.confidence:.0f} % sure)"),
+            density=self.density,
+            fruits=self.fruits,
+            words=self.words,
+            probabilities=self.probabilities,
+            attention=self.attention,
+        )
 
 
-def _told(text: str, value: Value | None, confidence: float) -> dict[str, Any]:
-    plain = sorted(value) if isinstance(value, frozenset) else value
-    return {"answer": text, "value": plain, "confidence": round(confidence, 4)}
+def _to_json(answer: Answer | Alternative) -> dict[str, Any]:
+    value = sorted(answer.value) if isinstance(answer.value, frozenset) else answer.value
+    return {"answer": answer.text, "value": value, "confidence": round(answer.confidence, 4)}

@@ -1,9 +1,9 @@
-"""`fruit export`: a trained model in a form that is asked without TensorFlow, see `exported`.
+"""Exports trained models to ONNX and LiteRT, to run without TensorFlow (see `exported`).
 
-The model is cut where answering cuts it: what a photo shows is worked out once, by the encoder and
-the eye; then the decoder takes a step for each word. ONNX takes any number of photos, questions
-and words at a time. LiteRT keeps to its built-in operators only where nothing loops and all shapes
-are known: it takes one of each.
+An export has two networks: the encoder with the neck, which runs once for a photo, and one step of
+the decoder, which runs for each word. The ONNX networks take any number of photos, questions and
+words. The LiteRT networks take one of each, because LiteRT's built-in operators need fixed shapes
+and no loops.
 """
 
 from __future__ import annotations
@@ -15,69 +15,73 @@ from typing import Any
 
 import keras
 
-from fruit_caption.inference.exported import DECODER, ENCODER, ENDINGS, MANIFEST, NEXT, Format
-from fruit_caption.models.captioner import Captioner, after_last_word
+from fruit_caption.inference.exported import (
+    DECODER,
+    ENCODER,
+    MANIFEST,
+    NEXT,
+    SUFFIXES,
+    Format,
+)
+from fruit_caption.models.captioner import Captioner, build_step_decoder
 from fruit_caption.models.surgery import fuse_batch_norm
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError
-from fruit_caption.utils.files import atomic_write, digest, lock_folder, write_json
+from fruit_caption.utils.files import atomic_write, file_sha256, lock_folder, write_json
 
 
-def export(run: Run, form: Format, bits: int = 32) -> Path:
+def export(run: Run, format: Format, bits: int = 32) -> Path:
     """Export the model of a run.
 
     Args:
-        run: a finished run.
-        form: "onnx" or "litert".
-        bits: number of bits of each stored weight, 32 or 16.
+        run: A finished run.
+        format: "onnx" or "litert".
+        bits: Number of bits per stored weight, 32 or 16.
 
     Returns:
-        the folder in the run's that holds the export.
+        The folder of the export, inside the run folder.
 
     Raises:
-        RunError: there is no such run, or what converts models is not installed or too old.
-        FruitError: weights can't have so many bits.
-        FruitError: another process exports there, or the folder can't be written to.
+        RunError: There is no such run, or the converter is missing or too old.
+        FruitError: The number of bits is not supported, another process is exporting to this
+            folder, or the folder can't be written to.
     """
     if bits not in (32, 16):
         raise FruitError(f"Weights can have 32 or 16 bits, not {bits}.")
     model = run.load_model()
-    out = run.export_folder(form)
+    out = run.export_folder(format)
+    single = format == "litert"
+    networks = {
+        ENCODER: encoder_network(model, single),
+        DECODER: decoder_network(model, single),
+    }
     with lock_folder(out):
-        _export(model, run.model_file, out, form, bits)
+        with ExitStack() as stack:
+            for name, network in networks.items():
+                path = out / f"{name}.{SUFFIXES[format]}"
+                _convert(network, format, bits, stack.enter_context(atomic_write(path)))
+            # The manifest is valid only when both new files are in place.
+            (out / MANIFEST).unlink(missing_ok=True)
+        write_json(
+            out / MANIFEST,
+            {
+                "model": file_sha256(run.model_file),
+                "image_size": model.image_size,
+                "confidence_threshold": model.confidence_threshold,
+                "decoder_inputs": list(model.decoder_inputs),
+                "fruits": list(model.fruits),
+                "words": list(model.vocabulary.words),
+            },
+        )
     return out
 
 
-def _export(model: Captioner, file: Path, out: Path, form: Format, bits: int) -> None:
-    single = form == "litert"
-    with ExitStack() as drafts:
-        for part, network in (
-            (ENCODER, encoder_network(model, single)),
-            (DECODER, decoder_network(model, single)),
-        ):
-            draft = drafts.enter_context(atomic_write(out / f"{part}.{ENDINGS[form]}"))
-            _convert(network, form, bits, draft)
-        # What it says is true only once both parts are there.
-        (out / MANIFEST).unlink(missing_ok=True)
-    write_json(
-        out / MANIFEST,
-        {
-            "model": digest(file),
-            "image_size": model.image_size,
-            "confidence_threshold": model.confidence_threshold,
-            "decoder_inputs": list(model.decoder_inputs),
-            "fruits": list(model.fruits),
-            "words": list(model.vocabulary.words),
-        },
-    )
-
-
 def encoder_network(model: Captioner, single: bool = False) -> keras.Model:
-    """Encoder and eye in one, from `pixels` on, as they are once training is over.
+    """Build the network from `pixels` to the outputs of the neck, in inference mode.
 
     Args:
-        model: whose they are.
-        single: whether it takes one photo at a time.
+        model: A trained model.
+        single: Whether the network takes exactly one photo instead of a batch.
     """
     pixels = _input(model.encoder.input, "pixels", single)
     features = fuse_batch_norm(model.encoder)(pixels, training=False)
@@ -85,18 +89,24 @@ def encoder_network(model: Captioner, single: bool = False) -> keras.Model:
 
 
 def decoder_network(model: Captioner, single: bool = False) -> keras.Model:
-    """The decoder, with other names for the states that it gives than for those it takes.
+    """Build the network for one step of the decoder, with new names for the new LSTM states.
 
     Args:
-        model: whose decoder it is; its LSTM takes words one at a time from now on, if `single`.
-        single: whether it takes one word of one question about one photo at a time.
+        model: A trained model. If `single`, its LSTM is unrolled from now on.
+        single: Whether the network takes exactly one word of one question about one photo.
     """
-    inputs = {name: _input(given, name, single) for name, given in model.decoder.input.items()}
-    model.decoder.get_layer("speak").lstm.unroll = single
-    # The decoder's own layers, called anew: as a model in a model it would keep its free shapes.
-    said = after_last_word(model.decoder, inputs).output
-    outputs = {f"{NEXT}{name}" if name in inputs else name: one for name, one in said.items()}
-    return keras.Model(inputs, outputs, name=DECODER)
+    inputs = {name: _input(tensor, name, single) for name, tensor in model.decoder.input.items()}
+    model.decoder.get_layer("lstm").lstm.unroll = single
+    # Calls the layers anew: nesting the decoder as a model would keep its dynamic shapes.
+    outputs = build_step_decoder(model.decoder, inputs).output
+    renamed = {f"{NEXT}{name}" if name in inputs else name: x for name, x in outputs.items()}
+    return keras.Model(inputs, renamed, name=DECODER)
+
+
+def converts_to_litert() -> bool:
+    """Return whether this version of Keras can export to LiteRT; the last for Python 3.10 can't."""
+    major, minor, *_ = keras.__version__.split(".")
+    return (int(major), int(minor)) >= (3, 13)
 
 
 def _input(like: keras.KerasTensor, name: str, single: bool) -> keras.KerasTensor:
@@ -104,10 +114,10 @@ def _input(like: keras.KerasTensor, name: str, single: bool) -> keras.KerasTenso
     return keras.Input(batch_shape=shape, dtype=like.dtype, name=name)
 
 
-def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
-    if form == "onnx":
+def _convert(network: keras.Model, format: Format, bits: int, path: Path) -> None:
+    if format == "onnx":
         try:
-            import tf2onnx  # noqa: F401  (what Keras exports with)
+            import tf2onnx  # noqa: F401  (Keras exports to ONNX with it)
         except ImportError:
             raise RunError(
                 "Exporting to ONNX needs tf2onnx: pip install 'fruit-caption[export]'."
@@ -118,43 +128,37 @@ def _convert(network: keras.Model, form: Format, bits: int, path: Path) -> None:
             f"{keras.__version__}.",
             "litert-unavailable",
         )
-    # Keras exports only what was called.
-    network(keras.tree.map_structure(_blank, network.input))
+    # Keras can export a model only after a call.
+    network(keras.tree.map_structure(_zeros, network.input))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about NumPy's and protobuf's older names
+        warnings.simplefilter("ignore")  # deprecated names of NumPy and protobuf
         network.export(
             path,
-            format=form,
+            format=format,
             verbose=False,
             input_signature=[keras.tree.map_structure(_spec, network.input)],
-            **(_converter(bits) if form == "litert" else {}),
+            **(_litert_options(bits) if format == "litert" else {}),
         )
-    if form == "onnx" and bits == 16:
+    if format == "onnx" and bits == 16:
         from fruit_caption.inference.half_precision import store_float16
 
         store_float16(path)
 
 
-def converts_to_litert() -> bool:
-    """Whether this release of Keras exports to LiteRT: the last for Python 3.10 doesn't."""
-    major, minor, *_ = keras.__version__.split(".")
-    return (int(major), int(minor)) >= (3, 13)
-
-
-def _converter(bits: int) -> dict[str, Any]:
-    """Settings of TensorFlow's converter to LiteRT."""
+def _litert_options(bits: int) -> dict[str, Any]:
     if bits == 32:
         return {}
     import tensorflow as tf
 
-    spec = {"target_spec": {"supported_types": [tf.float16]}} if bits == 16 else {}
-    return {"optimizations": [tf.lite.Optimize.DEFAULT], **spec}
+    return {
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+        "target_spec": {"supported_types": [tf.float16]},
+    }
 
 
-def _blank(given: keras.KerasTensor) -> Any:
-    """Zeros in the place of an input, one where any number may be."""
-    return keras.ops.zeros([length or 1 for length in given.shape], given.dtype)
+def _zeros(tensor: keras.KerasTensor) -> Any:
+    return keras.ops.zeros([length or 1 for length in tensor.shape], tensor.dtype)
 
 
-def _spec(given: keras.KerasTensor) -> keras.InputSpec:
-    return keras.InputSpec(shape=given.shape, dtype=given.dtype, name=given.name)
+def _spec(tensor: keras.KerasTensor) -> keras.InputSpec:
+    return keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)

@@ -1,11 +1,11 @@
-"""Exported models: asked without TensorFlow, which takes longer to start than to answer.
+"""Runs exported models without TensorFlow, which takes longer to start than to answer.
 
-    RUN/onnx/encoder.onnx      pixels to what the eye gives
-    RUN/onnx/decoder.onnx     a step of the decoder
-    RUN/onnx/model.json     the rest of a model: words, fruits, image size, confidence_threshold; and which
-                            model.keras it was made of, so that an old export is not asked
+    RUN/onnx/encoder.onnx   network from pixels to the outputs of the neck
+    RUN/onnx/decoder.onnx   network for one step of the decoder
+    RUN/onnx/model.json     manifest: vocabulary, fruits, image size, confidence threshold, and the
+                            SHA-256 of the exported model.keras, to recognize an outdated export
 
-`exporting` makes them; with LiteRT it is `litert` and `.tflite` instead.
+`export` writes them. For LiteRT the folder is `litert` and the networks end in `.tflite`.
 """
 
 from __future__ import annotations
@@ -19,28 +19,44 @@ from typing import Any, Literal
 import numpy as np
 
 from fruit_caption.language.vocabulary import Vocabulary
-from fruit_caption.models.decoding import EncodeFn, Encoding
+from fruit_caption.models.decoding import Arrays, EncodeFn
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import DataError, RunError
-from fruit_caption.utils.files import digest, read_json
-from fruit_caption.utils.startup import hold_back_stderr
+from fruit_caption.utils.files import file_sha256, read_json
+from fruit_caption.utils.startup import silence_stderr
 
 Format = Literal["onnx", "litert"]
-ENDINGS: dict[Format, str] = {"onnx": "onnx", "litert": "tflite"}
-ENCODER, DECODER, MANIFEST = "encoder", "decoder", "model.json"
+
+SUFFIXES: dict[Format, str] = {"onnx": "onnx", "litert": "tflite"}
+"""File name suffix of the networks in each format."""
+
+ENCODER = "encoder"
+"""Name of the network that encodes a photo, and of its file."""
+
+DECODER = "decoder"
+"""Name of the network for one decoder step, and of its file."""
+
+MANIFEST = "model.json"
+"""Name of the file that describes an export."""
+
 STATES = ("state_h", "state_c")
+"""Decoder inputs that hold the state of the LSTM."""
+
 NEXT = "next_"
-"""Begins the names of the decoder's new states, which may not be those of its inputs."""
+"""Prefix of the new LSTM states in the files: an output can't have the name of an input."""
 
 
-class Exported(ABC):
-    """What every exported model is, see `decoding.Runtime`; how to run it is the subclass's.
+class ExportedModel(ABC):
+    """An exported model; implements `decoding.Runtime`.
 
     Args:
-        folder: that `exporting.export` wrote.
+        folder: Folder of the export.
+
+    Attributes:
+        format: Format of the networks that the class runs.
 
     Raises:
-        RunError: it is not whole.
+        RunError: The export is incomplete or broken.
     """
 
     format: Format
@@ -53,134 +69,142 @@ class Exported(ABC):
             self.image_size = int(manifest["image_size"])
             self.confidence_threshold = float(manifest["confidence_threshold"])
             self.decoder_inputs: Sequence[str] = tuple(manifest["decoder_inputs"])
-            self._open(*(folder / f"{part}.{ENDINGS[self.format]}" for part in (ENCODER, DECODER)))
+            self._encoder, self._decoder = (
+                self._load(folder / f"{name}.{SUFFIXES[self.format]}")
+                for name in (ENCODER, DECODER)
+            )
         except (DataError, KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
             raise RunError(f"{folder} can't be loaded ({reason}).", "export-broken") from error
 
     @abstractmethod
-    def _open(self, look: Path, speak: Path) -> None:
-        """Open the two files."""
+    def _load(self, path: Path) -> Any:
+        """Load a network."""
 
     @abstractmethod
     def encoder_fn(self) -> EncodeFn:
-        """A function that looks at pixels."""
+        """Return a function from pixels to neck outputs."""
 
-    def to_device(self, known: Encoding) -> Encoding:
-        """The same: what reads them reads them where they are."""
-        return known
+    def to_device(self, arrays: Arrays) -> Arrays:
+        """Return the arrays unchanged: these runtimes read NumPy arrays."""
+        return arrays
 
     @abstractmethod
-    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
-        """What the decoder gives after the last of `words`, see `decoding.Runtime.step`."""
+    def decode_step(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """Run the decoder and return its outputs for the last word, see `decoding.Runtime`."""
 
 
-class OnnxModel(Exported):
-    """A model for ONNX Runtime."""
+class OnnxModel(ExportedModel):
+    """An exported model that ONNX Runtime runs; takes batches of any size."""
 
     format = "onnx"
 
-    def _open(self, look: Path, speak: Path) -> None:
-        self._eye, self._decoder = _session(look), _session(speak)
+    def _load(self, path: Path) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # errors are raised as well
+        # Loading by path would let the file name other files to read weights from.
+        content = path.read_bytes()
+        try:
+            return onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors have no narrower base class
+            raise ValueError(str(error)) from error
 
     def encoder_fn(self) -> EncodeFn:
-        """A function that looks at any number of photos at a time."""
-        return lambda pixels: _run(self._eye, {"pixels": pixels})
+        """Return a function from pixels to neck outputs."""
+        return lambda pixels: _run_onnx(self._encoder, {"pixels": pixels})
 
-    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
-        """What the decoder gives, for any number of photos, questions and words at a time."""
-        said = _run(self._decoder, known)
-        return {name.removeprefix(NEXT): array for name, array in said.items()}
+    def decode_step(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """Run the decoder and return its outputs for the last word, see `decoding.Runtime`."""
+        return _rename(_run_onnx(self._decoder, inputs))
 
 
-class LiteRTModel(Exported):
-    """A model for LiteRT, which takes one photo, question and word at a time."""
+class LiteRTModel(ExportedModel):
+    """An exported model that LiteRT runs, one photo, question and word at a time."""
 
     format = "litert"
 
-    def _open(self, look: Path, speak: Path) -> None:
-        self._eye, self._decoder = _runner(look), _runner(speak)
+    def _load(self, path: Path) -> Any:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError:
+            raise RunError(f"{path} needs LiteRT: pip install 'fruit-caption[litert]'.") from None
+        with silence_stderr():  # it logs which delegate it creates
+            return Interpreter(str(path), num_threads=os.cpu_count()).get_signature_runner()
 
     def encoder_fn(self) -> EncodeFn:
-        """A function that looks at one photo after the other."""
-        return lambda pixels: _joined([self._eye(pixels=photo[None]) for photo in pixels], 0)
+        """Return a function from pixels to neck outputs; it encodes photo by photo."""
+        return lambda pixels: _concatenate(
+            [self._encoder(pixels=photo[None]) for photo in pixels], 0
+        )
 
-    def decode_step(self, known: Mapping[str, np.ndarray]) -> Encoding:
-        """What the decoder gives after the last word of each question, one after the other."""
-        photos, questions, _ = known["words"].shape
-        said = [
-            _joined([self._read(known, photo, place) for place in range(questions)], 1)
+    def decode_step(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """Run the decoder and return its outputs for the last word, see `decoding.Runtime`."""
+        photos, questions, _ = inputs["words"].shape
+        outputs = [
+            _concatenate([self._decode(inputs, photo, index) for index in range(questions)], 1)
             for photo in range(photos)
         ]
-        return _joined(said, 0)
+        return _concatenate(outputs, 0)
 
-    def _read(self, known: Mapping[str, np.ndarray], photo: int, place: int) -> Encoding:
-        """What it gives after the last word of one question."""
-        given = {name: known[name][photo : photo + 1] for name in self.decoder_inputs}
+    def _decode(self, inputs: Mapping[str, np.ndarray], photo: int, question: int) -> Arrays:
+        """Return the outputs after the last word of one question, with batch dimensions of 1."""
+        arrays = {name: inputs[name][photo : photo + 1] for name in self.decoder_inputs}
         for name in STATES:
-            # All questions about a photo may start from one state.
-            start = place if given[name].shape[1] > 1 else 0
-            given[name] = given[name][:, start : start + 1]
-        words = known["words"][photo, place]
+            # All questions about a photo may share one initial state.
+            index = question if arrays[name].shape[1] > 1 else 0
+            arrays[name] = arrays[name][:, index : index + 1]
+        words = inputs["words"][photo, question]
         for word in words[: max(1, np.count_nonzero(words))]:
-            said = self._decoder(**given, words=np.full((1, 1, 1), word, "int32"))
-            said = {name.removeprefix(NEXT): array for name, array in said.items()}
-            given |= {name: said[name] for name in STATES}
-        return said
+            outputs = _rename(self._decoder(**arrays, words=np.full((1, 1, 1), word, "int32")))
+            arrays |= {name: outputs[name] for name in STATES}
+        return outputs
 
 
 MODELS: dict[Format, type[OnnxModel | LiteRTModel]] = {"onnx": OnnxModel, "litert": LiteRTModel}
-"""The first that a run has is asked."""
+"""Class for each format. If a run has several exports, the first format is used."""
 
 
-def current(run: Run) -> Exported | None:
-    """The export of a run's model, as that is now; `None` where there is none.
+def current(run: Run) -> ExportedModel | None:
+    """Load the export of a run if it has one that matches its model.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The exported model, or None if there is no export or only outdated ones.
 
     Raises:
-        RunError: it is not whole.
+        RunError: The export is incomplete or broken.
     """
-    for form, model in MODELS.items():
-        folder = run.export_folder(form)
-        if (folder / MANIFEST).is_file() and _is_of(folder, run.model_file):
+    for format, model in MODELS.items():
+        folder = run.export_folder(format)
+        if (folder / MANIFEST).is_file() and _matches(folder, run.model_file):
             return model(folder)
     return None
 
 
-def _is_of(folder: Path, model: Path) -> bool:
-    """Whether a folder holds an export of a model file; of one that isn't there, it does."""
-    if not model.is_file():
+def _matches(folder: Path, model_file: Path) -> bool:
+    """Return whether an export was made from a model file; True if there is no model file."""
+    if not model_file.is_file():
         return True
     try:
-        return bool(read_json(folder / MANIFEST).get("model") == digest(model))
+        return bool(read_json(folder / MANIFEST).get("model") == file_sha256(model_file))
     except DataError:
         return False
 
 
-def _session(path: Path) -> Any:
-    import onnxruntime
-
-    quietly = onnxruntime.SessionOptions()
-    quietly.log_severity_level = 4  # what is wrong is raised, too
-    content = path.read_bytes()  # by its path, weights would be read from any file that it names
-    try:
-        return onnxruntime.InferenceSession(content, quietly, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own have no narrower base
-        raise ValueError(str(error)) from error
+def _run_onnx(session: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _run(session: Any, given: Mapping[str, np.ndarray]) -> Encoding:
-    names = [one.name for one in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(given)), strict=True))
+def _rename(outputs: Mapping[str, np.ndarray]) -> Arrays:
+    return {name.removeprefix(NEXT): array for name, array in outputs.items()}
 
 
-def _runner(path: Path) -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        raise RunError(f"{path} needs LiteRT: pip install 'fruit-caption[litert]'.") from None
-    with hold_back_stderr():  # it tells which delegate it has made
-        return Interpreter(str(path), num_threads=os.cpu_count()).get_signature_runner()
-
-
-def _joined(parts: Sequence[Encoding], axis: int) -> Encoding:
+def _concatenate(parts: Sequence[Arrays], axis: int) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts], axis) for name in parts[0]}

@@ -1,10 +1,10 @@
-"""Asks a trained model about pictures.
+"""The Python interface: load a trained model and ask it about pictures.
 
 ```python
 import fruit_caption as fc
 
-eye = fc.load()
-answer = eye.ask("bowl.jpg", "how many apples?")
+predictor = fc.load()
+answer = predictor.ask("bowl.jpg", "how many apples?")
 answer.text, answer.value, answer.confidence
 ```
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fruit_caption.data.qa import CAPTION, DESCRIBE, QUIZ, QAPair
+from fruit_caption.data.qa import CAPTION, CAPTION_PROMPT, QUIZ_PROMPT, QAPair
 from fruit_caption.inference import exported
 from fruit_caption.inference.answer import Alternative, Answer
 from fruit_caption.language import templates
@@ -27,8 +27,8 @@ from fruit_caption.language.answers import parse_answer
 from fruit_caption.language.fruits import FRUITS, join_words, plural
 from fruit_caption.language.questions import Value, parse_question
 from fruit_caption.models.decoding import (
+    Arrays,
     Decoded,
-    Encoding,
     Hypothesis,
     Runtime,
     beam_search,
@@ -36,286 +36,379 @@ from fruit_caption.models.decoding import (
 )
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import OutOfDomain, PictureError, RunError
-from fruit_caption.utils.images import UNNAMED, Picture, letterbox, to_picture
+from fruit_caption.utils.images import UNNAMED, PictureInput, letterbox, to_picture
 from fruit_caption.utils.prefetch import prefetch
 
-PHOTOS = 16
-"""At most, looked at in one go."""
+BATCH_SIZE = 16
+"""Maximum number of pictures in a batch of the encoder."""
 
-DRAWN = 32
-"""Questions made up for a quiz; many are alike, and few make no sense."""
+QUIZ_SAMPLES = 32
+"""Number of questions to sample for a quiz; many repeat each other, and some can't be parsed."""
 
 ErrorCallback = Callable[[PictureError], None]
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A question as it was asked, and in words that the model learnt."""
+class _ParsedQuestion:
+    """A question as it was asked, and as the prompt that the model was trained on."""
 
-    question: str
+    text: str
     kind: str
     fruit: str | None
     prompt: str
 
 
 class Predictor:
-    """A trained model, to be asked about pictures.
+    """Answers questions about pictures with a trained model.
 
-    Attributes:
-        model: the Keras model, or what else runs it.
-        fruits: the kinds of fruit that it knows.
+    Use `load` to create one from a run. A picture can be the path of a file, a Pillow image, or a
+    uint8 array of shape (height, width) for gray, (height, width, 3) for RGB or (height, width, 4)
+    for RGBA.
+
+    ```python
+    predictor = fc.load()
+    predictor.ask("bowl.jpg", "is there a banana?").value  # True
+    predictor.count("bowl.jpg")  # {"apple": 2, "banana": 1}
+    ```
 
     Args:
-        model: that is trained; `load` gives the eye of a run.
+        model: A trained Keras model (`Captioner`) or an exported one.
+
+    Attributes:
+        model: The model.
+        fruits: Names of the fruits that the model was trained on.
     """
 
     def __init__(self, model: Runtime) -> None:
         self.model, self.fruits = model, model.fruits
-        self._look = model.encoder_fn()
+        self._encode_pixels = model.encoder_fn()
 
-    def ask(self, picture: Picture, question: str) -> Answer:
+    def ask(self, picture: PictureInput, question: str) -> Answer:
         """Answer a question about a picture.
 
         Args:
-            picture: a path, a Pillow image, or pixels (see `pictures.to_picture`).
-            question: in a person's own words; "describe the photo" asks for a caption.
+            picture: A path, a Pillow image or a uint8 array.
+            question: A question in free wording, such as "how many apples?", "which fruits are
+                there?" or "is there a banana?". "describe the photo" asks for a caption.
+
+        Returns:
+            The answer with its attention maps and the most probable alternatives.
 
         Raises:
-            PictureError: the picture can't be read.
-            OutOfDomain: the question is not about fruit, or about one that the model never met.
+            PictureError: The picture can't be read.
+            OutOfDomain: The question is not about fruit, or is about a fruit that the model was not
+                trained on.
         """
         return next(self.ask_many([picture], [question], detailed=True))
 
     def ask_many(
         self,
-        pictures: Iterable[Picture],
+        pictures: Iterable[PictureInput],
         questions: Sequence[str],
-        skip: ErrorCallback | None = None,
+        on_error: ErrorCallback | None = None,
         detailed: bool = False,
     ) -> Iterator[Answer]:
-        """Answer questions about many pictures, looking at several in one go.
+        """Answer questions about many pictures, in batches.
 
         Args:
-            pictures: they are read as they are needed.
-            questions: asked of each picture.
-            skip: told of a picture that can't be read, which is then left out.
-            detailed: find out where it looked and what the runners-up are, too.
+            pictures: Paths, Pillow images or uint8 arrays. They are read batch by batch, so this
+                may be a generator.
+            questions: The questions to ask about each picture.
+            on_error: Called with the error for each picture that can't be read, which is then
+                skipped. Without it, such a picture raises `PictureError`.
+            detailed: Whether the answers include attention maps and alternatives, which take
+                longer to compute.
 
         Returns:
-            The answers to the first picture's questions, then to the second's, as they come.
+            An iterator over the answers: all questions about the first picture, then all about the
+            second, and so on.
 
         Raises:
-            OutOfDomain: at once, if any question can't be answered.
-            PictureError: without `skip`, when it comes to a picture that can't be read.
+            OutOfDomain: A question can't be answered. Raised at once, before a picture is read.
+            PictureError: A picture can't be read and there is no `on_error`. Raised during
+                iteration.
         """
-        asked = [self._read(question) for question in questions]
+        parsed = [self._parse(question) for question in questions]
         return (
             answer
-            for looked in self._look_many(pictures, skip)
-            for answers in looked.answer([asked] * len(looked.pictures), detailed)
+            for batch in self._encode_batches(pictures, on_error)
+            for answers in batch.answer([parsed] * len(batch.pictures), detailed)
             for answer in answers
         )
 
-    def count_many(
-        self, pictures: Iterable[Picture], skip: ErrorCallback | None = None
-    ) -> Iterator[tuple[str, dict[str, int]]]:
-        """The name of each picture and what `count` gives for it; raises as `ask_many` does."""
-        asked = [self._read(templates.question("count", fruit)) for fruit in self._counted()]
-        for looked in self._look_many(pictures, skip):
-            for answers in looked.answer([asked] * len(looked.pictures)):
-                yield answers[0].image, _counts(answers)
+    def count(self, picture: PictureInput) -> dict[str, int]:
+        """Count the fruits in a picture.
 
-    def count(self, picture: Picture) -> dict[str, int]:
-        """How many of each kind it sees, by name; kinds that it doesn't see are left out.
+        Args:
+            picture: A path, a Pillow image or a uint8 array.
+
+        Returns:
+            The number of each fruit by name, without those that the picture does not show.
 
         Raises:
-            PictureError: the picture can't be read.
+            PictureError: The picture can't be read.
         """
         return self.encode(picture).count()
 
-    def caption(self, picture: Picture) -> Answer:
-        """Describe a picture; raises `PictureError`."""
-        return self.ask(picture, DESCRIBE)
+    def count_many(
+        self, pictures: Iterable[PictureInput], on_error: ErrorCallback | None = None
+    ) -> Iterator[tuple[str, dict[str, int]]]:
+        """Count the fruits in many pictures, in batches.
 
-    def encode(self, picture: Picture) -> EncodedImage:
-        """Look at a picture once, to ask as often as one likes; raises `PictureError`."""
-        return EncodedImage(self, next(self._look_many([picture], None)))
+        Args:
+            pictures: Paths, Pillow images or uint8 arrays.
+            on_error: Called with the error for each picture that can't be read, which is then
+                skipped. Without it, such a picture raises `PictureError`.
 
-    def _read(self, question: str) -> _Asked:
-        asked = parse_question(question)
-        if asked.kind == "caption":
-            return _Asked(question, CAPTION, None, DESCRIBE)
-        if asked.fruit is not None and asked.fruit not in self.fruits:
-            known = join_words([plural(fruit) for fruit in self._counted()])
+        Yields:
+            The name of each picture (see `Answer.image`) and its counts as `count` returns them.
+
+        Raises:
+            PictureError: A picture can't be read and there is no `on_error`.
+        """
+        questions = self._count_questions()
+        for batch in self._encode_batches(pictures, on_error):
+            for answers in batch.answer([questions] * len(batch.pictures)):
+                yield answers[0].image, _counts(answers)
+
+    def caption(self, picture: PictureInput) -> Answer:
+        """Describe a picture in a sentence; the same as asking "describe the photo".
+
+        Args:
+            picture: A path, a Pillow image or a uint8 array.
+
+        Returns:
+            An answer whose `text` is the caption.
+
+        Raises:
+            PictureError: The picture can't be read.
+        """
+        return self.ask(picture, CAPTION_PROMPT)
+
+    def encode(self, picture: PictureInput) -> EncodedImage:
+        """Run the image encoder once, to ask many questions about the same picture.
+
+        Args:
+            picture: A path, a Pillow image or a uint8 array.
+
+        Raises:
+            PictureError: The picture can't be read.
+        """
+        return EncodedImage(self, next(self._encode_batches([picture], None)))
+
+    def _parse(self, question: str) -> _ParsedQuestion:
+        parsed = parse_question(question)
+        if parsed.kind == "caption":
+            return _ParsedQuestion(question, CAPTION, None, CAPTION_PROMPT)
+        if parsed.fruit is not None and parsed.fruit not in self.fruits:
+            known = join_words([plural(fruit) for fruit in self.fruits if fruit in FRUITS])
             raise OutOfDomain(
-                f"This model never met {plural(asked.fruit)}, so it can't tell. It knows {known}."
+                f"This model was not trained on {plural(parsed.fruit)}; it knows {known}."
             )
-        return _Asked(
-            question, asked.kind, asked.fruit, templates.question(asked.kind, asked.fruit)
-        )
+        prompt = templates.question(parsed.kind, parsed.fruit)
+        return _ParsedQuestion(question, parsed.kind, parsed.fruit, prompt)
 
-    def _counted(self) -> list[str]:
-        """The kinds that it can be asked to count."""
-        return [fruit for fruit in self.fruits if fruit in FRUITS]
+    def _count_questions(self) -> list[_ParsedQuestion]:
+        return [
+            self._parse(templates.question("count", fruit))
+            for fruit in self.fruits
+            if fruit in FRUITS
+        ]
 
-    def _look_many(
-        self, pictures: Iterable[Picture], skip: ErrorCallback | None
-    ) -> Iterator[_Looked]:
-        """Read pictures and look at them, `PHOTOS` at a time."""
+    def _encode_batches(
+        self, pictures: Iterable[PictureInput], on_error: ErrorCallback | None
+    ) -> Iterator[_EncodedBatch]:
         size = self.model.image_size
 
-        def read(batch: list[Picture]) -> list[tuple[Picture, np.ndarray | PictureError]]:
-            return [(picture, _pixels(picture, size)) for picture in batch]
+        def read(batch: list[PictureInput]) -> list[tuple[PictureInput, np.ndarray | PictureError]]:
+            return [(picture, _read_pixels(picture, size)) for picture in batch]
 
         for batch in prefetch(read, _batches(pictures)):
-            readable: list[Picture] = []
+            readable: list[PictureInput] = []
             pixels: list[np.ndarray] = []
-            for picture, found in batch:
-                if isinstance(found, np.ndarray):
+            for picture, result in batch:
+                if isinstance(result, np.ndarray):
                     readable.append(picture)
-                    pixels.append(found)
-                elif skip:
-                    skip(found)
+                    pixels.append(result)
+                elif on_error:
+                    on_error(result)
                 else:
-                    raise found
+                    raise result
             if readable:
-                yield _Looked(self.model, readable, self._look(np.stack(pixels)))
+                yield _EncodedBatch(self.model, readable, self._encode_pixels(np.stack(pixels)))
 
 
 class EncodedImage:
-    """A picture that was looked at, to be asked as often as one likes: `Predictor.look` gives it."""
+    """A picture that went through the image encoder; created by `Predictor.encode`.
 
-    def __init__(self, eye: Predictor, looked: _Looked) -> None:
-        self._eye, self._looked = eye, looked
+    Questions about it only run the decoder, so that each takes a fraction of the time.
+
+    ```python
+    image = predictor.encode("bowl.jpg")
+    image.ask("how many bananas?"), image.count(), image.caption()
+    ```
+    """
+
+    def __init__(self, predictor: Predictor, batch: _EncodedBatch) -> None:
+        self._predictor, self._batch = predictor, batch
 
     def ask(self, question: str) -> Answer:
-        """Answer a question; raises `OutOfDomain`."""
-        return self.answer(self._eye._read(question))
-
-    def answer(self, asked: _Asked) -> Answer:
-        """Answer a question that is read already."""
-        return self._looked.answer([[asked]], detailed=True)[0][0]
-
-    def ask_words(self, item: QAPair) -> Answer:
-        """Answer a question of a data set, of whatever kind, in its own words."""
-        return self.answer(_Asked(item.question, item.kind, item.fruit, item.question))
-
-    def caption(self) -> Answer:
-        """Describe the picture."""
-        return self.ask(DESCRIBE)
-
-    def quiz(self, questions: int = 5, seed: int = 0) -> list[Answer]:
-        """Make up different questions about the picture, and answer them.
+        """Answer a question about the picture.
 
         Args:
-            questions: at most so many.
-            seed: another one, and the same model asks other questions.
+            question: A question as for `Predictor.ask`.
 
         Raises:
-            RunError: the model was not trained to make up questions.
+            OutOfDomain: The question is not about fruit, or is about a fruit that the model was not
+                trained on.
         """
-        if "ask" not in self._eye.model.vocabulary:
-            raise RunError("This model was not trained to ask questions.", "no-quiz")
-        made_up: dict[tuple[str, str | None], _Asked] = {}
-        for text in self._looked.make_up(DRAWN, seed):
-            with suppress(OutOfDomain):
-                asked = self._eye._read(f"{text}?")
-                made_up.setdefault((asked.kind, asked.fruit), asked)
-        return self._looked.answer([list(made_up.values())[:questions]], detailed=True)[0]
+        return self._answer([self._predictor._parse(question)])[0]
+
+    def ask_qa_pair(self, pair: QAPair) -> Answer:
+        """Answer a question of a data set, with its wording as the prompt.
+
+        Unlike `ask`, this does not parse the question, so it may be of any kind that the model was
+        trained on.
+
+        Args:
+            pair: The question; its answer is ignored.
+        """
+        question = _ParsedQuestion(pair.question, pair.kind, pair.fruit, pair.question)
+        return self._answer([question])[0]
+
+    def caption(self) -> Answer:
+        """Describe the picture in a sentence."""
+        return self.ask(CAPTION_PROMPT)
 
     def count(self) -> dict[str, int]:
-        """How many of each kind it sees, by name; kinds that it doesn't see are left out."""
-        asked = [
-            self._eye._read(templates.question("count", fruit)) for fruit in self._eye._counted()
-        ]
-        return _counts(self._looked.answer([asked])[0])
+        """Count the fruits in the picture.
+
+        Returns:
+            The number of each fruit by name, without those that the picture does not show.
+        """
+        return _counts(self._batch.answer([self._predictor._count_questions()])[0])
+
+    def quiz(self, questions: int = 5, seed: int = 0) -> list[Answer]:
+        """Generate questions about the picture and answer them.
+
+        Args:
+            questions: Maximum number of questions; no two ask the same.
+            seed: Random seed of the sampled questions.
+
+        Returns:
+            The answers; `Answer.question` holds the generated questions.
+
+        Raises:
+            RunError: The model was not trained to ask questions.
+        """
+        if "ask" not in self._predictor.model.vocabulary:
+            raise RunError("This model was not trained to ask questions.", "no-quiz")
+        generated: dict[tuple[str, str | None], _ParsedQuestion] = {}
+        for text in self._batch.sample_questions(QUIZ_SAMPLES, seed):
+            with suppress(OutOfDomain):
+                question = self._predictor._parse(f"{text}?")
+                generated.setdefault((question.kind, question.fruit), question)
+        return self._answer(list(generated.values())[:questions])
+
+    def _answer(self, questions: Sequence[_ParsedQuestion]) -> list[Answer]:
+        return self._batch.answer([questions], detailed=True)[0]
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """Pictures, and what the decoder needs to know of them."""
+class _EncodedBatch:
+    """Pictures and the encoder's output for them."""
 
     model: Runtime
-    pictures: list[Picture]
-    seen: Encoding
+    pictures: list[PictureInput]
+    encoding: Arrays
 
     def answer(
-        self, asked: Sequence[Sequence[_Asked]], detailed: bool = False
+        self, questions: Sequence[Sequence[_ParsedQuestion]], detailed: bool = False
     ) -> list[list[Answer]]:
-        """Answer each picture's questions; `detailed`, with runners-up and attention, too."""
-        prompts = [[one.prompt for one in each] for each in asked]
-        spoken = decode(self.model, self.seen, prompts, return_attention=detailed)
-        others: list[list[list[Hypothesis]]] = (
-            beam_search(self.model, self.seen, prompts)
+        """Answer the questions about each picture; `detailed` adds attention and alternatives."""
+        prompts = [[question.prompt for question in row] for row in questions]
+        decoded = decode(self.model, self.encoding, prompts, return_attention=detailed)
+        hypotheses: list[list[list[Hypothesis]]] = (
+            beam_search(self.model, self.encoding, prompts)
             if detailed
-            else [[[] for _ in each] for each in asked]
+            else [[[] for _ in row] for row in questions]
         )
         return [
-            [self._answer(place, *each) for each in zip(*those, strict=True)]
-            for place, those in enumerate(zip(asked, spoken, others, strict=True))
+            [self._answer(index, *parts) for parts in zip(*rows, strict=True)]
+            for index, rows in enumerate(zip(questions, decoded, hypotheses, strict=True))
         ]
 
-    def make_up(self, questions: int, seed: int) -> list[str]:
-        """Questions about the first picture, word by word by their probability."""
+    def sample_questions(self, number: int, seed: int) -> list[str]:
+        """Sample questions about the first picture, word by word."""
         rng = np.random.default_rng(seed)
-        seen = {name: of_all[:1] for name, of_all in self.seen.items()}
-        spoken = decode(self.model, seen, [[QUIZ] * questions], rng=rng)
-        return [one.text for one in spoken[0]]
+        first = {name: array[:1] for name, array in self.encoding.items()}
+        [samples] = decode(self.model, first, [[QUIZ_PROMPT] * number], rng=rng)
+        return [sample.text for sample in samples]
 
     def _answer(
-        self, place: int, asked: _Asked, spoken: Decoded, others: list[Hypothesis]
+        self,
+        index: int,
+        question: _ParsedQuestion,
+        decoded: Decoded,
+        hypotheses: list[Hypothesis],
     ) -> Answer:
-        picture = self.pictures[place]
-        value = parse_answer(asked.kind, spoken.text, asked.fruit)
+        picture = self.pictures[index]
         return Answer(
-            _name(picture),
-            asked.question,
-            asked.kind,
-            asked.fruit,
-            spoken.text,
-            value,
-            spoken.confidence,
-            spoken.confidence >= self.model.confidence_threshold,
-            _runners_up(asked, spoken.text, others),
-            spoken.words,
-            spoken.probabilities,
-            spoken.looked,
-            self.seen["density"][place],
-            self.model.fruits,
-            picture,
+            image=_name(picture),
+            question=question.text,
+            kind=question.kind,
+            fruit=question.fruit,
+            text=decoded.text,
+            value=parse_answer(question.kind, decoded.text, question.fruit),
+            confidence=decoded.confidence,
+            is_confident=decoded.confidence >= self.model.confidence_threshold,
+            alternatives=_alternatives(question, decoded.text, hypotheses),
+            words=decoded.words,
+            probabilities=decoded.probabilities,
+            attention=decoded.attention,
+            density=self.encoding["density"][index],
+            fruits=self.model.fruits,
+            picture=picture,
         )
 
 
 def load(run: str | Path | None = None) -> Predictor:
-    """Load a trained model: its export if it has one, which starts at once, or else the model.
+    """Load a trained model.
+
+    If the run has an up-to-date export (see `fruit export`), that is loaded instead of the Keras
+    model, because it starts without TensorFlow.
 
     Args:
-        run: the name of a run in `artifacts/`, or the path of its folder; without it the released
-            model, which ships.
+        run: Name of a run in `artifacts/`, or path of a run folder. By default, the released model
+            that is part of the package.
 
     Raises:
-        RunError: there is no such run, or its model can't be read.
+        RunError: There is no such run, or its model can't be loaded.
     """
     found = Run.released() if run is None else Run.named(str(run))
     return Predictor(exported.current(found) or found.load_model())
 
 
-def _runners_up(asked: _Asked, text: str, others: list[Hypothesis]) -> tuple[Alternative, ...]:
-    """The likeliest wording of each value that the answer doesn't have; of captions, each text."""
+def _alternatives(
+    question: _ParsedQuestion, text: str, hypotheses: list[Hypothesis]
+) -> tuple[Alternative, ...]:
+    """Keep the most probable wording of each value other than the answer's; for captions, texts."""
 
     def meaning(text: str) -> Value | str | None:
-        return text if asked.kind == CAPTION else parse_answer(asked.kind, text, asked.fruit)
+        if question.kind == CAPTION:
+            return text
+        return parse_answer(question.kind, text, question.fruit)
 
-    found: dict[Value | str, Alternative] = {}
-    for other, confidence in others:
-        meant = meaning(other)
-        if meant is not None and meant != meaning(text) and meant not in found:
-            value = None if isinstance(meant, str) else meant
-            found[meant] = Alternative(other, value, confidence)
-    return tuple(found.values())
+    alternatives: dict[Value | str, Alternative] = {}
+    for other, confidence in hypotheses:
+        value = meaning(other)
+        if value is not None and value != meaning(text) and value not in alternatives:
+            plain = None if isinstance(value, str) else value
+            alternatives[value] = Alternative(other, plain, confidence)
+    return tuple(alternatives.values())
 
 
-def _name(picture: Picture) -> str:
+def _name(picture: PictureInput) -> str:
     if isinstance(picture, (str, Path)):
         return str(picture)
     return str(getattr(picture, "filename", "") or UNNAMED)
@@ -329,14 +422,14 @@ def _counts(answers: Iterable[Answer]) -> dict[str, int]:
     }
 
 
-def _pixels(picture: Picture, size: int) -> np.ndarray | PictureError:
+def _read_pixels(picture: PictureInput, size: int) -> np.ndarray | PictureError:
     try:
         return letterbox(to_picture(picture), size)
     except PictureError as error:
         return error
 
 
-def _batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
-    waiting = iter(pictures)
-    while batch := list(islice(waiting, PHOTOS)):
+def _batches(pictures: Iterable[PictureInput]) -> Iterator[list[PictureInput]]:
+    remaining = iter(pictures)
+    while batch := list(islice(remaining, BATCH_SIZE)):
         yield batch

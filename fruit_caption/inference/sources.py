@@ -1,10 +1,9 @@
-"""Finds the pictures that a person names: files, folders, patterns, addresses, standard input."""
+"""Finds pictures by file name, folder, glob pattern, URL or standard input."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import cache
 from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,37 +11,47 @@ from threading import Timer
 
 from PIL import Image
 
-from fruit_caption.utils.download import MAX_BYTES, Web
+from fruit_caption.utils.download import MAX_PICTURE_BYTES, Downloader
 from fruit_caption.utils.errors import PictureError
-from fruit_caption.utils.images import decode_picture
+from fruit_caption.utils.images import decode_picture, image_suffixes
 from fruit_caption.utils.paths import Unusable
 
 STANDARD_INPUT = "-"
-SILENT, IN_ALL = 10, 30
-"""Seconds that a server may be no_progress, and that a picture may take to arrive."""
+"""Name that stands for standard input."""
+
+TIMEOUT = 10
+"""Seconds to wait for data from a server."""
+
+MAX_SECONDS = 30
+"""Maximum duration of a download, in seconds."""
 
 
 def find_pictures(names: Sequence[str]) -> list[Path | Image.Image]:
-    """The pictures that are meant by some names, each name's in the order of the alphabet.
+    """Find the pictures that some names stand for.
+
+    A file that does not exist or is not a picture only raises an error when it is opened.
 
     Args:
-        names: files; folders, with all that lies in them; patterns such as "*.jpg"; addresses that
+        names: Files; folders, which are searched recursively; patterns such as "*.jpg"; URLs that
             begin with http:// or https://; "-" for standard input.
 
+    Returns:
+        Paths, or images for URLs and standard input, in the order of the names. The pictures of a
+        folder or pattern are sorted by path.
+
     Raises:
-        PictureError: a name stands for no picture, or an address can't be had. That a file exists
-            and is a picture is checked when it is opened.
+        PictureError: A folder or pattern contains no picture, or a URL can't be downloaded.
     """
     return [picture for name in names for picture in _find(name)]
 
 
 def names_picture(name: str) -> bool:
-    """Whether a person who writes this means a picture, rather than a question."""
+    """Return whether a command-line argument looks like a picture rather than a question."""
     return (
         name == STANDARD_INPUT
-        or _is_address(name)
+        or _is_url(name)
         or _exists(Path(name))
-        or Path(name).suffix.lower() in _suffixes()
+        or Path(name).suffix.lower() in image_suffixes()
         or bool(glob(name, recursive=True))
     )
 
@@ -51,53 +60,46 @@ def _find(name: str) -> Sequence[Path | Image.Image]:
     path = Path(name)
     if name == STANDARD_INPUT:
         return [decode_picture(sys.stdin.buffer.read(), "standard input")]
-    if _is_address(name):
-        return [_fetch(name)]
+    if _is_url(name):
+        return [_download(name)]
     if path.is_dir():
-        found = [each for each in path.rglob("*") if each.suffix.lower() in _suffixes()]
+        found = [file for file in path.rglob("*") if file.suffix.lower() in image_suffixes()]
         if not found:
-            raise PictureError(f"{name} is a folder without a picture.")
+            raise PictureError(f"{name} is a folder without pictures.")
         return sorted(found)
-    if not _exists(path) and any(sign in name for sign in "*?["):
-        matching = [Path(each) for each in glob(name, recursive=True)]
-        if not matching:
-            raise PictureError(f"{name}: there is no such file, and none of this pattern.")
-        return sorted(matching)
+    if not _exists(path) and any(character in name for character in "*?["):
+        found = [Path(file) for file in glob(name, recursive=True)]
+        if not found:
+            raise PictureError(f"{name}: there is no such file, and no file matches this pattern.")
+        return sorted(found)
     return [path]
 
 
-def _fetch(address: str) -> Image.Image:
-    web = Web(timeout=SILENT, pause=0.5)
-    in_time = Timer(IN_ALL, web.stopped.set)
-    in_time.start()
+def _download(url: str) -> Image.Image:
+    downloader = Downloader(timeout=TIMEOUT, pause=0.5)
+    timer = Timer(MAX_SECONDS, downloader.stopped.set)
+    timer.start()
     try:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "picture"
-            web.picture(address, path)
-            return decode_picture(path.read_bytes(), address)
+            downloader.save_picture(url, path)
+            return decode_picture(path.read_bytes(), url)
     except Unusable as reason:
-        late = f" within {IN_ALL} seconds" if web.stopped.is_set() else ""
-        limit = f"{MAX_BYTES // 1_000_000} MB"
+        late = f" after {MAX_SECONDS} seconds" if downloader.stopped.is_set() else ""
+        limit = f"{MAX_PICTURE_BYTES // 1_000_000} MB"
         raise PictureError(
-            f"{reason}{late}; save it (at most {limit}) and name the file."
+            f"{reason}{late}. Save it as a file (at most {limit}) and pass that."
         ) from None
     finally:
-        in_time.cancel()
+        timer.cancel()
 
 
-def _is_address(name: str) -> bool:
+def _is_url(name: str) -> bool:
     return name.lower().startswith(("http://", "https://"))
 
 
 def _exists(path: Path) -> bool:
     try:
         return path != Path() and path.exists()
-    except OSError:  # a question may be longer than a name can be
+    except OSError:  # a question can be longer than a file name
         return False
-
-
-@cache
-def _suffixes() -> frozenset[str]:
-    """How the names of files end that Pillow can open."""
-    endings = Image.registered_extensions()
-    return frozenset(ending for ending, form in endings.items() if form in Image.OPEN)

@@ -1,1 +1,1 @@
-"""Fruit names and numbers, reading questions and answers, templates, and the vocabulary."""
+"""Fruit names and numbers, parsing of questions and answers, text templates, vocabulary."""

@@ -1,4 +1,4 @@
-"""Parses a person's question into its kind and the fruit that it is about."""
+"""Parses a free-form question into its kind and the fruit that it asks about."""
 
 from __future__ import annotations
 
@@ -7,27 +7,36 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fruit_caption.language.fruits import join_words, plural
-from fruit_caption.language.words import ANY_FRUIT, Word, read_words
+from fruit_caption.language.words import GENERIC_NAMES, Word, read_words
 from fruit_caption.utils.errors import OutOfDomain
 
 Kind = Literal["count", "total", "identify", "presence"]
+"""How many of one fruit, how many fruits, which fruits, and whether there is one."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Value = int | bool | frozenset[str]
+"""The meaning of an answer: an int for `count` and `total`, a set of fruits for `identify`, a bool
+for `presence`."""
 
-EXAMPLES = (
+MAX_QUESTION_LENGTH = 200
+"""Maximum length of a question, in characters."""
+
+_EXAMPLES = (
     '"how many apples are there?", "which fruits are there?", "is there a banana?", '
     '"describe the photo"'
 )
 
-MAX_QUESTION_LENGTH = 200
+_QUOTED_LENGTH = 60
+"""Maximum number of characters of a question that an error message quotes."""
 
-_FILLER = frozenset(
+_FILLER_WORDS = frozenset(
     "a an the some in on there here present visible this picture photo image".split()
 )
+"""Words that a question of fruit names alone may hold: "apples in the picture?"."""
 
-# In what follows a fruit of a kind stands as FRUIT, the word "fruit" as itself.
+# The patterns search a question in which every fruit name was replaced by FRUIT.
+# The generic words "fruit" and "fruits" are kept.
 _NOT_COUNTED = r"kinds?|types?|sorts?|varieties|different|people|calories|do|does|did|eat|cost"
 
 _HOW_MANY = re.compile(
@@ -47,7 +56,7 @@ _WHICH = re.compile(
     r"( (is|are|me|the|all|every|these|those|this|different|kinds?|types?|sorts?|of))* fruits? "
 )
 
-_NO_YES_OR_NO = re.compile(r" (which|what|who|where|why|when|how) ")
+_QUESTION_WORD = re.compile(r" (which|what|who|where|why|when|how) ")
 
 _IS_THERE = re.compile(
     r" (is|are) there | there (is|are|be) | any | (can|do|could) (you|u|we|i) (see|have|spot|find) "
@@ -74,45 +83,52 @@ _DESCRIBE = re.compile(
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: a kind, or a caption, and the fruit it is about where it is about one."""
+    """A parsed question.
+
+    Attributes:
+        kind: What it asks for; "caption" for a description of the photo.
+        fruit: The fruit that it asks about, if any.
+    """
 
     kind: Kind | Literal["caption"]
     fruit: str | None = None
 
 
 def parse_question(text: str) -> Question:
-    """Read a free-form question: any case, punctuation, digits, plurals and small typos.
+    """Parse a free-form question; case, punctuation and small typos don't matter.
 
     Raises:
-        OutOfDomain: it is not one of the four kinds of question about fruit, and doesn't ask for
-            a description of the picture.
+        OutOfDomain: If it is neither one of the four kinds of question about fruit nor a request
+            to describe the photo, if it names several fruits, or if it is too long.
     """
     if len(text) > MAX_QUESTION_LENGTH:
         raise OutOfDomain(
-            f'"{_shorten(text)}" is too long a question: {MAX_QUESTION_LENGTH} characters are enough. '
-            f"Ask for example {EXAMPLES}."
+            f"{_quote(text)} is too long: at most {MAX_QUESTION_LENGTH} characters are allowed. "
+            f"Ask for example {_EXAMPLES}."
         )
-    words = read_words(text, typos=True)
+    words = read_words(text, correct_typos=True)
     if _DESCRIBE.search(f" {' '.join(word.spelling for word in words)} "):
         return Question("caption")
-    fruits = list(dict.fromkeys(word.fruit for word in words if word.fruit))
-    kind = _kind_asked(words)
+    kind = _find_kind(words)
     if kind is None:
         raise OutOfDomain(
-            f'"{_shorten(text)}" is not a question about fruit that can be answered here. '
-            f"Ask for example {EXAMPLES}."
+            f"{_quote(text)} is not a question about fruit that can be answered here. "
+            f"Ask for example {_EXAMPLES}."
         )
-    if kind in ("count", "presence") and len(fruits) > 1:
+    if kind in ("total", "identify"):
+        return Question(kind)
+    fruits = list(dict.fromkeys(word.fruit for word in words if word.fruit))
+    if len(fruits) > 1:
         named = join_words([plural(fruit) for fruit in fruits])
         raise OutOfDomain(f"One fruit at a time, please: the question names {named}.")
-    return Question(kind, fruits[0] if fruits and kind in ("count", "presence") else None)
+    return Question(kind, fruits[0] if fruits else None)
 
 
-def _kind_asked(words: list[Word]) -> Kind | None:
-    """The kind of a question by its cue words, or `None` where it is about something else."""
+def _find_kind(words: list[Word]) -> Kind | None:
+    """Return the kind of a question by its cue words, or None if it is about something else."""
     names_fruit = any(word.fruit for word in words)
     text = f" {' '.join('FRUIT' if word.fruit else word.spelling for word in words)} "
-    if not names_fruit and not (ANY_FRUIT & {word.spelling for word in words}):
+    if not names_fruit and GENERIC_NAMES.isdisjoint(word.spelling for word in words):
         if _HOW_MANY_IN_ALL.search(text):
             return "total"
         return "identify" if _CONTENTS.search(text) else None
@@ -120,13 +136,16 @@ def _kind_asked(words: list[Word]) -> Kind | None:
         return "count" if names_fruit else "total"
     if not names_fruit and _WHICH.search(text):
         return "identify"
-    if _IS_THERE.search(text) and not _NO_YES_OR_NO.search(text):
+    if _IS_THERE.search(text) and not _QUESTION_WORD.search(text):
         return "presence"
-    if any(not word.fruit and word.spelling not in _FILLER | ANY_FRUIT for word in words):
+    if any(not word.fruit and word.spelling not in _FILLER_WORDS | GENERIC_NAMES for word in words):
         return None
     return "presence" if names_fruit else "identify"
 
 
-def _shorten(text: str, most: int = 60) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
+def _quote(text: str) -> str:
+    """Return a text in quotes, shortened to `_QUOTED_LENGTH` characters."""
+    text = " ".join(text.split())
+    if len(text) > _QUOTED_LENGTH:
+        text = text[: _QUOTED_LENGTH - 1] + "…"
+    return f'"{text}"'

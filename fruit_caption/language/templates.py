@@ -1,11 +1,17 @@
-"""Writes by rules: varied questions, short plain answers, no language model needed."""
+"""Fills fixed templates: varied questions, and short answers and captions in plain words."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
 
-from fruit_caption.language.fruits import join_words, number_word, plural, quantity
+from fruit_caption.language.fruits import (
+    join_words,
+    number_word,
+    plural,
+    quantity,
+    with_article,
+)
 from fruit_caption.language.questions import Kind, Value
 
 QUESTIONS: Mapping[Kind, Sequence[str]] = {
@@ -44,25 +50,31 @@ QUESTIONS: Mapping[Kind, Sequence[str]] = {
         "does the picture show {a_fruit}?",
     ),
 }
+"""The phrasings of each kind of question; the first is the plainest."""
 
-ANY_FRUIT = ("is there any fruit?", "can you see any fruit?", "does the picture show any fruit?")
+ANY_FRUIT_QUESTIONS = (
+    "is there any fruit?",
+    "can you see any fruit?",
+    "does the picture show any fruit?",
+)
+"""The phrasings of a presence question that names no fruit."""
 
 
 def question(kind: Kind, fruit: str | None, rng: random.Random | None = None) -> str:
-    """A question in words; without `rng` the plainest of its phrasings."""
-    phrasings = ANY_FRUIT if kind == "presence" and fruit is None else QUESTIONS[kind]
+    """Return a question in a random phrasing, or in the plainest one without `rng`."""
+    phrasings = ANY_FRUIT_QUESTIONS if kind == "presence" and fruit is None else QUESTIONS[kind]
     phrasing = rng.choice(phrasings) if rng else phrasings[0]
-    return phrasing.format(plural=plural(fruit), a_fruit=_a(fruit)) if fruit else phrasing
+    return phrasing.format(plural=plural(fruit), a_fruit=with_article(fruit)) if fruit else phrasing
 
 
 def answer(kind: Kind, fruit: str | None, value: Value) -> str:
-    """An answer in a short sentence."""
+    """Return an answer in a short sentence, such as "there are three apples"."""
     if kind == "presence":
         if fruit is None:
             return "yes, there is fruit" if value else "no, there is no fruit"
-        return f"yes, there is {_a(fruit)}" if value else f"no, there is no {fruit}"
+        return f"yes, there is {with_article(fruit)}" if value else f"no, there is no {fruit}"
     if isinstance(value, frozenset):
-        return f"it shows {join_words(sorted(value)) if value else 'no fruit'}"
+        return f"it shows {join_words(sorted(value)) or 'no fruit'}"
     verb = "there is" if value == 1 else "there are"
     if fruit is None:
         number = "no" if value == 0 else number_word(value)
@@ -70,18 +82,11 @@ def answer(kind: Kind, fruit: str | None, value: Value) -> str:
     return f"{verb} {quantity(value, fruit)}"
 
 
-def _a(fruit: str) -> str:
-    return f"an {fruit}" if fruit[0] in "aeiou" else f"a {fruit}"
-
-
 def caption(counts: Mapping[str, int | None]) -> str:
-    """Describe a photo: "a photo of two apples and some figs".
+    """Return a caption, such as "a photo of two apples and some figs".
 
     Args:
-        counts: number of each kind of fruit that is there, or None where the number is unknown.
+        counts: The number of each fruit in the photo, or None where it is unknown.
     """
-    parts = [
-        f"some {plural(fruit)}" if number is None else quantity(number, fruit)
-        for fruit, number in counts.items()
-    ]
+    parts = [quantity(number, fruit) for fruit, number in counts.items()]
     return f"a photo of {join_words(parts)}" if parts else "a photo with no fruit"

@@ -1,4 +1,4 @@
-"""Words and their numbers, learnt from the data and kept in the model."""
+"""The model's vocabulary: the words of the training texts and their ids."""
 
 from __future__ import annotations
 
@@ -8,55 +8,60 @@ from collections.abc import Iterable, Sequence
 
 PAD, UNKNOWN, ANSWER, END = "", "<unknown>", "<answer>", "<end>"
 SPECIAL = (PAD, UNKNOWN, ANSWER, END)
+"""The special tokens, in the order of their ids, which precede those of the words."""
 
 
 class Vocabulary:
-    """Turns text into word numbers and back.
-
-    0 is padding, 1 an unknown word, 2 `<answer>`, 3 `<end>`; then the words.
+    """Converts texts to word ids and back.
 
     Args:
-        words: without the special ones, in the order of their numbers.
+        words: The words in the order of their ids, without the special tokens.
+
+    Attributes:
+        answer_id: The id of the token between question and answer.
+        end_id: The id of the token that ends an answer.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = tuple(words)
-        self._numbers = {word: number for number, word in enumerate(SPECIAL + self.words)}
-        self.answer, self.end = self._numbers[ANSWER], self._numbers[END]
+        self._tokens = SPECIAL + self.words
+        self._ids = {token: index for index, token in enumerate(self._tokens)}
+        self.answer_id, self.end_id = self._ids[ANSWER], self._ids[END]
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> Vocabulary:
-        """The vocabulary of some texts, their words from the most frequent on."""
+    def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
+        """Return the vocabulary of some texts, with the most frequent words first."""
         counts = Counter(word for text in texts for word in split_words(text))
         return cls(sorted(counts, key=lambda word: (-counts[word], word)))
 
     def __len__(self) -> int:
-        return len(SPECIAL) + len(self.words)
+        return len(self._tokens)
 
     def __contains__(self, word: str) -> bool:
-        return word in self._numbers
+        return word in self._ids
 
-    def prompt(self, question: str) -> list[int]:
-        """The numbers of `question <answer>`, after which the decoder answers."""
-        return [*self._encode(question), self.answer]
+    def encode_prompt(self, question: str) -> list[int]:
+        """Return the ids of `question <answer>`, which the decoder continues with the answer."""
+        return [*self._encode(question), self.answer_id]
 
-    def sequence(self, question: str, answer: str) -> list[int]:
-        """The numbers of `question <answer> answer <end>`."""
-        return [*self.prompt(question), *self._encode(answer), self.end]
+    def encode_pair(self, question: str, answer: str) -> list[int]:
+        """Return the ids of `question <answer> answer <end>`."""
+        return [*self.encode_prompt(question), *self._encode(answer), self.end_id]
 
-    def text(self, numbers: Iterable[int]) -> str:
-        """The words up to `<end>`, as a person writes them."""
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of some ids up to the first `<end>`."""
         words = []
-        for number in numbers:
-            if number == self.end:
+        for index in ids:
+            if index == self.end_id:
                 break
-            words.append((SPECIAL + self.words)[number])
+            words.append(self._tokens[index])
         return " ".join(word for word in words if word).replace(" ,", ",")
 
     def _encode(self, text: str) -> list[int]:
-        return [self._numbers.get(word, 1) for word in split_words(text)]
+        unknown = self._ids[UNKNOWN]
+        return [self._ids.get(word, unknown) for word in split_words(text)]
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case words, numbers and commas; other punctuation is left out."""
+    """Split a text into lower-case words, numbers and commas, without other punctuation."""
     return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*|,", text.lower())

@@ -1,79 +1,112 @@
-"""Splits text into words; a fruit is one word, however many it is spelled with."""
+"""Recognizes fruit names and numbers in a text.
+
+A fruit counts as one word, even if its name has several ("passion fruit").
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS, SPELLINGS, SYNONYMS, split_letters
+from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS, SPELLINGS, SYNONYMS
 
-_TYPO_LENGTH = 5
-"""Shorter fruits have too many honest neighbours: time is no lime, year no pear."""
+GENERIC_NAMES = frozenset(["fruit", "fruits"])
+"""Words that mean fruit of any kind."""
 
-_NO_TYPOS = frozenset(["beach", "grade", "grades", "grave", "graves", "peace", "plumb", "teach"])
+_MAX_SPELLING_WORDS = max(len(spelling.split()) for spelling in SPELLINGS)
 
-_LONGEST_SPELLING = max(len(spelling.split()) for spelling in SPELLINGS)
+_MIN_TYPO_LENGTH = 5
+"""Minimum length of a fruit name for which typos are corrected.
 
-ANY_FRUIT = frozenset(["fruit", "fruits"])
+Shorter names are too close to other words: "time" is not "lime", "year" is not "pear".
+"""
+
+_NOT_TYPOS = frozenset(["beach", "grade", "grades", "grave", "graves", "peace", "plumb", "teach"])
+"""Words that are one letter away from a fruit but mean something else."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it was spelled, and the fruit that it names, if any."""
+    """A word of a text.
+
+    Attributes:
+        spelling: The word in lower case, as it stands in the text.
+        fruit: The fruit that it names (one of `FRUITS`), or None.
+    """
 
     spelling: str
     fruit: str | None
 
     @property
     def singular(self) -> bool:
-        """Whether it is the singular of a fruit."""
+        """Whether the word is the singular of a fruit."""
         return self.spelling in FRUITS or self.spelling in SYNONYMS
 
 
-def read_words(text: str, typos: bool = False) -> list[Word]:
-    """Split a text into words; a fruit is one word however many it is spelt with."""
-    words, place = split_letters(text), 0
-    read: list[Word] = []
-    while place < len(words):
-        for length in range(min(_LONGEST_SPELLING, len(words) - place), 0, -1):
-            spelling = " ".join(words[place : place + length])
-            fruit = SPELLINGS.get(spelling)
-            if fruit is None and length == 1 and typos:
-                fruit = _mend(spelling)
-            if fruit is not None or length == 1:
-                read.append(Word(spelling, fruit))
-                place += length
-                break
-    return read
+def ascii_words(text: str) -> list[str]:
+    """Split a text into lower-case ASCII words and numbers, without punctuation."""
+    return re.findall(r"[a-z]+|\d+", text.lower().replace("'", "").replace("’", ""))
 
 
-def _mend(word: str) -> str | None:
-    """The fruit that a mistyped word means: same first letter, one slip away, no rival."""
-    if len(word) < _TYPO_LENGTH - 1 or word in _NO_TYPOS or word in ANY_FRUIT:
-        return None
-    near = {
-        fruit
-        for spelling, fruit in SPELLINGS.items()
-        if len(spelling) >= _TYPO_LENGTH and spelling[0] == word[0] and _one_slip(word, spelling)
-    }
-    return near.pop() if len(near) == 1 else None
+def read_words(text: str, correct_typos: bool = False) -> list[Word]:
+    """Split a text into words and recognize the fruits among them.
 
-
-def _one_slip(typed: str, meant: str) -> bool:
-    """Whether one letter was added, left out, replaced, or swapped with its neighbour."""
-    if abs(len(typed) - len(meant)) > 1:
-        return False
+    Args:
+        text: Any text.
+        correct_typos: Whether a misspelled name ("bannana") counts as the fruit.
+    """
+    parts = ascii_words(text)
+    words: list[Word] = []
     start = 0
-    while start < min(len(typed), len(meant)) and typed[start] == meant[start]:
-        start += 1
-    typed, meant = typed[start:], meant[start:]
-    swapped = typed[:2] == meant[1::-1] and len(meant) > 1 and typed[2:] == meant[2:]
-    return swapped or typed[1:] == meant or typed == meant[1:] or typed[1:] == meant[1:]
+    while start < len(parts):
+        # The longest name wins: "passion fruit" is not "fruit".
+        for length in range(min(_MAX_SPELLING_WORDS, len(parts) - start), 0, -1):
+            spelling = " ".join(parts[start : start + length])
+            fruit = SPELLINGS.get(spelling)
+            if fruit is None and length == 1 and correct_typos:
+                fruit = _correct_typo(spelling)
+            if fruit is not None or length == 1:
+                words.append(Word(spelling, fruit))
+                start += length
+                break
+    return words
 
 
 def read_number(word: str) -> int | None:
-    """The number that a word means; 0 for "no" and "none"; None if it is no number."""
+    """Return the number that a word means (0 for "no" and "none"), or None."""
     if word in ("no", "none"):
         return 0
     if word.isdigit():
         return int(word[:9])
     return NUMBER_WORDS.index(word) if word in NUMBER_WORDS else None
+
+
+def find_fruit(name: str) -> str | None:
+    """Return the fruit of a class name such as "Apples", "passion_fruit" or "satsuma", or None."""
+    return SPELLINGS.get(" ".join(ascii_words(name.replace("_", " ").replace("-", " "))))
+
+
+def _correct_typo(word: str) -> str | None:
+    """Return the only fruit with the same first letter that is one typo away, or None."""
+    if len(word) < _MIN_TYPO_LENGTH - 1 or word in _NOT_TYPOS or word in GENERIC_NAMES:
+        return None
+    similar = {
+        fruit
+        for spelling, fruit in SPELLINGS.items()
+        if len(spelling) >= _MIN_TYPO_LENGTH
+        and spelling[0] == word[0]
+        and _is_one_typo(word, spelling)
+    }
+    return similar.pop() if len(similar) == 1 else None
+
+
+def _is_one_typo(word: str, spelling: str) -> bool:
+    """Return whether one letter was added, omitted, replaced, or swapped with its neighbor."""
+    if abs(len(word) - len(spelling)) > 1:
+        return False
+    start = 0
+    while start < min(len(word), len(spelling)) and word[start] == spelling[start]:
+        start += 1
+    word, spelling = word[start:], spelling[start:]
+    swapped = word[:2] == spelling[1::-1] and len(spelling) > 1 and word[2:] == spelling[2:]
+    return swapped or word[1:] == spelling or word == spelling[1:] or word[1:] == spelling[1:]

@@ -1,1 +1,1 @@
-"""The captioner and the networks and layers that it is made of."""
+"""The captioner model, its encoders and layers, and decoding."""

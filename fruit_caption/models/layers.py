@@ -1,5 +1,5 @@
-"""The parts of the decoder that Keras does not have: an attention that can count, an LSTM that
-reads several questions about one photo, and the loss that teaches the eye where fruits lie.
+"""Custom layers and losses: counting attention, an LSTM for several questions per photo, and the
+density map loss.
 """
 
 from __future__ import annotations
@@ -9,50 +9,51 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-MOST = 20  # The last place of the number line; whatever is more counts as this many.
+MAX_COUNT = 20
+"""Last place of the number line; larger numbers are clipped to it."""
 
 Tensor = Any  # symbolic while a model is built, then the backend's
 Shape = tuple[int | None, ...]
 
 
 def number_line(numbers: Tensor) -> Tensor:
-    """Where numbers lie between 0 and `MOST`, (...) to (..., MOST + 1).
+    """Encode numbers as soft one-hot vectors, (...) to (..., MAX_COUNT + 1).
 
-    A decoder picks a word for a count by its place, but one large number in a vector is a slope,
-    not a place: along it, another word is right at every half. So a number lights the whole
-    numbers next to it, each by how near it is: 2.25 lights 2 with 0.75 and 3 with 0.25 (Zhang et
-    al. 2018, section 4.3).
+    A linear layer can pick a word for a count from a one-hot vector, but hardly from one large
+    number. Each number is split between its two neighboring integers by distance: 2.25 gives 0.75
+    at 2 and 0.25 at 3 (Zhang et al. 2018, section 4.3).
     """
-    places = ops.arange(MOST + 1, dtype=numbers.dtype)
-    return ops.relu(1 - ops.abs(ops.expand_dims(ops.minimum(numbers, MOST), -1) - places))
+    places = ops.arange(MAX_COUNT + 1, dtype=numbers.dtype)
+    return ops.relu(1 - ops.abs(ops.expand_dims(ops.minimum(numbers, MAX_COUNT), -1) - places))
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class CountingAttention(layers.Layer):
-    """Looks at the regions of a photo in two ways at once, for all decoder steps together.
+    """Attention over the regions of a photo that can count, for all decoder steps at once.
 
-    A softmax over the regions averages what they hold: it tells what is there and where, but one
-    apple and two apples give the same average (Zhang et al. 2018, "Learning to Count Objects in
-    Natural Images for Visual Question Answering"). So a second look opens or closes each region
-    by itself, with a sigmoid, and adds up what it lets through: that grows with every apple.
-    Where each kind has been counted already, as density maps do, a third look lets those counts
-    through that the question is about, and puts their sum on a number line. Scores are scaled dot
-    products (Vaswani et al. 2017), which on a CPU cost a fraction of the additive scores of Show,
-    Attend and Tell (Xu et al. 2015).
-    Keys and values are the photo's, not a step's: they are worked out before, once.
+    A softmax averages over regions: it tells what is there and where, but one apple and two
+    apples give the same average (Zhang et al. 2018, "Learning to Count Objects in Natural Images
+    for Visual Question Answering"). The layer therefore combines three readings:
+
+    - the softmax average of the values;
+    - a sum of the values, gated per region by a sigmoid, which grows with every apple;
+    - the predicted counts, gated per fruit, and their sum on a number line.
+
+    Scores are scaled dot products (Vaswani et al. 2017). On a CPU they cost a fraction of the
+    additive scores of Show, Attend and Tell (Xu et al. 2015). Keys and values depend on the photo
+    alone and are computed once, outside the layer.
 
     Call arguments:
-        queries: the decoder's states, (batch, questions, steps, units).
-        keys: what each region is found by, (batch, 2, channels, regions): once for the average
-            and once for the sum.
-        values: what each region holds, (batch, 2, regions, channels), likewise.
-        counts: of each kind in the whole photo, (batch, kinds).
+        queries: Decoder states, (batch, questions, steps, units).
+        keys: Keys of the two heads (average and sum), (batch, 2, channels, regions).
+        values: Values of the two heads, (batch, 2, regions, channels).
+        counts: Predicted count of each fruit in the whole photo, (batch, fruits).
 
     Returns:
-        what was seen, (batch, questions, steps, 2 * channels + MOST + 1 + kinds): the average, the
-            sum, the place on the number line of the sum of the counts that were let through, and
-            those counts: last, so that a model that learns more kinds can be grown at the end;
-        where it looked, (batch, questions, steps, regions): the softmax weights.
+        A tuple of the context and the attention weights. The context, (batch, questions, steps,
+        2 * channels + MAX_COUNT + 1 + fruits), concatenates the average, the sum, the number line
+        and the gated counts; these are last so that `extend_vocabulary` can append fruits. The
+        attention weights, (batch, questions, steps, regions), are those of the softmax.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -62,13 +63,13 @@ class CountingAttention(layers.Layer):
     def build(
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> None:
-        """Make the layers that choose regions and kinds, and the bias of the gates."""
+        """Create the projections to queries and count gates, and the gate bias."""
         units, channels, regions = queries_shape[-1], keys_shape[2] or 0, keys_shape[3] or 100
         self.query = layers.Dense(2 * channels, name="query")
         self.query.build((None, units))
-        self.kind = layers.Dense(counts_shape[-1], activation="sigmoid", name="kind")
-        self.kind.build((None, units))
-        # Gates start nearly shut, so that a sum over all regions starts about as large as one.
+        self.count_gate = layers.Dense(counts_shape[-1], activation="sigmoid", name="count_gate")
+        self.count_gate.build((None, units))
+        # Gates start nearly closed, so that the sum over all regions is about as large as one.
         self.gate_bias = self.add_weight(
             shape=(),
             initializer=keras.initializers.Constant(-(float(regions) ** 0.25)),
@@ -78,56 +79,60 @@ class CountingAttention(layers.Layer):
     def call(
         self, queries: Tensor, keys: Tensor, values: Tensor, counts: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Look for all steps of all questions at once; see the class for the shapes."""
+        """Attend for all steps of all questions; see the class for the shapes."""
         batch, questions, steps, units = ops.shape(queries)
         flat = ops.reshape(queries, (batch, questions * steps, units))
-        _, looks, channels, regions = ops.shape(keys)
-        wanted = ops.reshape(self.query(flat), (batch, questions * steps, looks, channels))
-        # Both looks in one product each: keys and values, large as they are, are never copied.
-        scores = ops.matmul(ops.swapaxes(wanted, 1, 2), keys) / keys.shape[2] ** 0.5
-        average, total = ops.unstack(scores, axis=1)
-        weights, gates = ops.softmax(average), ops.sigmoid(total + self.gate_bias)
-        found = ops.matmul(ops.stack([weights, gates], axis=1), values)
-        found = ops.reshape(ops.swapaxes(found, 1, 2), (batch, questions * steps, looks * channels))
-        wanted_counts = ops.expand_dims(counts, 1) * self.kind(flat)
-        number = number_line(ops.sum(wanted_counts, axis=-1))
-        seen = ops.concatenate([found, number, wanted_counts], axis=-1)
+        _, heads, channels, regions = ops.shape(keys)
+        query = ops.reshape(self.query(flat), (batch, questions * steps, heads, channels))
+        # One product for both heads, so that the large keys and values are not copied.
+        scores = ops.matmul(ops.swapaxes(query, 1, 2), keys) / keys.shape[2] ** 0.5
+        average_scores, sum_scores = ops.unstack(scores, axis=1)
+        weights, gates = ops.softmax(average_scores), ops.sigmoid(sum_scores + self.gate_bias)
+        pooled = ops.matmul(ops.stack([weights, gates], axis=1), values)
+        pooled = ops.reshape(
+            ops.swapaxes(pooled, 1, 2), (batch, questions * steps, heads * channels)
+        )
+        gated_counts = ops.expand_dims(counts, 1) * self.count_gate(flat)
+        number = number_line(ops.sum(gated_counts, axis=-1))
+        context = ops.concatenate([pooled, number, gated_counts], axis=-1)
         return (
-            ops.reshape(seen, (batch, questions, steps, seen.shape[-1])),
+            ops.reshape(context, (batch, questions, steps, context.shape[-1])),
             ops.reshape(weights, (batch, questions, steps, regions)),
         )
 
     def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None]:
-        """What was seen is masked as the queries are; where it looked is not."""
+        """Return the mask of the queries for the context, and none for the weights."""
         return (mask[0] if isinstance(mask, list | tuple) else mask), None
 
     def compute_output_shape(
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
     ) -> tuple[Shape, Shape]:
-        """The shapes of what was seen and of where it looked."""
+        """Return the shapes of the context and the attention weights."""
         steps = queries_shape[:-1]
-        seen = 2 * (values_shape[-1] or 0) + MOST + 1 + (counts_shape[-1] or 0)
-        return (*steps, seen), (*steps, keys_shape[-1])
+        size = 2 * (values_shape[-1] or 0) + MAX_COUNT + 1 + (counts_shape[-1] or 0)
+        return (*steps, size), (*steps, keys_shape[-1])
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class QuestionLSTM(layers.Layer):
-    """An LSTM that reads several questions about each photo.
+    """An LSTM over several questions per photo.
 
-    The photo is looked at once however many questions are asked: only the words have the extra
-    dimension. Padding is skipped, so that the last step holds the state after the last word.
+    It flattens photos and questions into one batch axis. Padding is masked, so the last step and
+    the returned state are those after the last word.
 
     Args:
-        units: of the LSTM.
+        units: Number of LSTM units.
+        **kwargs: Passed to `keras.layers.Layer`.
 
     Call arguments:
-        words: (batch, questions, steps, embedding), with their padding masked.
-        state_h, state_c: where to start, (batch, questions or 1, units); 1 starts all questions
-            of a photo from the same state.
+        words: Word embeddings, (batch, questions, steps, embedding size), padding masked.
+        state_h: Initial hidden state, (batch, questions or 1, units); 1 is broadcast to all
+            questions of the photo.
+        state_c: Initial cell state, likewise.
 
     Returns:
-        the states after every word, (batch, questions, steps, units), and the last two states,
-        each (batch, questions, units).
+        A tuple of the hidden states after every word, (batch, questions, steps, units), and the
+        final hidden and cell state, each (batch, questions, units).
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -136,22 +141,27 @@ class QuestionLSTM(layers.Layer):
         self.units = units
 
     def build(self, words_shape: Shape, state_h_shape: Shape, state_c_shape: Shape) -> None:
-        """Make the LSTM, for embeddings as long as those of the words."""
+        """Create the inner LSTM."""
         self.lstm = layers.LSTM(self.units, return_sequences=True, return_state=True, name="lstm")
         self.lstm.build((None, None, words_shape[-1]))
 
     def call(
         self, words: Tensor, state_h: Tensor, state_c: Tensor, words_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Read all questions about all photos at once; see the class for the shapes."""
+        """Run the LSTM over all questions; see the class for the shapes."""
         batch, questions, steps, embedding = ops.shape(words)
-        states = [self._per_question(state, batch, questions) for state in (state_h, state_c)]
+        if words_mask is not None:
+            words_mask = ops.reshape(words_mask, (batch * questions, steps))
         sequence, state_h, state_c = self.lstm(
             ops.reshape(words, (batch * questions, steps, embedding)),
-            initial_state=states,
-            mask=None
-            if words_mask is None
-            else ops.reshape(words_mask, (batch * questions, steps)),
+            initial_state=[
+                ops.reshape(
+                    ops.broadcast_to(state, (batch, questions, self.units)),
+                    (batch * questions, self.units),
+                )
+                for state in (state_h, state_c)
+            ],
+            mask=words_mask,
         )
         return (
             ops.reshape(sequence, (batch, questions, steps, self.units)),
@@ -160,38 +170,32 @@ class QuestionLSTM(layers.Layer):
         )
 
     def compute_mask(self, words: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None, None]:
-        """The states after every word are masked as the words are; the last two are not."""
+        """Return the mask of the words for the sequence, and none for the final states."""
         return (mask[0] if isinstance(mask, list | tuple) else mask), None, None
 
     def compute_output_shape(
         self, words_shape: Shape, state_h_shape: Shape, state_c_shape: Shape
     ) -> tuple[Shape, Shape, Shape]:
-        """The shapes of the states after every word, and of the last two."""
+        """Return the shapes of the sequence and the two final states."""
         state = (*words_shape[:2], self.units)
         return (*words_shape[:-1], self.units), state, state
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of, for a saved model: the units, and what Keras adds."""
+        """Return the constructor's arguments."""
         return super().get_config() | {"units": self.units}
-
-    def _per_question(self, state: Tensor, batch: Any, questions: Any) -> Tensor:
-        spread = ops.broadcast_to(state, (batch, questions, self.units))
-        return ops.reshape(spread, (batch * questions, self.units))
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class DensityLoss(keras.losses.Loss):
-    """Poisson's negative log-likelihood of density maps, summed over a photo.
+    """Poisson negative log-likelihood of density maps, summed over each photo.
 
-    The truth is a blob of sum 1 for each box, so a map's sum is a count ("Learning To Count
-    Objects in Images", Lempitsky & Zisserman 2010). A kind of which the photo's boxes prove
-    nothing has -1 everywhere in the truth, and costs nothing.
-
-    Both maps are (batch, rows, columns, kinds); the loss is one number a photo.
+    The true maps hold a blob of sum 1 for each box, so the sum of a map is a count ("Learning To
+    Count Objects in Images", Lempitsky & Zisserman 2010). A fruit whose count is unknown is -1
+    everywhere in the true map and contributes no loss.
     """
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each photo, (batch,)."""
+        """Return the loss of each photo, (batch,), for maps (batch, rows, columns, fruits)."""
         known = ops.cast(y_true >= 0, y_pred.dtype)
         loss = y_pred - y_true * ops.log(y_pred + 1e-6)
         return ops.sum(known * loss, axis=(1, 2, 3))

@@ -1,8 +1,9 @@
-"""Pretrained networks as encoders: where they are tapped, how pixels enter, whose weights.
+"""Encoders from pretrained networks.
 
-Any network of `keras.applications` will do. It is tapped at its two coarsest scales, usually 16
-and 32 pixels a cell: the finer tells where things are and the coarser what they are (Lin et al.
-2017, "Feature Pyramid Networks"). Where other layers do better, a row of `NETWORKS` names them.
+Any network of `keras.applications` can be used. Features are taken from its two coarsest scales,
+usually 16 and 32 pixels per cell: the finer one locates objects and the coarser one identifies
+them (Lin et al. 2017, "Feature Pyramid Networks"). Entries of `NETWORKS` add networks or override
+the layers that the features are taken from.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ import numpy as np
 from keras import layers, ops
 
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0
-from fruit_caption.models.surgery import Parts, split_frozen
+from fruit_caption.models.surgery import EncoderParts, split_frozen
 from fruit_caption.utils.errors import WeightsError
 
 
 @dataclass(frozen=True)
 class Network:
-    """Where a network comes from and where it is tapped.
+    """How to build a network and which of its layers give the features.
 
     Attributes:
-        build: as the functions of `keras.applications`; `None` looks the name up there.
-        taps: names of layers, the finest grid first; `None` takes the two coarsest scales.
+        build: Constructor with the arguments of those in `keras.applications`. None looks the
+            name up there.
+        taps: Names of the layers whose outputs are the features, finest grid first. None takes
+            the two coarsest scales.
     """
 
     build: Callable[..., keras.Model] | None = None
@@ -45,20 +48,21 @@ NETWORKS = {
 
 
 def network_names() -> list[str]:
-    """The names that `pretrained` takes."""
-    return [*NETWORKS, *sorted(name for name in _theirs() if name.lower() not in NETWORKS)]
+    """Return the names that `build_pretrained` accepts."""
+    return [*NETWORKS, *sorted(name for name in _applications() if name.lower() not in NETWORKS)]
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class Preprocessing(layers.Layer):
-    """The preprocessing of a network as a layer, so that a saved model takes plain pixels.
+    """The `preprocess_input` function of a network as a layer, saved with the model.
 
-    All that `preprocess_input` functions do (scaling, shifting, swapping channels) is affine: a
-    pixel times a matrix plus a vector. Maps (..., 3) to (..., 3).
+    All such functions (scaling, shifting, swapping channels) are affine: pixel times matrix plus
+    offset. Maps pixels (..., 3) to float (..., 3).
 
     Args:
-        matrix: (3, 3).
-        offset: (3,).
+        matrix: Matrix (3, 3) that multiplies each pixel.
+        offset: Offset (3,) that is added.
+        **kwargs: Passed to `keras.layers.Layer`.
     """
 
     def __init__(self, matrix: list[list[float]], offset: list[float], **kwargs: Any) -> None:
@@ -66,100 +70,102 @@ class Preprocessing(layers.Layer):
         self.matrix, self.offset = matrix, offset
 
     @classmethod
-    def measured(cls, function: Callable[..., Any]) -> Preprocessing:
-        """The layer that does what a function does to black and to the three pure colors."""
+    def from_function(cls, function: Callable[..., Any]) -> Preprocessing:
+        """Build the layer from a function's outputs for black, red, green and blue pixels."""
         black, *colors = np.vstack([np.zeros((1, 3)), np.eye(3)]).astype("float32") * 255
         offset = function(black.copy()[None, None, None])[0, 0, 0]
         rows = [function(color.copy()[None, None, None])[0, 0, 0] - offset for color in colors]
         return cls((np.stack(rows) / 255).tolist(), offset.tolist(), name="preprocessing")
 
     def call(self, pixels: keras.KerasTensor) -> keras.KerasTensor:
-        """Pixels (..., 3) as the network's weights expect them, float (..., 3)."""
+        """Preprocess pixels (..., 3)."""
         matrix = ops.convert_to_tensor(self.matrix, dtype=self.compute_dtype)
         offset = ops.convert_to_tensor(self.offset, dtype=self.compute_dtype)
         return ops.matmul(ops.cast(pixels, self.compute_dtype), matrix) + offset
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The shape of the pixels."""
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of, for a saved model: matrix, offset, and what Keras adds."""
+        """Return the constructor's arguments."""
         return super().get_config() | {"matrix": self.matrix, "offset": self.offset}
 
 
-def pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> Parts:
-    """A network up to its taps, in two parts.
+def build_pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> EncoderParts:
+    """Build an encoder from a pretrained network, as a frozen and a trainable part.
 
     Args:
-        name: one of `network_names`, in capitals or not.
-        size: side of the pictures in pixels.
-        weights: "imagenet" (downloaded by Keras); the path of a file, which is of the part up to
-            the taps or of the whole network without its classifier, as Keras writes it
-            (`.weights.h5`) or as arrays named `layer/weight` (`.npz`); "none", to learn all from
-            nothing; or "saved", if they are going to be filled in.
-        unfreeze: how many of the last stages learn; a stage is the layers of one grid. Batch
-            normalization does not: batches are small, and its figures are ImageNet's.
+        name: One of `network_names`, case-insensitive.
+        size: Side of the input image in pixels.
+        weights: "imagenet" to let Keras download them; the path of a weights file; "none" for
+            random weights, all trainable; or "saved" for weights that are loaded later. A file
+            holds the weights of the layers up to the features, or of the whole network without
+            its classifier, as Keras's `save_weights` writes them (`.weights.h5`) or as arrays
+            named `layer/weight` (`.npz`).
+        unfreeze: Number of the last stages to train; a stage is the layers of one grid size. Batch
+            normalization stays frozen: batches are too small to replace ImageNet's statistics.
 
     Returns:
-        what is frozen, from uint8 pixels (batch, size, size, 3), and what learns from what that
-        gives, or from pixels; `None` for one that there is not. In the end there are features
-        (batch, rows, columns, channels): the taps side by side, on the grid of the finest.
+        `(frozen, trainable)`, either of which may be None. `frozen` maps uint8 pixels (batch,
+        size, size, 3) to intermediate features; `trainable` maps those (or pixels) to features
+        (batch, rows, columns, channels): all scales, resized to the finest and concatenated.
 
     Raises:
-        WeightsError: the name is not known, or its weights can't be downloaded, found or loaded.
+        WeightsError: The network is unknown or can't be built for this size, or its weights can't
+            be downloaded, found or loaded.
     """
-    network, preprocess = _build(name, size, weights)
-    taps = _tapped(network, name)
-    cut = keras.Model(network.input, [tap.output for tap in taps], name=f"{network.name}_cut")
+    network, preprocess = _build_network(name, size, weights)
+    taps = [layer.output for layer in _tapped_layers(network, name)]
+    backbone = keras.Model(network.input, taps, name=f"{network.name}_backbone")
     if weights not in ("imagenet", "none", "saved"):
-        _load_weights(cut, network, Path(weights), name)
+        _load_weights(backbone, network, Path(weights), name)
     if weights != "none":
-        _freeze(cut, unfreeze)
-    frozen, learning = split_frozen(cut)
+        _freeze(backbone, unfreeze)
+    frozen, trainable = split_frozen(backbone)
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
-    seen = Preprocessing.measured(preprocess)(pixels)
-    if learning is None:
-        return keras.Model(pixels, _side_by_side(cut(seen)), name=network.name), None
+    x = Preprocessing.from_function(preprocess)(pixels)
+    if trainable is None:
+        return keras.Model(pixels, _concatenate_scales(backbone(x)), name=network.name), None
     if frozen is None:
-        return None, keras.Model(pixels, _side_by_side(learning(seen)), name=network.name)
-    seen = frozen(seen)
-    given = keras.Input(seen.shape[1:], name="features")
+        return None, keras.Model(pixels, _concatenate_scales(trainable(x)), name=network.name)
+    x = frozen(x)
+    features = keras.Input(x.shape[1:], name="features")
+    scales = _concatenate_scales(trainable(features))
     return (
-        keras.Model(pixels, seen, name=network.name),
-        keras.Model(given, _side_by_side(learning(given)), name=f"{network.name}_learning"),
+        keras.Model(pixels, x, name=network.name),
+        keras.Model(features, scales, name=f"{network.name}_trainable"),
     )
 
 
-def _row(name: str) -> Network:
+def _spec(name: str) -> Network:
     return NETWORKS.get(name.lower(), Network())
 
 
-def _theirs() -> dict[str, Callable[..., Any]]:
-    """The functions of `keras.applications` by their names."""
+def _applications() -> dict[str, Callable[..., Any]]:
+    """Constructors in `keras.applications` by name."""
     members = vars(keras.applications).items()
     return {name: member for name, member in members if name[0].isupper() and callable(member)}
 
 
-def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..., Any]]:
-    """The network without its classifier, and its preprocessing."""
-    row = _row(name)
-    if row.build:
+def _build_network(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..., Any]]:
+    """Build a network without its classifier; return it and its preprocessing function."""
+    shape = (size, size, 3)
+    if build := _spec(name).build:
         if weights == "imagenet":
             raise WeightsError(
                 f"Keras has no weights of {name} to download.", "weights-file-needed"
             )
-        return row.build((size, size, 3)), sys.modules[row.build.__module__].preprocess_input
-    theirs = {known.lower(): function for known, function in _theirs().items()}
-    if name.lower() not in theirs:
+        return build(shape), sys.modules[build.__module__].preprocess_input
+    applications = {known.lower(): build for known, build in _applications().items()}
+    if name.lower() not in applications:
         raise WeightsError(
-            f"There is no encoder {name!r}; there are scratch and {', '.join(network_names())}."
+            f"There is no encoder {name!r}. Available: scratch, {', '.join(network_names())}."
         )
-    build = theirs[name.lower()]
-    wanted = "imagenet" if weights == "imagenet" else None
+    build = applications[name.lower()]
     try:
-        network = build(weights=wanted, include_top=False, input_shape=(size, size, 3))
-    except ValueError as error:  # a size that the network can't take
+        network = build(
+            weights="imagenet" if weights == "imagenet" else None,
+            include_top=False,
+            input_shape=shape,
+        )
+    except ValueError as error:
         raise WeightsError(f"{name} can't be built for {size} pixels: {error}") from error
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise WeightsError(
@@ -169,74 +175,73 @@ def _build(name: str, size: int, weights: str) -> tuple[keras.Model, Callable[..
     return network, sys.modules[build.__module__].preprocess_input
 
 
-def _tapped(network: keras.Model, name: str) -> list[keras.Layer]:
-    row = _row(name)
-    if row.taps:
-        return [network.get_layer(tap) for tap in row.taps]
+def _tapped_layers(network: keras.Model, name: str) -> list[keras.Layer]:
+    if taps := _spec(name).taps:
+        return [network.get_layer(tap) for tap in taps]
     last = network.layers[-1]
-    finer = [layer for layer in network.layers if _grid(layer) > _grid(last)]
+    finer = [layer for layer in network.layers if _grid_rows(layer) > _grid_rows(last)]
     return [*finer[-1:], last]
 
 
-def _grid(layer: keras.Layer) -> int:
-    """Rows of what a layer gives; 0 if that is no grid, or one with a margin."""
+def _grid_rows(layer: keras.Layer) -> int:
+    """Rows of a layer's output grid; 0 if the output is not a grid or is zero-padded."""
     shape: tuple[int, ...] = getattr(layer.output, "shape", ())
     return 0 if len(shape) != 4 or isinstance(layer, layers.ZeroPadding2D) else shape[1]
 
 
-def _freeze(cut: keras.Model, unfreeze: int) -> None:
-    """Let only the last stages learn."""
+def _freeze(network: keras.Model, unfreeze: int) -> None:
+    """Freeze all but the last stages, and all batch normalization."""
     grid, stages = 0, 0
-    for layer in reversed(cut.layers):
-        if layer.weights and _grid(layer) > grid:
-            grid, stages = _grid(layer), stages + 1
+    for layer in reversed(network.layers):
+        if layer.weights and _grid_rows(layer) > grid:
+            grid, stages = _grid_rows(layer), stages + 1
         layer.trainable = stages <= unfreeze and not isinstance(layer, layers.BatchNormalization)
 
 
-def _side_by_side(scales: Any) -> keras.KerasTensor:
-    """All scales on the grid of the first, (batch, rows, columns, sum of channels)."""
+def _concatenate_scales(scales: Any) -> keras.KerasTensor:
+    """Resize all scales to the first one's grid and concatenate their channels."""
     if not isinstance(scales, list):
         return scales
-    finest = scales[0]
-    rows, columns = finest.shape[1:3]
-    others = [
-        layers.Resizing(rows, columns, name=f"scale_{n}")(x) for n, x in enumerate(scales[1:])
+    finest, *coarser = scales
+    resized = [
+        layers.Resizing(*finest.shape[1:3], name=f"scale_{number}")(scale)
+        for number, scale in enumerate(coarser)
     ]
-    return layers.Concatenate(name="scales")([finest, *others])
+    return layers.Concatenate(name="scales")([finest, *resized])
 
 
-def _load_weights(cut: keras.Model, network: keras.Model, path: Path, name: str) -> None:
+def _load_weights(backbone: keras.Model, network: keras.Model, path: Path, name: str) -> None:
+    """Load a file with the weights of `backbone` or of the whole `network`."""
     if not path.is_file():
-        raise WeightsError(f"{path}: there is no such weights file.")
+        raise WeightsError(f"{path}: no such weights file.")
     if path.suffix == ".npz":
-        return _load_arrays(cut, path, name)
-    for model in (cut, network):
-        # Keras only warns of layers that the file lacks, and leaves their weights random.
+        return _load_arrays(backbone, path, name)
+    for model in (backbone, network):
+        # Keras only warns about layers that the file lacks, and leaves their weights random.
         with suppress(ValueError, OSError, KeyError, UserWarning), warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
             return
     raise WeightsError(
-        f"{path} does not hold {name}'s weights; it needs those of the layers up to "
-        f"{cut.layers[-1].name}, "
-        "as Keras's save_weights writes them (….weights.h5)."
+        f"{path} does not hold {name}'s weights up to layer {backbone.layers[-1].name}, as Keras's "
+        "save_weights writes them (.weights.h5)."
     )
 
 
-def _load_arrays(cut: keras.Model, path: Path, name: str) -> None:
-    """Fill a model from arrays named `layer/weight`; a slash may stand for an underscore."""
+def _load_arrays(model: keras.Model, path: Path, name: str) -> None:
+    """Load weights from arrays named `layer/weight`; a slash may replace an underscore."""
     try:
-        with np.load(path) as arrays:
-            found = {key.replace("/", "_"): arrays[key] for key in arrays.files}
+        with np.load(path) as file:
+            arrays = {key.replace("/", "_"): file[key] for key in file.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise WeightsError(f"{path} is no file of arrays (.npz): {error}") from error
-    for layer in cut.layers:
+        raise WeightsError(f"{path} is not an array file (.npz): {error}") from error
+    for layer in model.layers:
         for weight in layer.weights:
-            array = found.get(f"{layer.name}_{weight.name}")
+            array = arrays.get(f"{layer.name}_{weight.name}")
             if array is None or array.shape != tuple(weight.shape):
-                has = "it is missing" if array is None else f"it is {array.shape}"
+                problem = "it is missing" if array is None else f"it is {array.shape}"
                 raise WeightsError(
                     f"{path} does not hold {name}'s weights: {layer.name}/{weight.name} must be "
-                    f"{tuple(weight.shape)}, {has}."
+                    f"{tuple(weight.shape)}, {problem}."
                 )
             weight.assign(array)

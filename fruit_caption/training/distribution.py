@@ -1,8 +1,8 @@
-"""Several train one model: the GPUs of a machine, or machines, with TensorFlow's `tf.distribute`.
+"""Distributed data-parallel training with `tf.distribute`, on several GPUs or machines.
 
-Each takes its part of every batch, and gradients are added up over all of them, so that all have
-the weights that one who took whole batches would have. One of them, the chief, decides and writes;
-the others only help it.
+Each replica processes a part of every batch and the gradients are summed, so all replicas keep the
+weights that a single worker would have after whole batches. One worker, the chief, makes the
+decisions and writes the files.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fruit_caption.data.dataset import Batches
+from fruit_caption.data.batches import Batches
 from fruit_caption.utils.errors import FruitError, RunError
 
 Strategy = Literal["mirrored", "multi-worker"]
 
-GONE = (
+LOST_WORKER_ERRORS = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
     tf.errors.UnavailableError,
 )
-"""What TensorFlow raises when somebody whom it waits for is no longer there."""
+"""Errors that TensorFlow raises when another worker has gone away."""
 
-AHEAD = 4
-"""Batches that are made while one is trained on."""
+PREFETCH = 4
+"""Number of batches that are prepared ahead of the training step."""
 
 
 class WorkerGroup:
-    """Those who train together.
+    """The workers that train one model together.
 
     Args:
         strategy: "mirrored" for the GPUs of this machine, "multi-worker" for the machines that the
-            variable TF_CONFIG lists; without one, this process alone. The second must be made
-            before TensorFlow does anything else.
-        devices: for "mirrored", such as "GPU:0"; all GPUs, if none are named.
+            environment variable TF_CONFIG lists, None for this process alone. A multi-worker group
+            must be created before TensorFlow does anything else.
+        devices: Devices for "mirrored", such as "GPU:0"; by default all GPUs.
 
     Attributes:
-        leads: whether this process is the chief, which decides and writes.
+        is_chief: True if this process is the chief, which makes decisions and writes files.
 
     Raises:
-        FruitError: TF_CONFIG is missing or makes no sense.
+        FruitError: TF_CONFIG is missing or invalid.
     """
 
     def __init__(
@@ -59,66 +59,78 @@ class WorkerGroup:
         if strategy == "mirrored":
             self._strategy = tf.distribute.MirroredStrategy(devices)
         elif strategy == "multi-worker":
-            self.is_chief = _place() == 0
+            self.is_chief = _worker_index() == 0
             self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
             patch_keras_20585(self._strategy)
 
     @property
-    def is_one(self) -> bool:
-        """Whether there is nobody else, not even another GPU."""
-        return self._strategy is None
+    def is_distributed(self) -> bool:
+        """True if there are other processes or GPUs."""
+        return self._strategy is not None
 
     def scope(self) -> Any:
-        """Where a model is made that is trained together."""
+        """Return the context in which a distributed model must be created and compiled."""
         return self._strategy.scope() if self._strategy else nullcontext()
 
-    def fit(self, model: keras.Model, batches: Batches, epoch: int, callbacks: list[Any]) -> Any:
-        """Train for an epoch; the history that Keras gives.
+    def fit(
+        self, model: keras.Model, batches: Batches, epoch: int, callbacks: list[Any]
+    ) -> dict[str, float]:
+        """Train for one epoch.
 
         Args:
-            model: made and compiled in `scope`, with losses that add up.
-            batches: of the epoch; each is dealt out.
-            epoch: its number.
-            callbacks: told of every step.
+            model: A model that was created and compiled in `scope`; its losses must be sums.
+            batches: The batches of the epoch, which are split among the replicas.
+            epoch: The number of the epoch, from 0.
+            callbacks: Keras callbacks.
+
+        Returns:
+            The logs of the epoch by name.
         """
-        # Batches have their own order.
-        how = {"shuffle": False, "verbose": 0, "initial_epoch": epoch, "epochs": epoch + 1}
-        if self._strategy is None:
-            return model.fit(batches, callbacks=callbacks, **how)
-        data = self._strategy.distribute_datasets_from_function(
-            lambda context: _parts(batches, context)
+        data, steps = batches, None
+        if self._strategy:
+            steps = len(batches)
+            data = self._strategy.distribute_datasets_from_function(
+                lambda context: _local_dataset(batches, context)
+            )
+        history = model.fit(
+            data,
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,  # the batches are shuffled already
+            callbacks=callbacks,
+            verbose=0,
         )
-        return model.fit(data, steps_per_epoch=len(batches), callbacks=callbacks, **how)
+        return {name: values[-1] for name, values in history.history.items()}
 
     def broadcast(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The chief's values, for everybody.
+        """Return the chief's values on all workers.
 
-        All must ask for them at the same time, with arrays of the same shapes and types.
+        All workers must call this at the same point, with arrays of the same shapes and types.
         """
-        if not _is_several_processes(self._strategy):
+        if not _is_multi_worker(self._strategy):
             return list(values)
-        ours = [np.asarray(value) if self.is_chief else np.zeros_like(value) for value in values]
-
-        given = [tf.constant(value) for value in ours]
-        add = tf.function(lambda: tf.distribute.get_replica_context().all_reduce("SUM", given))
+        # Summing is enough, because all workers but the chief contribute zeros.
+        terms = [tf.constant(v if self.is_chief else np.zeros_like(v)) for v in values]
+        add = tf.function(lambda: tf.distribute.get_replica_context().all_reduce("SUM", terms))
         local = self._strategy.experimental_local_results
         return [np.asarray(local(value)[0]) for value in self._strategy.run(add)]
 
     def barrier(self) -> None:
-        """Go on when all have come here."""
+        """Wait until all workers have reached this point."""
         self.broadcast([np.zeros(1, "float32")])
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is done by all.
+    def report_lost_workers(self) -> Iterator[None]:
+        """Turn TensorFlow's errors about a lost worker into a `RunError`.
 
         Raises:
-            RunError: one of the others has stopped.
+            RunError: If another worker has stopped.
         """
         try:
             yield
-        except GONE as error:
-            if self.is_one:
+        except LOST_WORKER_ERRORS as error:
+            if not self.is_distributed:
                 raise
             raise RunError("Another worker has stopped.", "worker-lost") from error
 
@@ -126,62 +138,63 @@ class WorkerGroup:
 SINGLE_WORKER = WorkerGroup()
 
 
-def _place() -> int:
-    """This worker's number in TF_CONFIG; the first is the chief."""
+def _worker_index() -> int:
+    """The number of this worker in TF_CONFIG; worker 0 is the chief."""
     try:
-        told = json.loads(os.environ["TF_CONFIG"])
-        workers, task = told["cluster"]["worker"], told["task"]
-        if set(told["cluster"]) == {"worker"} and 0 <= task["index"] < len(workers):
-            return int(task["index"])
+        config = json.loads(os.environ["TF_CONFIG"])
+        workers, index = config["cluster"]["worker"], config["task"]["index"]
+        if set(config["cluster"]) == {"worker"} and 0 <= index < len(workers):
+            return int(index)
     except (KeyError, TypeError, ValueError):
         pass
     raise FruitError(
-        "The environment variable TF_CONFIG must list the workers and say which one this is: "
+        "The environment variable TF_CONFIG must list the workers and the index of this one: "
         '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}.',
         "no-cluster-config",
     )
 
 
-def _is_several_processes(strategy: Any) -> bool:
+def _is_multi_worker(strategy: Any) -> bool:
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def _parts(batches: Batches, context: Any) -> Any:
-    """The parts of all batches that are for the replicas of this process, one after the other."""
+def _local_dataset(batches: Batches, context: Any) -> tf.data.Dataset:
+    """The parts of all batches for the replicas of this process, one after the other."""
     parts = context.num_replicas_in_sync
-    here = parts // context.num_input_pipelines
-    first = context.input_pipeline_id * here
-    spec = keras.tree.map_structure(
+    local_parts = parts // context.num_input_pipelines
+    first = context.input_pipeline_id * local_parts
+    signature = keras.tree.map_structure(
         lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches[0]
     )
     return tf.data.Dataset.from_generator(
         lambda: (
-            batches.part(index, number, parts)
+            batches.shard(index, number, parts)
             for index in range(len(batches))
-            for number in range(first, first + here)
+            for number in range(first, first + local_parts)
         ),
-        output_signature=spec,
-    ).prefetch(AHEAD)
+        output_signature=signature,
+    ).prefetch(PREFETCH)
 
 
 def synchronize_batch_norm(model: keras.Model) -> None:
-    """Let batch normalization go by whole batches, not by the part that a worker has."""
+    """Make batch normalization use the statistics of whole batches, not of a worker's part."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
 
 
 def patch_keras_20585(strategy: Any) -> None:
-    """Make `fit` work for several processes, where Keras can't yet (keras-team/keras#20585).
+    """Make `fit` work with several processes despite keras-team/keras#20585.
 
-    Keras 3.15's trainer fails at two places with a `MultiWorkerMirroredStrategy`. Before the first
-    step it builds the model with the mean of a batch over all workers, of which TensorFlow can
-    take none while it is a tuple of dictionaries; any worker's part would do. After each step it
-    takes the mean of the losses along their first axis, and a loss, a scalar, has none.
+    Keras 3.15's trainer fails in two places with a `MultiWorkerMirroredStrategy`:
+
+    - Before the first step it builds the model with the mean of a batch over all workers.
+      TensorFlow can't compute that for a tuple of dictionaries. The part of any worker is enough.
+    - After each step it averages the losses along their first axis, but a loss is a scalar.
 
     Args:
-        strategy: Keras is left as it is if it can take the mean of scalars with it, as it will be
-            once it is mended.
+        strategy: The strategy in use. If Keras can average scalars with it, the bug is fixed and
+            nothing is patched.
     """
     from keras.src.backend.tensorflow import trainer
 
@@ -189,22 +202,21 @@ def patch_keras_20585(strategy: Any) -> None:
         trainer.reduce_per_replica(tf.zeros(()), strategy, "mean")
         return
     except (ValueError, tf.errors.InvalidArgumentError):
-        reduce_per_replica = trainer.reduce_per_replica
+        original_reduce = trainer.reduce_per_replica
+    original_build = trainer.TensorFlowTrainer._maybe_symbolic_build
 
-    def reduce(values: Any, strategy: Any, reduction: str) -> Any:
-        if reduction not in ("auto", "mean") or not _is_several_processes(strategy):
-            return reduce_per_replica(values, strategy, reduction)
+    def reduce_per_replica(values: Any, strategy: Any, reduction: str) -> Any:
+        if reduction not in ("auto", "mean") or not _is_multi_worker(strategy):
+            return original_reduce(values, strategy, reduction)
         return keras.tree.map_structure(lambda v: strategy.reduce("MEAN", v, axis=None), values)
 
-    build = trainer.TensorFlowTrainer._maybe_symbolic_build
-
-    def build_from_part(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
-        if iterator is not None and _is_several_processes(self.distribute_strategy):
+    def build_from_local_part(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
+        if iterator is not None and _is_multi_worker(self.distribute_strategy):
             local = self.distribute_strategy.experimental_local_results
             _, _, batches = next(iter(iterator))
             data_batch = keras.tree.map_structure(lambda v: local(v)[0], next(batches))
             iterator = None
-        build(self, iterator, data_batch)
+        original_build(self, iterator, data_batch)
 
-    trainer.reduce_per_replica = reduce
-    trainer.TensorFlowTrainer._maybe_symbolic_build = build_from_part
+    trainer.reduce_per_replica = reduce_per_replica
+    trainer.TensorFlowTrainer._maybe_symbolic_build = build_from_local_part

@@ -1,100 +1,68 @@
-"""The optimizer: its rate falls to nothing, and pretrained weights go slower than new ones; and
-what a training that goes on must find as it was: weights, momenta, the state of dropout.
-"""
+"""AdamW with cosine decay and a lower learning rate for pretrained weights."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import ops
 
-from fruit_caption.utils.files import atomic_write
+MAX_GRADIENT_NORM = 1.0
+"""Maximum norm of the gradient of one variable."""
 
-HDF5_FRAME = 2**20
-"""Bytes that a file of weights takes beside them, at most."""
-
-LONGEST = 1.0
-"""The norm of a variable's gradient."""
-
-SLOW = 0.1
-"""The share of the learning rate that pretrained weights get."""
+LOW_LR_FACTOR = 0.1
+"""Factor by which the learning rate of pretrained weights is reduced."""
 
 
 def cosine_adamw(
-    learning_rate: float, steps: int, slow: Iterable[keras.Variable] = ()
-) -> TwoSpeedAdamW:
-    """An optimizer whose rate falls along a cosine and is zero after so many steps.
+    learning_rate: float, steps: int, low_lr_variables: Iterable[keras.Variable] = ()
+) -> TwoRateAdamW:
+    """Return an optimizer whose learning rate decays to zero along a cosine.
 
-    The cosine is that of Loshchilov & Hutter 2017 ("SGDR"), without restarts.
+    The schedule is that of Loshchilov & Hutter 2017 ("SGDR"), without restarts.
 
     Args:
-        learning_rate: at the start.
-        steps: of the whole training.
-        slow: variables that get `SLOW` of the rate.
+        learning_rate: Initial learning rate.
+        steps: Number of steps of the whole training.
+        low_lr_variables: Variables that are trained at `LOW_LR_FACTOR` of the learning rate.
     """
-    return TwoSpeedAdamW(
-        slow,
+    return TwoRateAdamW(
+        low_lr_variables,
         learning_rate=keras.optimizers.schedules.CosineDecay(learning_rate, steps),
         weight_decay=1e-4,
     )
 
 
-def seed_dropout(model: keras.Model, seed: int, step: int) -> None:
-    """Let dropout depend on a seed and a step alone: Keras does not save its random state, and a
-    training that goes on must end as one that was never interrupted.
-    """
-    states = [one for one in model.variables if one.name == "seed_generator_state"]
-    for number, state in enumerate(states):
-        state.assign([seed + number, step])
+class TwoRateAdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov & Hutter 2019) with two learning rates and gradient clipping.
 
-
-def save_state(model: keras.Model, path: Path) -> None:
-    """Write weights and momenta, whole or not at all.
-
-    Raises:
-        FruitError: the folder can't be written to, or its disk has no room.
-    """
-    with atomic_write(
-        path, weights_file_size([*model.variables, *model.optimizer.variables])
-    ) as draft:
-        model.save_weights(draft)
-
-
-def weights_file_size(variables: Iterable[keras.Variable]) -> int:
-    """Bytes of a file of weights that holds them, at most."""
-    return sum(4 * math.prod(variable.shape) for variable in variables) + HDF5_FRAME
-
-
-class TwoSpeedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov & Hutter 2019) that changes some variables at a tenth of its rate, and
-    shortens gradients that are longer than `LONGEST` (Pascanu et al. 2013).
+    The gradient of each variable is clipped to the norm `MAX_GRADIENT_NORM` (Pascanu et al. 2013).
 
     Args:
-        slow: the variables.
-        settings: as `keras.optimizers.AdamW` takes them.
+        low_lr_variables: Variables that are trained at `LOW_LR_FACTOR` of the learning rate.
+        **settings: Arguments of `keras.optimizers.AdamW`.
     """
 
-    def __init__(self, slow: Iterable[keras.Variable] = (), **settings: Any) -> None:
+    def __init__(self, low_lr_variables: Iterable[keras.Variable] = (), **settings: Any) -> None:
         super().__init__(**settings)
-        self._slow = {variable.path for variable in slow}
-        self._slow_places: set[int] = set()
+        self._low_lr_paths = {variable.path for variable in low_lr_variables}
+        self._low_lr_indices: set[int] = set()
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Make the momenta of some variables, and note the places of the slow ones."""
-        places = {place for place, one in enumerate(variables) if one.path in self._slow}
-        self._slow_places = places
+        """Create the optimizer's state for the given variables."""
+        self._low_lr_indices = {
+            index for index, variable in enumerate(variables) if variable.path in self._low_lr_paths
+        }
         super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Change a variable by its gradient, at the rate of its kind."""
-        # A backend may hand over its own variable, which has no path: it is known by its place.
-        slow = self._get_variable_index(variable) in self._slow_places
-        # Not by Keras's `clipnorm`: of those who train together each would shorten its own part.
+        """Update one variable."""
+        # The backend may pass its own variable, which has no path, so look it up by index.
+        if self._get_variable_index(variable) in self._low_lr_indices:
+            learning_rate = learning_rate * LOW_LR_FACTOR
+        # Keras's own `clipnorm` would clip the partial gradient of each distributed worker.
         gradient = ops.convert_to_tensor(gradient)
-        length = ops.sqrt(ops.sum(ops.square(gradient)))
-        gradient = gradient * (LONGEST / ops.maximum(length, LONGEST))
-        super().update_step(gradient, variable, learning_rate * (SLOW if slow else 1.0))
+        norm = ops.sqrt(ops.sum(ops.square(gradient)))
+        gradient = gradient * (MAX_GRADIENT_NORM / ops.maximum(norm, MAX_GRADIENT_NORM))
+        super().update_step(gradient, variable, learning_rate)

@@ -1,9 +1,9 @@
-"""Teaches the decoder to read before it sees a photo: questions about counts that are made up.
+"""Pre-trains the decoder on questions and answers about synthetic facts.
 
-Which fruit a question asks for takes a decoder longer to learn than it takes to know a thousand
-photos by heart. But facts are free: it first answers questions about numbers of fruit that nobody
-has photographed, blurred as an eye would sum them, while all else that an eye gives is noise.
-Photos then need only teach the eye.
+With a thousand photos, the model overfits the photos before it learns which fruit a question is
+about. Synthetic facts cost nothing: the decoder first learns to answer from random fruit counts,
+with noise like that of predicted counts, while all other inputs are uninformative. The photos then
+only have to teach the image side of the model.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ import keras
 import numpy as np
 
 from fruit_caption.config import TrainingConfig
-from fruit_caption.data.dataset import sequences
-from fruit_caption.data.qa import DESCRIBE
+from fruit_caption.data.batches import encode_pairs
+from fruit_caption.data.qa import CAPTION_PROMPT
 from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.datagen.question_specs import question_specs
-from fruit_caption.datagen.template_writer import write_pair
+from fruit_caption.datagen.template_writer import template_pair
 from fruit_caption.language import phrasebook, templates
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.training.optimizer import cosine_adamw
 
-KINDS = (0.05, 0.5, 0.25, 0.12, 0.08)
-"""How often a made-up photo shows no fruit, one kind, two kinds …"""
-MOST = 12
-"""Of one kind."""
-FEWER = 0.6
-"""One fruit of a kind is about e^0.6 times as frequent as two, these as three, and so on."""
-BLUR = 0.15
-"""Of a count: about half of it per fruit, all of it where there are none."""
-LONGEST = 20
-"""Words of a question and its answer; longer ones are left out."""
-ALIKE = 2
-"""Regions that stand for all of a photo's; of a softmax over a single one Keras would warn."""
-SAMPLE = 2000
-"""Made-up photos whose texts show which words there are to know."""
+NUM_KINDS_WEIGHTS = (0.05, 0.5, 0.25, 0.12, 0.08)
+"""Probabilities that a synthetic photo shows 0, 1, 2, 3 or 4 kinds of fruit."""
+MAX_COUNT = 12
+"""Maximum number of fruits of one kind."""
+COUNT_RATE = 0.6
+"""Rate of the exponential distribution of counts: n + 1 fruits are e^0.6 times rarer than n."""
+COUNT_NOISE = 0.15
+"""Noise of the counts: the standard deviation is half of it per fruit. Absent fruits, too, often
+get a small positive count of this size."""
+MAX_WORDS = 20
+"""Maximum number of words of a question with its answer; longer ones are not used."""
+NUM_REGIONS = 2
+"""Number of identical image regions: two, because Keras warns about a softmax over one element."""
+VOCABULARY_PHOTOS = 2000
+"""Number of synthetic photos from whose texts the vocabulary is collected."""
 
 
 def pretrain_decoder(
@@ -50,47 +51,57 @@ def pretrain_decoder(
     config: TrainingConfig,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Train the decoder, and the layers from which it starts, on `config.pretrain_steps` batches.
+    """Train the decoder and its input layers for `config.pretrain_steps` steps.
 
     Args:
-        model: a new one.
-        varied: whether half of the texts are the phrasebook's; else all are the grammar's.
-        config: see `TrainingConfig`.
-        callbacks: told of every step.
+        model: A new model.
+        varied: Whether half of the texts come from the phrasebook; otherwise all come from the
+            templates.
+        config: The training settings.
+        callbacks: Keras callbacks.
     """
-    reader = _reader(model)
-    reader.compile(
+    decoder = _build_decoder(model)
+    decoder.compile(
         optimizer=cosine_adamw(config.learning_rate, config.pretrain_steps),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
     )
-    reader.optimizer.build(reader.trainable_variables)
+    decoder.optimizer.build(decoder.trainable_variables)
     channels = model.config.channels
-    lessons = SyntheticBatches(model.vocabulary, model.fruits, channels, varied, config)
-    reader.fit(lessons, shuffle=False, verbose=0, callbacks=list(callbacks))
+    batches = SyntheticBatches(model.vocabulary, model.fruits, channels, varied, config)
+    decoder.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
 def synthetic_words(fruits: Sequence[str], varied: bool) -> tuple[str, ...]:
-    """The words of questions and answers about some fruits, the most frequent first."""
+    """Return the words of the synthetic texts about some fruits, the most frequent first.
+
+    Args:
+        fruits: Names of the fruits.
+        varied: See `pretrain_decoder`.
+    """
     rng = random.Random(0)
-    photos = [_facts(fruits, rng) for _ in range(SAMPLE)]
-    texts = [text for photo in photos for text in _texts(photo, fruits, varied, rng)]
-    return Vocabulary.of(chain.from_iterable(texts)).words
+    photos = [_random_photo(fruits, rng) for _ in range(VOCABULARY_PHOTOS)]
+    texts = [text for photo in photos for text in _write_texts(photo, fruits, varied, rng)]
+    return Vocabulary.from_texts(chain.from_iterable(texts)).words
 
 
 class SyntheticBatches(keras.utils.PyDataset):
-    """Batches of made-up facts, blurred, with questions and answers; the same for the same seed.
+    """Batches of synthetic facts with questions and answers; reproducible from the seed.
 
-    A batch is (inputs, next words, weights): `regions` (batch, ALIKE, channels), which stand for
-    all of a photo, `counts` (batch, fruits) and `words` (batch, questions, steps); (batch,
-    questions, steps); the same, 1 where the answer is.
+    A batch is (inputs, targets, weights):
+
+    - inputs: `counts` (batch, fruits), with noise; `regions` (batch, NUM_REGIONS, channels),
+      uninformative features in place of those of a photo; `words` (batch, questions, steps).
+    - targets: the next words (batch, questions, steps).
+    - weights: 1 where the next word belongs to the answer, otherwise 0 (batch, questions, steps).
 
     Args:
-        vocabulary, fruits: of the model.
-        channels: of a region that the eye sees in a photo.
-        varied: see `pretrain_decoder`.
-        config: seed, number and sizes of batches.
+        vocabulary: The model's vocabulary.
+        fruits: The model's fruits.
+        channels: Number of channels of an image region.
+        varied: See `pretrain_decoder`.
+        config: Settings with the seed and the number and size of batches.
     """
 
     def __init__(
@@ -110,91 +121,100 @@ class SyntheticBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         rng = random.Random(f"{self.config.seed} {index}")
-        noise = np.random.default_rng([self.config.seed, index])
-        photos = [_facts(self.fruits, rng) for _ in range(self.config.batch_size)]
+        noise_rng = np.random.default_rng([self.config.seed, index])
+        photos = [_random_photo(self.fruits, rng) for _ in range(self.config.batch_size)]
         counts = np.array([[photo.count(fruit) for fruit in self.fruits] for photo in photos])
-        shape = (self.config.questions, LONGEST)
-        asked = [self._ask(photo, rng) for photo in photos]
-        rows = [sequences(self.vocabulary, texts, shape) for texts in asked]
-        words, following, weights = (np.stack(arrays) for arrays in zip(*rows, strict=True))
-        inputs = {"counts": _blur(counts, noise), "regions": self._nothing(noise), "words": words}
-        return inputs, following, weights
+        shape = (self.config.questions, MAX_WORDS)
+        texts = [self._sample_texts(photo, rng) for photo in photos]
+        rows = [encode_pairs(self.vocabulary, pairs, shape) for pairs in texts]
+        words, next_words, weights = (np.stack(arrays) for arrays in zip(*rows, strict=True))
+        inputs = {
+            "counts": _add_noise(counts, noise_rng),
+            "regions": self._random_regions(noise_rng),
+            "words": words,
+        }
+        return inputs, next_words, weights
 
-    def _ask(self, photo: Photo, rng: random.Random) -> list[tuple[str, str]]:
+    def _sample_texts(self, photo: Photo, rng: random.Random) -> list[tuple[str, str]]:
         texts = [
             text
-            for text in _texts(photo, self.fruits, self.varied, rng)
-            if len(self.vocabulary.sequence(*text)) <= LONGEST + 1
+            for text in _write_texts(photo, self.fruits, self.varied, rng)
+            if len(self.vocabulary.encode_pair(*text)) <= MAX_WORDS + 1
         ]
         return rng.sample(texts, min(len(texts), self.config.questions))
 
-    def _nothing(self, noise: np.random.Generator) -> np.ndarray:
-        """Regions that look alike and say nothing."""
-        photos = self.config.batch_size
-        seen = noise.random((photos, 1, 1)) * noise.standard_normal((photos, 1, self.channels))
-        return np.maximum(seen, 0).astype("float32").repeat(ALIKE, axis=1)
+    def _random_regions(self, rng: np.random.Generator) -> np.ndarray:
+        """Random features, the same for all regions of a photo."""
+        batch = self.config.batch_size
+        features = rng.random((batch, 1, 1)) * rng.standard_normal((batch, 1, self.channels))
+        return np.maximum(features, 0).astype("float32").repeat(NUM_REGIONS, axis=1)
 
 
-def _reader(model: Captioner) -> keras.Model:
-    """From counts and regions, as an eye would see them, and words to the next words."""
-    eye, decoder = model.neck, model.decoder
-    regions, counts = eye.get_layer("regions").output, eye.output["counts"]
+def _build_decoder(model: Captioner) -> keras.Model:
+    """A model from counts, image regions and words to the logits of the next words.
+
+    It consists of the captioner's own layers from the neck's regions and counts on.
+    """
+    neck, decoder = model.neck, model.decoder
+    regions, counts = neck.get_layer("regions").output, neck.output["counts"]
     inputs = {
-        "regions": keras.Input((ALIKE, *regions.shape[2:]), name="regions"),
+        "regions": keras.Input((NUM_REGIONS, *regions.shape[2:]), name="regions"),
         "counts": keras.Input(counts.shape[1:], name="counts"),
         "words": keras.Input((None, None), dtype="int32", name="words"),
     }
-    given = {name: eye.output[name] for name in model.decoder_inputs if name not in inputs}
-    # With all regions alike, a few of them are enough …
-    known = _called_anew(
-        keras.Model([regions, counts], given), [inputs["regions"], inputs["counts"]]
-    ).output
-    if "values" in known:
-        # … if they count for all where regions are added up.
-        known["values"] *= np.array([1, regions.shape[1] / ALIKE], "float32").reshape(2, 1, 1)
-    known = {name: (known | inputs)[name] for name in decoder.input}
-    shapes = {
-        name: keras.Input(one.shape[1:], dtype=one.dtype, name=name) for name, one in known.items()
+    outputs = {name: neck.output[name] for name in model.decoder_inputs if name not in inputs}
+    neck_end = keras.Model([regions, counts], outputs)
+    tensors = _rebuild(neck_end, [inputs["regions"], inputs["counts"]]).output
+    if "values" in tensors:
+        # Attention also sums over all regions of a photo, so the few regions here have to weigh
+        # as much as those.
+        scale = np.array([1, regions.shape[1] / NUM_REGIONS], "float32").reshape(2, 1, 1)
+        tensors["values"] *= scale
+    tensors = {name: (tensors | inputs)[name] for name in decoder.input}
+    decoder_inputs = {
+        name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        for name, tensor in tensors.items()
     }
-    return keras.Model(inputs, _called_anew(decoder, shapes)(known)["logits"])
+    return keras.Model(inputs, _rebuild(decoder, decoder_inputs)(tensors)["logits"])
 
 
-def _called_anew(network: keras.Model, inputs: Any) -> keras.Model:
-    """The same layers, for inputs of other shapes."""
+def _rebuild(network: keras.Model, inputs: Any) -> keras.Model:
+    """The same layers, shared, with inputs of other shapes."""
     return keras.models.clone_model(
         network, input_tensors=inputs, clone_function=lambda layer: layer
     )
 
 
-def _facts(fruits: Sequence[str], rng: random.Random) -> Photo:
-    """A photo that was never taken, of which all is known."""
-    [kinds] = rng.choices(range(len(KINDS)), KINDS)
+def _random_photo(fruits: Sequence[str], rng: random.Random) -> Photo:
+    """Boxes of random fruits, without an image."""
+    [num_kinds] = rng.choices(range(len(NUM_KINDS_WEIGHTS)), NUM_KINDS_WEIGHTS)
     boxes: list[FruitBox] = []
-    for fruit in rng.sample(list(fruits), min(kinds, len(fruits))):
-        number = min(MOST, 1 + int(rng.expovariate(FEWER)))
-        boxes += [FruitBox(fruit, 0, 0, 1, 1)] * number
+    for fruit in rng.sample(list(fruits), min(num_kinds, len(fruits))):
+        count = min(MAX_COUNT, 1 + int(rng.expovariate(COUNT_RATE)))
+        boxes += [FruitBox(fruit, 0, 0, 1, 1)] * count
     return Photo(Path(), 1, 1, tuple(boxes), frozenset(fruits))
 
 
-def _texts(
+def _write_texts(
     photo: Photo, fruits: Sequence[str], varied: bool, rng: random.Random
 ) -> Iterator[tuple[str, str]]:
-    """Questions of every kind about a photo with their answers, and its caption."""
+    """Questions of every kind about a photo with their answers, then its caption."""
     for spec in question_specs(photo, dict.fromkeys(fruits, 1), rng):
         if varied and rng.random() < 0.5:
             question = phrasebook.write_question(spec.kind, spec.fruit, rng)
             yield question, phrasebook.write_answer(spec.kind, spec.fruit, spec.value, rng)
         else:
-            item = write_pair(spec, rng)
+            item = template_pair(spec, rng)
             yield item.question, item.answer
     if varied and rng.random() < 0.5:
-        yield DESCRIBE, phrasebook.write_caption(photo.counts(), rng)
+        yield CAPTION_PROMPT, phrasebook.write_caption(photo.counts(), rng)
     else:
-        yield DESCRIBE, templates.caption(photo.counts())
+        yield CAPTION_PROMPT, templates.caption(photo.counts())
 
 
-def _blur(counts: np.ndarray, noise: np.random.Generator) -> np.ndarray:
-    """Counts as the sums of density maps: not whole, and seldom quite nothing."""
-    spread = BLUR / 2 * counts * noise.standard_normal(counts.shape)
-    ghosts = BLUR * np.abs(noise.standard_normal(counts.shape)) * (noise.random(counts.shape) < 0.5)
-    return np.maximum(0, counts + spread + ghosts).astype("float32")
+def _add_noise(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Make counts look like sums of density maps: fractional, and rarely exactly zero."""
+    errors = COUNT_NOISE / 2 * counts * rng.standard_normal(counts.shape)
+    background = COUNT_NOISE * np.abs(rng.standard_normal(counts.shape))
+    background *= rng.random(counts.shape) < 0.5
+    return np.maximum(0, counts + errors + background).astype("float32")

@@ -1,7 +1,7 @@
-"""Does the same work for many things: here and on all cores, or wherever another engine can.
+"""Execution engines: apply a function to many items, on local cores or on a cluster.
 
-Who does the work changes nothing in what comes out: results come in the order of the things, and
-no work depends on what was done before. `ray_engine` is for more than one machine.
+The engine never changes the results: they come in the order of the items, and no call depends on
+an earlier one. `LocalEngine` uses this machine; `ray_engine.RayEngine` uses several machines.
 """
 
 from __future__ import annotations
@@ -13,62 +13,64 @@ from joblib import Parallel, delayed
 
 from fruit_caption.utils.prefetch import prefetch
 
-FEW = 100
-"""Fewer things are done in this process: others take a second to start."""
+MIN_PARALLEL_ITEMS = 100
+"""Below this many items, don't start worker processes: that takes a second."""
 
-IDLE = 10
-"""Seconds after which a process with nothing to do ends: the one it worked for may be gone."""
+IDLE_WORKER_SECONDS = 10
+"""Seconds after which an idle worker process ends, in case its parent is gone."""
 
-Made = TypeVar("Made")
-Work = Callable[[Any], Made]
+Result = TypeVar("Result")
+Function = Callable[[Any], Result]
 
 
 class Engine(Protocol):
-    """Whoever does the work.
+    """Interface of an execution engine.
 
-    Functions that are given to it are those of a module, or a `functools.partial` of one, so that
-    another process can be told of them. Memory stays flat: only a few items are under way at a
-    time. What work raises is raised where its result would have come.
+    Functions must be picklable: module-level functions, or a `functools.partial` of one. Only a few
+    items are processed at a time, so that memory use does not grow with their number. An exception
+    is raised at the point where the result would have been yielded.
     """
 
-    def map(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
-        """What `make` makes of each item, in order."""
+    def map(self, function: Function[Result], items: Sequence[Any]) -> Iterator[Result]:
+        """Yield `function(item)` for each item, in order."""
 
     def map_with_model(
         self,
-        load: Callable[[], Work[Made]],
+        load: Callable[[], Function[Result]],
         items: Sequence[Any],
         prepare: Callable[[Any], Any] | None = None,
-    ) -> Iterator[Made]:
-        """The same by work that needs a model, which each worker loads once.
+    ) -> Iterator[Result]:
+        """Like `map`, for a function that needs a model, which each worker loads once.
 
         Args:
-            load: gives the work.
-            items: what it is done for.
-            prepare: what is done first with an item, and needs no model: while the model is at
-                work on one item, the next is prepared.
+            load: Loads the model and returns the function to apply.
+            items: The items.
+            prepare: Preprocessing that needs no model. It runs on the next item while the model
+                processes the current one, and its result is passed to the function.
         """
 
 
-class Local:
-    """This process; what needs no model is done on all of its cores, a model uses them itself."""
+class LocalEngine:
+    """Runs on this machine: on all cores, or in this process if a model is needed."""
 
-    def map(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
-        """As `Engine.map`: of fewer than `FEW` items here, of more on all cores."""
-        if len(items) < FEW:
-            return map(make, items)
-        workers = Parallel(n_jobs=-1, return_as="generator", idle_worker_timeout=IDLE)
-        made: Iterator[Made] = workers(delayed(make)(item) for item in items)
-        return made
+    def map(self, function: Function[Result], items: Sequence[Any]) -> Iterator[Result]:
+        """See `Engine.map`. Fewer than `MIN_PARALLEL_ITEMS` items are processed in this process."""
+        if len(items) < MIN_PARALLEL_ITEMS:
+            return map(function, items)
+        workers = Parallel(
+            n_jobs=-1, return_as="generator", idle_worker_timeout=IDLE_WORKER_SECONDS
+        )
+        results: Iterator[Result] = workers(delayed(function)(item) for item in items)
+        return results
 
     def map_with_model(
         self,
-        load: Callable[[], Work[Made]],
+        load: Callable[[], Function[Result]],
         items: Sequence[Any],
         prepare: Callable[[Any], Any] | None = None,
-    ) -> Iterator[Made]:
-        """As `Engine.with_model`: here, while a thread prepares the next item."""
+    ) -> Iterator[Result]:
+        """See `Engine.map_with_model`. A thread prepares the next item."""
         return map(load(), prefetch(prepare, items) if prepare else items)
 
 
-LOCAL = Local()
+LOCAL = LocalEngine()

@@ -1,4 +1,4 @@
-"""Reading JSON with clear errors, and writing files so that a half-written one is never seen."""
+"""Atomic file writing, folder locks, and JSON files with clear errors."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from typing import Any
 from fruit_caption.utils.errors import DataError, FruitError
 
 LOCK = ".lock"
+"""File name of a folder's lock."""
+
 DRAFT = re.compile(r"\.\d+\..+")
-"""The name of a file that is being written: the process and the final name."""
+"""Name of a file that is being written: process id and final name."""
 
 
 @contextmanager
 def write_errors(path: Path, size: int = 0) -> Iterator[None]:
-    """Make the folder of a file or folder, and tell in one line if `path` can't be written.
+    """Create the parent folder of `path`, and turn the block's OSErrors into one-line FruitErrors.
 
     Args:
-        path: what is written in the block.
-        size: bytes that there must be room for. HDF5 ends the process where a disk is full, so
-            that this is to be known before.
+        path: File or folder that the block writes.
+        size: Number of bytes that must be free on the disk. Checked in advance because HDF5 aborts
+            the process when the disk is full.
 
     Raises:
-        FruitError: the folder can't be written to, or the disk is full.
+        FruitError: The path can't be written, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,11 +46,16 @@ def write_errors(path: Path, size: int = 0) -> Iterator[None]:
 
 @contextmanager
 def atomic_write(path: Path, size: int = 0) -> Iterator[Path]:
-    """Give a temporary path to write to; rename it to `path` once the block ends well.
+    """Yield a temporary path to write to; rename it to `path` if the block succeeds.
 
-    Its arguments are those of `writing`, and it raises as that does.
+    Args:
+        path: File to write.
+        size: Number of bytes that must be free on the disk.
+
+    Raises:
+        FruitError: The file can't be written, or the disk is full.
     """
-    # The name keeps its ending: Keras, matplotlib and Pillow choose the format by it.
+    # The suffix stays the same: Keras, matplotlib and Pillow derive the format from it.
     draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with write_errors(path, size):
@@ -61,17 +68,24 @@ def atomic_write(path: Path, size: int = 0) -> Iterator[Path]:
             draft.unlink()
 
 
+def remove_drafts(paths: Iterable[Path]) -> None:
+    """Remove temporary files that killed processes left behind in `atomic_write`."""
+    for path in paths:
+        if DRAFT.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder that is written to, until the block ends.
+    """Create a folder if needed and lock it against other processes until the block ends.
 
-    However a process ends, the folder is free again; what it was writing when it was killed is
-    removed by the next. A folder that holds nothing in the end is removed.
+    The lock is released however the process ends. Temporary files of a killed process are removed
+    first, and the folder is removed at the end if it is empty.
 
     Raises:
-        FruitError: another process is at work there, or the folder can't be written to.
+        FruitError: Another process has locked the folder, or it can't be written to.
     """
-    from filelock import FileLock, Timeout  # takes a while, and asking needs none
+    from filelock import FileLock, Timeout  # slow to import, and not needed at inference
 
     lock = FileLock(folder / LOCK, timeout=0)
     try:
@@ -94,52 +108,45 @@ def lock_folder(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
-def digest(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def shipped_folder(name: str) -> Path:
-    """A folder of `artifacts/` that ships: in a checkout, or in the installed package."""
+    """Path of a folder of `artifacts/`, in the checkout or in the installed package."""
     checkout = Path(__file__).parents[2] / "artifacts" / name
     return checkout if checkout.is_dir() else Path(__file__).parents[1] / "shipped" / name
 
 
-def remove_drafts(paths: Iterable[Path]) -> None:
-    """Remove those of the paths that a killed process left where it was writing a file."""
-    for path in paths:
-        if DRAFT.fullmatch(path.name) and path.is_file():
-            path.unlink()
-
-
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all; raises as `atomic_write` does."""
+    """Write a UTF-8 text file atomically; raises as `atomic_write` does."""
     with atomic_write(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 class LazyRows(list):
-    """A list of a JSON file, whose rows are made one by one as they are written, once.
+    """A list for `write_json` whose rows are generated while they are written; usable only once.
 
     Args:
-        rows: what the list holds.
+        rows: The rows of the list.
     """
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows = iter(rows)
-        super().__init__(islice(self._rows, 1))  # JSON asks first whether there are any
+        # The first row is read in advance because `json` checks whether a list is empty.
+        super().__init__(islice(self._rows, 1))
 
     def __iter__(self) -> Iterator[Any]:
         return chain(super().__iter__(), self._rows)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all; the same content gives the same bytes.
+    """Write a JSON file atomically; the same content always gives the same bytes.
 
-    Memory stays flat where long lists in it are `LazyRows`. It raises as `atomic_write` does.
+    Long lists in it should be `LazyRows`, to save memory. Raises as `atomic_write` does.
     """
     with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
-        # Piece by piece: of a large data set, all pieces at once would be the most that is held.
         json.dump(content, file, indent=1, ensure_ascii=False)
         file.write("\n")
 
@@ -148,7 +155,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Raises:
-        DataError: it is missing, unreadable, no JSON, or no object.
+        DataError: The file is missing, unreadable, not valid JSON, or holds no object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -156,7 +163,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} can't be read: {error}.") from None
-    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
+    except (ValueError, RecursionError) as error:  # ValueError: also for numbers of 4300+ digits
         raise DataError(f"{path} is not valid JSON: {error}.") from None
     if not isinstance(content, dict):
         raise DataError(f"{path} must hold a JSON object, not a {type(content).__name__}.")

@@ -1,4 +1,4 @@
-"""Opens a picture file the way a person sees it, and fits it into the square the model looks at."""
+"""Opens picture files as upright RGB, and letterboxes them into the model's square input."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
@@ -16,112 +17,135 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fruit_caption.utils.errors import PictureError
 
 MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: a few kilobytes of file can unpack to gigabytes of pixels."""
+"""Maximum number of pixels: a file of a few kilobytes can decompress to gigabytes."""
 
-PIXELS_SETTING = "FRUIT_MAX_PIXELS"
-"""The environment variable that sets another limit."""
+MAX_PIXELS_VARIABLE = "FRUIT_MAX_PIXELS"
+"""Environment variable that overrides `MAX_PIXELS`."""
 
-Picture = str | Path | Image.Image | np.ndarray
-"""A picture as a program may have it: see `to_picture`."""
+PictureInput = str | Path | Image.Image | np.ndarray
+"""Anything that `to_picture` accepts."""
+
 UNNAMED = "the picture"
+"""Name used in error messages for a picture without a file name."""
 
-PADDING = (124, 116, 104)
-"""The mean color of ImageNet: padding that is nothing special to a pretrained network."""
+PADDING_COLOR = (124, 116, 104)
+"""ImageNet's mean color: neutral to a pretrained network."""
+
+
+@cache
+def image_suffixes() -> frozenset[str]:
+    """File name suffixes of pictures, such as ".jpg", in lower case.
+
+    They are those of all formats that Pillow can open. HEIC files, which most phones write, are
+    included as well, so that they are reported as unreadable instead of being overlooked.
+    """
+    suffixes = Image.registered_extensions()
+    readable = {suffix for suffix, name in suffixes.items() if name in Image.OPEN}
+    return frozenset(readable | {".heic", ".heif"})
 
 
 def open_picture(path: Path) -> Image.Image:
     """Read a picture as upright RGB; of an animation, the first frame.
 
-    Transparent parts are shown on white, 16-bit and CMYK pictures are converted.
+    Transparent pixels become white; 16-bit and CMYK pictures are converted.
 
     Raises:
-        PictureError: the file is missing, no picture, cut off, or too large.
+        PictureError: The file is missing, not a picture, truncated, or too large.
     """
-    with _clear_errors(str(path)):
+    with _translate_errors(str(path)):
+        # Opening a named pipe would block until something writes to it.
         if not S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise PictureError(f"{path} is no file; a pipe may go on for ever.")
+            raise PictureError(f"{path} is not a regular file.")
         with Image.open(path) as picture:
             return _upright_rgb(picture, str(path))
 
 
 def decode_picture(content: bytes, name: str) -> Image.Image:
-    """The same from the content of a file; a message calls it by the name given."""
-    with _clear_errors(name), Image.open(BytesIO(content)) as picture:
+    """Like `open_picture`, for the content of a file.
+
+    The name is used in error messages and kept as the picture's `filename`.
+    """
+    with _translate_errors(name), Image.open(BytesIO(content)) as picture:
         upright = _upright_rgb(picture, name)
-    # Pillow notes the name of a file that it opens here, too.
     upright.filename = name  # type: ignore[attr-defined]
     return upright
 
 
-def to_picture(given: Picture) -> Image.Image:
-    """The same from whatever a program has.
+def to_picture(source: PictureInput) -> Image.Image:
+    """Like `open_picture`, for anything that can hold a picture.
 
     Args:
-        given: the path of a file, a Pillow image, or pixels: uint8 (height, width) gray,
-            (height, width, 3) RGB or (height, width, 4) RGBA.
+        source: File path, Pillow image, or uint8 pixels of shape (height, width) for gray,
+            (height, width, 3) for RGB or (height, width, 4) for RGBA.
 
     Raises:
-        PictureError: there is no such file, or this is no picture.
+        PictureError: The file does not exist, or the source is not a picture.
     """
-    if isinstance(given, (str, Path)):
-        return open_picture(Path(given))
-    if isinstance(given, np.ndarray):
-        channels = given.shape[2:]
-        if given.dtype != np.uint8 or given.ndim not in (2, 3) or channels not in ((), (3,), (4,)):
+    if isinstance(source, (str, Path)):
+        return open_picture(Path(source))
+    if isinstance(source, np.ndarray):
+        is_image_shape = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))
+        if source.dtype != np.uint8 or not is_image_shape:
             raise PictureError(
-                f"an array of {given.dtype} {given.shape} is no picture; give uint8 of shape "
+                f"an array of {source.dtype} {source.shape} is not a picture; use uint8 of shape "
                 "(height, width), (height, width, 3) or (height, width, 4)."
             )
-        if 0 in given.shape:
-            raise PictureError(f"an array of shape {given.shape} holds no pixels.")
-        given = Image.fromarray(given)
-    if not isinstance(given, Image.Image):
-        raise PictureError(f"{type(given).__name__} is no picture; give a path, image or array.")
-    with _clear_errors(UNNAMED):
-        return _upright_rgb(given, UNNAMED)
+        if 0 in source.shape:
+            raise PictureError(f"an array of shape {source.shape} has no pixels.")
+        source = Image.fromarray(source)
+    if not isinstance(source, Image.Image):
+        raise PictureError(
+            f"{type(source).__name__} is not a picture; use a path, an image or an array."
+        )
+    with _translate_errors(UNNAMED):
+        return _upright_rgb(source, UNNAMED)
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels of a picture as `open_picture` gives it; raises the same."""
+    """Width and height in pixels of the picture that `open_picture` returns; raises the same."""
     return open_picture(path).size
 
 
 def letterbox(picture: Image.Image, size: int) -> np.ndarray:
-    """Fit a picture into a square without squashing it; the rest is padding.
+    """Fit a picture into a square without changing its aspect ratio; the rest is padding.
 
     Args:
-        picture: RGB, any size.
-        size: the side of the square in pixels.
+        picture: RGB picture of any size.
+        size: Side of the square in pixels.
 
     Returns:
-        uint8 pixels of shape (size, size, 3), the picture in the middle.
+        uint8 pixels of shape (size, size, 3) with the picture in the center.
     """
-    square = Image.new("RGB", (size, size), PADDING)
-    square.paste(fit(picture, size), letterbox_offset(picture.width, picture.height, size))
+    square = Image.new("RGB", (size, size), PADDING_COLOR)
+    offset = letterbox_offset(picture.width, picture.height, size)
+    square.paste(resize_longer_side(picture, size), offset)
     return np.asarray(square)
 
 
-def fit(picture: Image.Image, size: int) -> Image.Image:
+def resize_longer_side(picture: Image.Image, size: int) -> Image.Image:
     """Scale a picture so that its longer side has `size` pixels."""
-    scale = size / max(picture.size)
     return picture.resize(
-        (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))),
-        Image.Resampling.BILINEAR,
+        _scaled_size(picture.width, picture.height, size), Image.Resampling.BILINEAR
     )
 
 
 def letterbox_offset(width: int, height: int, size: int) -> tuple[int, int]:
-    """Where `letterbox` puts the left upper corner of a (width, height) picture, in pixels."""
-    scale = size / max(width, height)
-    return (size - max(1, round(width * scale))) // 2, (size - max(1, round(height * scale))) // 2
+    """Left and top offset in pixels of a (width, height) picture in its letterbox of `size`."""
+    across, down = _scaled_size(width, height, size)
+    return (size - across) // 2, (size - down) // 2
+
+
+def _scaled_size(width: int, height: int, longer_side: int) -> tuple[int, int]:
+    scale = longer_side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @contextmanager
-def _clear_errors(name: str) -> Iterator[None]:
-    """Say in one line, by the picture's name, what Pillow says in its many ways."""
+def _translate_errors(name: str) -> Iterator[None]:
+    """Turn the many exceptions of Pillow into a `PictureError` with one line."""
     try:
         with warnings.catch_warnings():
-            # Pillow warns about odd metadata, which does no harm, and about size, which we check.
+            # Pillow warns about odd metadata, which is harmless, and about size, checked below.
             warnings.simplefilter("ignore")
             yield
     except FileNotFoundError:
@@ -129,56 +153,53 @@ def _clear_errors(name: str) -> Iterator[None]:
     except IsADirectoryError:
         raise PictureError(f"{name} is a folder; name a picture in it.") from None
     except PermissionError:
-        raise PictureError(f"{name} may not be read; check its permissions.") from None
+        raise PictureError(f"{name} can't be read: permission denied.") from None
     except Image.DecompressionBombError:
         raise PictureError(f"{name} has far too many pixels; scale it down.") from None
     except UnidentifiedImageError:
         raise PictureError(f"{name} is not a picture that can be read (JPEG, PNG …).") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        # Pillow raises all of these for files that are cut off or broken inside.
+        # Pillow raises all of these for truncated or corrupt files.
         raise PictureError(f"{name} is broken or cut off ({error}); save it again.") from None
 
 
 def _upright_rgb(picture: Image.Image, name: str) -> Image.Image:
     width, height = picture.size
-    most = _most_pixels()
-    if width * height > most:
+    limit = _max_pixels()
+    if width * height > limit:
         raise PictureError(
-            f"{name} has {width} x {height} pixels; scale it down to at most {most / 1e6:g} "
-            f"million, or set {PIXELS_SETTING}."
+            f"{name} has {width} x {height} pixels; scale it down to at most {limit / 1e6:g} "
+            f"million, or set {MAX_PIXELS_VARIABLE}."
         )
     picture.load()
     return _to_rgb(ImageOps.exif_transpose(picture))
 
 
-def _most_pixels() -> int:
-    told = os.environ.get(PIXELS_SETTING, str(MAX_PIXELS))
-    if not told.isdecimal():
-        raise PictureError(f"{PIXELS_SETTING} must be a number of pixels, not {told!r}.")
-    return int(told)
+def _max_pixels() -> int:
+    value = os.environ.get(MAX_PIXELS_VARIABLE, str(MAX_PIXELS))
+    if not value.isdecimal():
+        raise PictureError(f"{MAX_PIXELS_VARIABLE} must be a number of pixels, not {value!r}.")
+    return int(value)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         return _scale_to_8_bits(picture)
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        layered = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert(
-            "RGB"
-        )
+        layer = picture.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
     return picture.convert("RGB")
 
 
 def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
-    """Pillow clips deep gray to 255, which turns most photos white: scale it instead.
+    """Scale gray values to 0-255; Pillow would clip them, which turns most photos white.
 
-    16 bits end at 65535. Where a number may be anything, white is the end of the fewest bits that
-    hold the brightest.
+    White is 65535 in 16-bit modes. In the modes "I" and "F", whose range is not fixed, it is the
+    smallest usual maximum (1, 255 or 65535) that no value exceeds.
     """
     gray = np.nan_to_num(np.asarray(picture, dtype="float64"))
     brightest = float(gray.max(initial=1.0))
-    ends = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
-    depth = next((end for end in ends if brightest <= end), brightest)
-    if picture.mode.startswith("I;16"):
-        depth = 65535.0
-    return Image.fromarray((gray.clip(0, depth) * (255.0 / depth)).astype("uint8")).convert("RGB")
+    maxima = {"F": (1.0, 255.0, 65535.0), "I": (255.0, 65535.0)}.get(picture.mode, (65535.0,))
+    white = next((value for value in maxima if brightest <= value), brightest)
+    return Image.fromarray((gray.clip(0, white) * (255.0 / white)).astype("uint8")).convert("RGB")

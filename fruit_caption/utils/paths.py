@@ -1,4 +1,4 @@
-"""Checks paths that come from files of strangers."""
+"""Checks of untrusted file names, such as those in annotation files."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from typing import Any
 
 
 class Unusable(Exception):
-    """Why one photo is left out; the reader lists it with the photo's name."""
+    """One photo, annotation or download can't be used.
+
+    Internal: the caller skips the item and lists it with this reason, or raises a `FruitError`.
+    """
 
 
 def safe_relative_path(name: Any) -> str:
-    """A file name from an annotation file, if it stays in its folder.
+    """Return a file name if it is a relative path that stays in its folder.
 
     Raises:
-        Unusable: it is no text, absolute, or climbs out.
+        Unusable: The name is not a string, is absolute, or contains "..".
     """
     path = PurePosixPath(name) if isinstance(name, str) and "\0" not in name else None
     if path is None or not path.name or path.is_absolute() or ".." in path.parts:
-        raise Unusable("its file name is no path inside the folder")
+        raise Unusable("its file name is not a path inside the folder")
     return str(path)
 
 
 def check_within(path: Path, folder: Path) -> Path:
-    """The path of a file in a folder, if no link leads out of that folder.
+    """Return the path if it lies in the folder after symbolic links are resolved.
 
     Raises:
-        Unusable: one does.
+        Unusable: A link leads out of the folder.
     """
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise Unusable("a link leads out of the folder")
@@ -35,7 +38,7 @@ def check_within(path: Path, folder: Path) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that is too long for one is none."""
+    """Like `Path.is_file`, but also False (not an error) for a name that is too long."""
     try:
         return path.is_file()
     except OSError:

@@ -1,7 +1,4 @@
-"""How graphs look: transparent, in colors that the color-blind can tell apart.
-
-They can be seen on a white page as on a dark one.
-"""
+"""Style of all graphs: transparent, readable on white and on dark pages, color-blind safe."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ from matplotlib.figure import Figure
 from fruit_caption.utils.files import atomic_write
 
 INK = "#787878"
-"""Of text and lines: a contrast of more than 4 to 1 to white and to GitHub's dark #0d1117."""
+"""Color of text and lines: contrast above 4:1 on white and on GitHub's dark background #0d1117."""
 
 BLUE, SKY, VERMILION, ORANGE = "#0072b2", "#56b4e9", "#d55e00", "#e69f00"
 GREEN, PURPLE = "#009e73", "#cc79a7"
-"""Those of Okabe & Ito (2008) that can be seen on white and on black."""
+"""The colors of Okabe & Ito (2008) that are visible on both white and black."""
 
-COLORS: Mapping[str, str] = {
+APPROACH_COLORS: Mapping[str, str] = {
     "pretrained + attention": BLUE,
     "pretrained": SKY,
     "scratch + attention": VERMILION,
@@ -33,12 +30,15 @@ COLORS: Mapping[str, str] = {
     "blind": "#747474",
     "color histogram": "#545454",
 }
-"""Every approach has the same color everywhere; baselines are gray."""
+"""Fixed colors of the compared approaches, the same in all graphs; baselines are gray."""
 
-_SPARE = (GREEN, PURPLE, BLUE, SKY, VERMILION, ORANGE)
-WIDTH = 8.0
-"""Inches; at 800 pixels, the width of a README, 10 points are 14 pixels."""
-_STYLE = {
+SPARE_COLORS = (GREEN, PURPLE, BLUE, SKY, VERMILION, ORANGE)
+"""Colors for other approaches, in order of preference."""
+
+FIGURE_WIDTH = 8.0
+"""Width of figures in inches. Shown 800 pixels wide in a README, 10 points are 14 pixels."""
+
+STYLE = {
     **dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
     ),
@@ -56,31 +56,38 @@ _STYLE = {
 }
 
 
-def colors_of(names: Iterable[str]) -> dict[str, str]:
-    """The color of each approach: its own, or one that no other has."""
-    names = list(names)
-    known = {COLORS.get(name) for name in names}
-    spare = cycle(color for color in _SPARE if color not in known)
-    return {name: COLORS.get(name) or next(spare) for name in names}
+def assign_colors(approaches: Iterable[str]) -> dict[str, str]:
+    """Map each approach to its fixed color, or to a spare one that no listed approach has."""
+    approaches = list(approaches)
+    used = {APPROACH_COLORS.get(name) for name in approaches}
+    spare = cycle(color for color in SPARE_COLORS if color not in used)
+    return {name: APPROACH_COLORS.get(name) or next(spare) for name in approaches}
 
 
 @contextmanager
 def new_figure(path: Path, height: float) -> Iterator[Figure]:
-    """A figure so many inches high, to draw on; then it is saved; raises as `atomic_write` does."""
-    # Nothing is left of a style that the user has set.
-    with style.context(["default", _STYLE]):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    """Yield a figure to draw on and save it when the block ends.
+
+    Args:
+        path: File to write; its suffix determines the format.
+        height: Height of the figure in inches.
+
+    Raises:
+        FruitError: The file can't be written.
+    """
+    with style.context(["default", STYLE]):  # "default" overrides the user's own style
+        figure = Figure(figsize=(FIGURE_WIDTH, height), layout="constrained")
         yield figure
         with atomic_write(path) as draft:
             figure.savefig(draft)
 
 
-def filled(color: str) -> dict[str, Any]:
-    """How a bar is drawn, so that a line of its color is seen on it."""
+def bar_style(color: str) -> dict[str, Any]:
+    """Keyword arguments for `Axes.bar`: half-transparent, so that lines on it stay visible."""
     return {"facecolor": (color, 0.5), "edgecolor": color, "linewidth": 1}
 
 
-def spreads(shares: Iterable[Sequence[float]]) -> tuple[list[float], list[float]]:
-    """Where the lines from the lowest to the highest of some shares begin and end, in %."""
-    shares = list(shares)
-    return [100 * min(each) for each in shares], [100 * max(each) for each in shares]
+def percent_ranges(groups: Iterable[Sequence[float]]) -> tuple[list[float], list[float]]:
+    """Minimum and maximum in percent of each group of shares, as `Axes.vlines` takes them."""
+    groups = list(groups)
+    return [100 * min(shares) for shares in groups], [100 * max(shares) for shares in groups]

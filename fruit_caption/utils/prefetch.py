@@ -1,4 +1,4 @@
-"""Prepares the next batch while the last one is worked on."""
+"""Computes the next item in a thread while the current one is being used."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def prefetch(make: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
-    """What `make` makes of each item, in order; a thread is always one item ahead."""
-    waiting: deque[Future[Made]] = deque()
+def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Like `map(function, items)`, but a thread is always one item ahead."""
+    pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(max_workers=1) as worker:
         for item in items:
-            waiting.append(worker.submit(make, item))
-            if len(waiting) > 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(worker.submit(function, item))
+            if len(pending) > 1:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,31 +1,37 @@
-"""Tells how far a long job has come."""
+"""Progress messages of long-running work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TypeVar, cast
 
 Progress = Callable[[str], None]
-"""Is told in words what is being done."""
+"""Progress callback; receives a status message."""
 
-EVERY = 50
-"""So many items are done between one word and the next."""
+INTERVAL = 50
+"""Number of items between two progress reports."""
 
 Item = TypeVar("Item")
 
 
-def no_progress(doing: str) -> None:
-    """The progress that nobody asked for."""
+def no_progress(message: str) -> None:
+    """Progress callback that does nothing."""
 
 
-def counted(items: Collection[Item], doing: str, progress: Progress) -> Iterator[Item]:
-    """The items one by one; now and then tells `doing` with how many of them are done."""
-    return told(items, len(items), doing, progress)
+def report_progress(
+    items: Iterable[Item], message: str, progress: Progress, total: int | None = None
+) -> Iterator[Item]:
+    """Yield the items and regularly report how many of them are done.
 
-
-def told(items: Iterable[Item], number: int, doing: str, progress: Progress) -> Iterator[Item]:
-    """The same for items that come one by one: how many there will be is known before."""
+    Args:
+        items: The items.
+        message: Describes the work, such as "composing photos".
+        progress: Receives "composing photos: 50 of 130".
+        total: Number of items; may be omitted if `items` has a length.
+    """
+    if total is None:
+        total = len(cast(Sized, items))
     for done, item in enumerate(items):
-        if done % EVERY == 0:
-            progress(f"{doing}: {done} of {number}")
+        if done % INTERVAL == 0:
+            progress(f"{message}: {done} of {total}")
         yield item

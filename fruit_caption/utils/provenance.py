@@ -1,4 +1,4 @@
-"""Marks in made files, so that one that is kept shows what the records say."""
+"""Fingerprints in generated pictures, to recognize files that need not be generated again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fruit_caption.utils.images import open_picture
 
 
 def fingerprint(*content: object) -> str:
-    """Sixteen hexadecimal digits that stand for what a file shows."""
+    """Hash (16 hexadecimal digits) of the `repr` of what a picture was generated from."""
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
-def has_fingerprint(path: Path, size: tuple[int, int], mark: str) -> bool:
-    """Whether a whole picture of `size` (width, height) with that mark as its comment is there."""
+def has_fingerprint(path: Path, size: tuple[int, int], expected: str) -> bool:
+    """Whether a complete picture of `size` (width, height) has this fingerprint as its comment."""
     try:
         picture = open_picture(path)
     except PictureError:
         return False
-    return picture.size == size and picture.info.get("comment") == mark.encode()
+    return picture.size == size and picture.info.get("comment") == expected.encode()

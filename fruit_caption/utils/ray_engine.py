@@ -1,9 +1,8 @@
-"""Does the same work on the cores of many machines, with Ray Data (`pip install
-'fruit-caption[scale]'`).
+"""Execution engine for clusters: `engines.Engine` on Ray Data.
 
-Rows go as a stream from one step to the next, a few at a time, in order. What a worker that dies
-had under way is done again by another; it writes each file whole or not at all, so that nothing is
-lost and nothing is there twice. All machines must see the same files, by the same paths.
+Requires `pip install 'fruit-caption[scale]'`. Items are streamed in order, a few at a time. If a
+worker dies, another one repeats its items; files are written atomically, so that none is lost or
+half-written. All machines must see the same files under the same paths.
 """
 
 from __future__ import annotations
@@ -16,50 +15,50 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
-from fruit_caption.utils.engines import Work
+from fruit_caption.utils.engines import Function
 from fruit_caption.utils.errors import FruitError
-from fruit_caption.utils.startup import hold_back_stderr
+from fruit_caption.utils.startup import silence_stderr
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers how it is used
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it has logs of its own in /tmp/ray
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # Ray keeps its own logs in /tmp/ray
 
-ROW = "row"
-"""The one column. It holds bytes, which Ray hands over as they are; it would make arrays of lists
-and strings of NumPy's."""
+COLUMN = "row"
+"""Name of the only column of the Ray data sets. Items are pickled, because Ray would turn lists and
+strings into NumPy arrays."""
 
-TASKS_A_CORE = 4
-"""Items are dealt out so that every core gets some tasks, each of `MOST` items at most. Who dies
-loses no more than a task."""
+TASKS_PER_CORE = 4
+"""Number of tasks that each core gets, unless there are more than `MAX_TASK_ITEMS` items in one."""
 
-MOST = 50
+MAX_TASK_ITEMS = 50
+"""Maximum number of items in a task; a worker that dies loses one task."""
 
-SECONDS = 5
-"""Within which a cluster has to answer."""
+CONNECT_TIMEOUT = 5
+"""Seconds to wait for a cluster to answer."""
 
-Made = TypeVar("Made")
-Row = dict[str, bytes]
+Result = TypeVar("Result")
 
 
 class RayEngine:
-    """A Ray cluster, see `engines.Engine`: one that runs already, or one of this machine's cores
-    that ends with the block that uses this.
+    """An `Engine` that runs on a Ray cluster, and a context manager that disconnects at its end.
 
     Args:
-        address: of a cluster, "HOST:PORT" or "auto"; without it one is started here.
-        actors: how many hold a model; without it one on each machine, or for each GPU.
+        address: Address of a running cluster, "HOST:PORT" or "auto". By default a cluster of this
+            machine's cores is started, which ends with the context.
+        actors: Number of workers that hold a model; by default one per GPU, or one per machine if
+            there are no GPUs.
 
     Raises:
-        FruitError: Ray is not installed, or no cluster is at the address.
+        FruitError: Ray is not installed, or there is no cluster at the address.
     """
 
     def __init__(self, address: str | None = None, actors: int | None = None) -> None:
-        given: dict[str, Any] = {"address": address} if address else {"include_dashboard": False}
+        options: dict[str, Any] = {"address": address} if address else {"include_dashboard": False}
         try:
-            with hold_back_stderr():
+            with silence_stderr():
                 ray: Any = import_module("ray")
                 data: Any = import_module("ray.data")
-                _knock(address)
-                ray.init(log_to_driver=False, logging_level=logging.ERROR, **given)
+                _check_reachable(address)
+                ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except ImportError:
             raise FruitError("Ray is not installed.", "no-ray") from None
         except (OSError, ValueError, RuntimeError) as error:
@@ -83,84 +82,85 @@ class RayEngine:
     def __exit__(self, *_: object) -> None:
         self._ray.shutdown()
 
-    def map(self, make: Work[Made], items: Sequence[Any]) -> Iterator[Made]:
-        """As `Engine.map`, in tasks of some items that go to whatever core is free."""
-        size = max(1, min(MOST, len(items) // (TASKS_A_CORE * self._cores)))
+    def map(self, function: Function[Result], items: Sequence[Any]) -> Iterator[Result]:
+        """See `Engine.map`. Tasks of several items are distributed over the cores."""
+        size = max(1, min(MAX_TASK_ITEMS, len(items) // (TASKS_PER_CORE * self._cores)))
         rows = self._rows(items, -(-len(items) // size))
-        return _results(rows.map(_once, fn_args=(make, os.getcwd())))
+        return _results(rows.map(_apply, fn_args=(function, os.getcwd())))
 
     def map_with_model(
         self,
-        load: Callable[[], Work[Made]],
+        load: Callable[[], Function[Result]],
         items: Sequence[Any],
         prepare: Callable[[Any], Any] | None = None,
-    ) -> Iterator[Made]:
-        """As `Engine.with_model`, by actors that each load the model once."""
+    ) -> Iterator[Result]:
+        """See `Engine.map_with_model`. Each actor loads the model once."""
         rows = self._rows(items, len(items))
         if prepare:
-            rows = rows.map(_once, fn_args=(prepare, os.getcwd()))
+            rows = rows.map(_apply, fn_args=(prepare, os.getcwd()))
         return _results(
             rows.map(
-                _Actor,
+                _ModelActor,
                 fn_constructor_args=(load, os.getcwd()),
                 compute=self._data.ActorPoolStrategy(size=self._actors),
-                num_cpus=0,  # cores are for what needs no model; a model takes what it finds
+                num_cpus=0,  # leaves the cores to `prepare`; the model uses what is free
                 num_gpus=1 if self._gpus else 0,
             )
         )
 
     def _rows(self, items: Sequence[Any], tasks: int) -> Any:
-        rows = [{ROW: pickle.dumps(item)} for item in items]
+        rows = [{COLUMN: pickle.dumps(item)} for item in items]
         return self._data.from_items(rows, override_num_blocks=max(1, tasks))
 
 
-class _Actor:
-    """Holds a model, and works with it in the folder of who asked for it."""
+class _ModelActor:
+    """Loads a model once and applies it to rows."""
 
-    def __init__(self, load: Callable[[], Work[Any]], folder: str) -> None:
+    def __init__(self, load: Callable[[], Function[Any]], folder: str) -> None:
         os.chdir(folder)
-        self.work = _attempt(load)
+        self.function = _catch_fruit_error(load)
 
-    def __call__(self, row: Row) -> Row:
-        return _worked(self.work, row)
+    def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
+        return _apply_to_row(self.function, row)
 
 
-def _knock(address: str | None) -> None:
-    """Raise `OSError` if nobody is at an address: Ray itself would go on trying for minutes."""
+def _check_reachable(address: str | None) -> None:
+    """Raise `OSError` if nothing listens at the address: Ray itself would retry for minutes."""
     host, _, port = (address or "").rpartition(":")
     if host and port.isdecimal():
-        with socket.create_connection((host, int(port)), timeout=SECONDS):
+        with socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT):
             pass
 
 
-def _once(row: Row, work: Work[Any], folder: str) -> Row:
+def _apply(row: dict[str, bytes], function: Function[Any], folder: str) -> dict[str, bytes]:
     os.chdir(folder)
-    return _worked(work, row)
+    return _apply_to_row(function, row)
 
 
-def _worked(work: Work[Any] | FruitError, row: Row) -> Row:
-    """A row with what work makes of what it holds. What went wrong goes on as it is."""
-    given = pickle.loads(row[ROW])
-    if isinstance(work, FruitError):
-        made = work
-    else:
-        made = given if isinstance(given, FruitError) else _attempt(work, given)
-    return {ROW: pickle.dumps(made)}
+def _apply_to_row(function: Function[Any] | FruitError, row: dict[str, bytes]) -> dict[str, bytes]:
+    """Apply a function to the item in a row.
 
-
-def _attempt(work: Callable[..., Any], *given: Any) -> Any:
-    """What work gives, or what it tells the user: an error of another process would come with
-    Ray's account of it.
+    Errors are passed on as results: an exception would arrive wrapped in Ray's own report.
     """
+    item = pickle.loads(row[COLUMN])
+    if isinstance(function, FruitError):  # the model could not be loaded
+        result: Any = function
+    else:
+        result = item if isinstance(item, FruitError) else _catch_fruit_error(function, item)
+    return {COLUMN: pickle.dumps(result)}
+
+
+def _catch_fruit_error(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function; return its result or the `FruitError` that it raises."""
     try:
-        return work(*given)
+        return function(*args)
     except FruitError as error:
         return error
 
 
 def _results(rows: Any) -> Iterator[Any]:
     for row in rows.iter_rows():
-        made = pickle.loads(row[ROW])
-        if isinstance(made, FruitError):
-            raise made
-        yield made
+        result = pickle.loads(row[COLUMN])
+        if isinstance(result, FruitError):
+            raise result
+        yield result

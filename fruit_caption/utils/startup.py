@@ -1,4 +1,4 @@
-"""Starts TensorFlow without its chatter about GPUs and logs, some of which no setting stops."""
+"""Silences TensorFlow's start-up messages, some of which no setting turns off."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from fruit_caption.utils.errors import FruitError
 
 
 def start_keras() -> None:
-    """Import Keras and let it find its devices, with the process's error output held back.
+    """Import Keras and initialize its devices without TensorFlow's log messages.
 
-    Who sets TensorFlow's own variable TF_CPP_MIN_LOG_LEVEL to 0 hears all of it.
+    Set TF_CPP_MIN_LOG_LEVEL=0 to see all TensorFlow output.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
         return
-    # It also warns of each new shape of batches that a model is asked to answer.
+    # It also warns about every new batch shape at inference.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with hold_back_stderr():
+    with silence_stderr():
         import keras
 
         keras.ops.zeros(())
 
 
 @contextmanager
-def hold_back_stderr() -> Iterator[None]:
-    """Hold back what is written to the process's error output; it is shown if the block fails.
+def silence_stderr() -> Iterator[None]:
+    """Discard what the block writes to stderr; print it if the block fails.
 
-    C++ parts write to the file descriptor itself, so that is what is turned away.
+    Redirects the file descriptor, because C++ libraries write to it directly. A `FruitError` needs
+    no further explanation, so that nothing is printed with it.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except FruitError:
-            raise  # says all that its reader needs to know
+            raise
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            captured.seek(0)
+            os.write(original, captured.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)

@@ -1,4 +1,4 @@
-"""The command line: what a person types, what they read, and the exit codes."""
+"""The command line: options, output and exit codes."""
 
 import csv
 import json
@@ -12,31 +12,31 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from fruit_caption import runs
 from fruit_caption.commands import terminal
 from fruit_caption.commands.app import app
-from fruit_caption.commands.printing import in_words
-from tests.independent_check import false_items
+from fruit_caption.commands.printing import describe_counts
+from fruit_caption.runs import Run
+from tests.independent_check import find_wrong_texts
 
 ROOT = Path(__file__).parents[2]
 GRAMMAR = ("--writer", "grammar")
 COMMANDS = (
-    "generate-data", "train", "ask", "caption", "count", "quiz", "serve", "evaluate", "compare",
+    "generate-data", "train-writer", "train", "evaluate", "compare", "export",
+    "ask", "caption", "count", "quiz", "serve",
 )  # fmt: skip
 
 
 def fruit(*arguments):
-    """Run the command in this process; its error output is kept apart."""
+    """Run the command in this process."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def read(path):
-    """A JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def refusal(*arguments):
-    """The one line that a command that must fail says."""
+    """The error message, one line, of a command that must fail with exit code 2."""
     result = fruit(*arguments)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
@@ -67,23 +67,31 @@ def run(data, tmp_path_factory):
         "--epochs", 1, "--pretrain-steps", 2, "--image-size", 48, "--quiz",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "of the validation questions answered rightly" in result.stdout
+    assert "of the validation answers are exact" in result.stdout
     assert result.stderr.count("epoch ") == 1
     return folder
 
 
-def test_help_and_version_do_not_import_tensorflow():
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["ask", "docs/sample/images/scene_3_00000.jpg", "how many fruits are there?"]],
+)
+def test_help_and_ask_do_not_import_tensorflow(arguments):
     code = (
         "import sys\n"
         "from fruit_caption.commands.app import app\n"
-        "try: app(['--help'])\n"
-        "except SystemExit: pass\n"
+        f"try: app({arguments})\n"
+        "except SystemExit as end: assert not end.code\n"
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in COMMANDS:
-        assert command in done.stdout
+    assert done.stdout
+
+
+def test_help_and_version():
+    text = fruit("--help").stdout
+    assert all(f"  {command} " in text for command in COMMANDS)
     assert fruit("--version").stdout.startswith("fruit ")
 
 
@@ -93,22 +101,22 @@ def test_python_cli_py_is_the_same_program():
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.strip() == "error: none.jpg: there is no such file."
+    assert re.fullmatch(r"error: .*none\.jpg.*\n", done.stderr)
 
 
-def test_ctrl_c_says_what_is_kept(tmp_path, monkeypatch):
+def test_ctrl_c_prints_what_is_kept(tmp_path, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fruit_caption.datagen.generate.generate_data", stopped)
     result = fruit("generate-data", "--scenes", 1, "--out", tmp_path, *GRAMMAR)
     assert result.exit_code == 130
-    assert "stopped: what was made so far is kept; the same command goes on" in result.stderr
+    assert "stopped: finished files are kept" in result.stderr
     monkeypatch.setattr("fruit_caption.inference.sources.find_pictures", stopped)
     assert fruit("count", tmp_path).stderr.strip() == "stopped: nothing was changed."
 
 
-def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
+def test_generate_data_from_photos_prints_a_summary(photos, tmp_path):
     folder = tmp_path / "photos"
     shutil.copytree(photos, folder)
     content = json.loads((photos / "instances.json").read_text())
@@ -118,9 +126,9 @@ def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
     result = fruit("generate-data", "--photos", folder, "--out", tmp_path / "out", *GRAMMAR)
     assert result.exit_code == 0, result.output
     assert "39 photos" in result.stdout
-    assert "no fruit of ours, left out: spoon" in result.stdout
+    assert "not a known fruit: spoon" in result.stdout
     assert "skipped 1:" in result.stderr
-    assert "missing[1].png: there is no such file" in result.stderr
+    assert "missing[1].png: " in result.stderr
     made = json.loads((tmp_path / "out" / "qa.json").read_text())
     assert len(made["photos"]) == 39
     assert made["info"] == {
@@ -128,7 +136,7 @@ def test_generate_data_from_photos_says_what_it_made(photos, tmp_path):
     }  # fmt: skip
 
 
-def test_generate_data_renders_scenes_by_itself_and_the_same_again(tmp_path):
+def test_generate_data_renders_the_same_scenes_again(tmp_path):
     for out in ("a", "b"):
         result = fruit(
             "generate-data", "--scenes", 4, "--seed", 5, "--out", tmp_path / out, *GRAMMAR
@@ -146,7 +154,7 @@ def test_generate_data_renders_scenes_by_itself_and_the_same_again(tmp_path):
 def test_mosaics_are_made_of_training_photos_and_stay_in_training(photos, tmp_path):
     result = fruit("generate-data", "--photos", photos, "--mosaic", 3, "--out", tmp_path, *GRAMMAR)
     assert result.exit_code == 0, result.output
-    assert "mosaics of photos: 3 photos" in result.stdout
+    assert re.search(r"mosaic.*: 3 photos", result.stdout)
     splits = {p["file_name"]: p["split"] for p in read(tmp_path / "qa.json")["photos"]}
     made = [p for p in read(tmp_path / "instances.json")["images"] if "mosaic" in p["file_name"]]
     assert len(made) == 3
@@ -157,17 +165,17 @@ def test_mosaics_are_made_of_training_photos_and_stay_in_training(photos, tmp_pa
         assert {splits[part] for part in parts} == {"train"}
 
 
-def test_the_language_model_that_ships_writes_what_is_true(tmp_path):
+def test_texts_of_the_shipped_language_model_are_correct(tmp_path):
     result = fruit("generate-data", "--scenes", 3, "--out", tmp_path, "--show", 1)
     assert result.exit_code == 0, result.output
-    assert "filled in by rules" in result.stdout
+    assert "from templates" in result.stdout
     items = [
         item
         for photo in read(tmp_path / "qa.json")["photos"]
         for item in (*photo["questions"], photo["caption"])
     ]
     assert sum(item["by"] == "gpt2" for item in items) > 0.7 * len(items)
-    assert false_items(tmp_path, 1000) == []
+    assert find_wrong_texts(tmp_path, 1000) == []
 
 
 def test_photos_of_an_unseen_source_are_kept_apart(tmp_path):
@@ -188,13 +196,13 @@ def test_ask(run, data):
     assert {"answer", "value", "confidence"} <= set(answer)
 
 
-def test_ask_shows_what_it_saw(run, data, tmp_path):
+def test_ask_draws_an_overlay(run, data, tmp_path):
     asked = ("ask", data / "images" / "05.png", "how many apples?", "--run", run)
-    result = fruit(*asked, "--show", tmp_path / "seen[1].png")
+    result = fruit(*asked, "--show", tmp_path / "overlay[1].png")
     assert result.exit_code == 0, result.output
     assert result.stdout.strip().endswith("% sure)")
-    assert result.stderr.strip() == f"What it saw: {tmp_path / 'seen[1].png'}"
-    with Image.open(tmp_path / "seen[1].png") as picture:
+    assert result.stderr.strip() == f"Overlay: {tmp_path / 'overlay[1].png'}"
+    with Image.open(tmp_path / "overlay[1].png") as picture:
         assert picture.format == "PNG"
     result = fruit(*asked, "--json", "--show", tmp_path / "again.PNG")
     assert json.loads(result.stdout)["question"] == "how many apples?"
@@ -202,7 +210,7 @@ def test_ask_shows_what_it_saw(run, data, tmp_path):
 
 
 def lines(result):
-    """What a command printed, line by line, once it has succeeded."""
+    """The lines that a command printed; the command must have succeeded."""
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()
 
@@ -210,10 +218,10 @@ def lines(result):
 def test_many_pictures_and_questions(run, data, tmp_path):
     folder = data / "images"
     asked = ("-q", "how many apples?", "-q", "any limes?", "--run", run)
-    said = lines(fruit("ask", folder, *asked, "--csv", tmp_path / "answers.csv"))
+    printed = lines(fruit("ask", folder, *asked, "--csv", tmp_path / "answers.csv"))
     names = sorted(str(path) for path in folder.iterdir())
-    assert [line.split(": ")[0] for line in said] == [name for name in names for _ in range(2)]
-    assert all(" how many apples? " in line for line in said[::2])
+    assert [line.split(": ")[0] for line in printed] == [name for name in names for _ in range(2)]
+    assert all(" how many apples? " in line for line in printed[::2])
     with (tmp_path / "answers.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["image"] for row in rows] == [name for name in names for _ in range(2)]
@@ -223,7 +231,7 @@ def test_many_pictures_and_questions(run, data, tmp_path):
     assert len(lines(fruit("ask", pattern, "any limes?", "--run", run))) == 3
 
 
-def test_one_broken_picture_among_others_is_told_and_the_others_answered(run, data, tmp_path):
+def test_an_unreadable_picture_is_reported_and_the_others_are_answered(run, data, tmp_path):
     shutil.copy(data / "images" / "05.png", tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no picture")
     shutil.copy(data / "images" / "06.png", tmp_path / "c.png")
@@ -231,10 +239,10 @@ def test_one_broken_picture_among_others_is_told_and_the_others_answered(run, da
         result = fruit(*command, "--run", run)
         assert result.exit_code == 2
         assert re.findall(r"[abc]\.png", result.stdout) == ["a.png", "c.png"]
-        assert re.search(r"error: .*b\.png is not a picture", result.stderr)
+        assert re.search(r"error: .*b\.png", result.stderr)
 
 
-def test_runners_up_are_printed_when_they_are_asked_for(learnt):
+def test_top_prints_runners_up(learnt):
     folder, _, data = learnt
     asked = ("ask", data / "images", "how many apples?", "--run", folder)
     assert "  or " not in fruit(*asked).stdout
@@ -246,7 +254,7 @@ def test_runners_up_are_printed_when_they_are_asked_for(learnt):
     assert max(len(answer["alternatives"]) for answer in answers) == 2
 
 
-def test_without_a_question_every_line_that_comes_in_is_answered(run, data):
+def test_without_a_question_every_line_of_stdin_is_answered(run, data):
     arguments = ["ask", str(data / "images" / "05.png"), "--run", str(run)]
     typed = "how many apples?\nwho painted this?\nany limes?\n\nnever read\n"
     result = CliRunner().invoke(app, arguments, input=typed)
@@ -258,19 +266,19 @@ def test_without_a_question_every_line_that_comes_in_is_answered(run, data):
     assert result.stdout.count("% sure)") == 1
 
 
-def test_how_questions_and_pictures_may_not_be_mixed(data, tmp_path):
+def test_invalid_combinations_of_pictures_and_questions_are_refused(data, tmp_path):
     picture, other = data / "images" / "05.png", data / "images" / "06.png"
-    assert "is no picture" in refusal("ask", "how many apples?")
-    assert "2 pictures and no question" in refusal("ask", picture, other)
-    assert "give a question with -q" in refusal("ask", "-")
+    assert "is not a picture" in refusal("ask", "how many apples?")
+    assert "2 pictures but no question" in refusal("ask", picture, other)
+    assert "with -q" in refusal("ask", "-")
     assert "need a question" in refusal("ask", picture, "--csv", tmp_path / "a.csv")
-    assert "draws one answer" in refusal(
+    assert "exactly one picture and one question" in refusal(
         "ask", picture, other, "any limes?", "--show", tmp_path / "a.png"
     )
     assert "no such folder" in refusal(
         "ask", picture, "any limes?", "--csv", tmp_path / "none" / "a.csv"
     )
-    assert "holds 40 pictures" in refusal("quiz", data / "images")
+    assert "contains 40 pictures" in refusal("quiz", data / "images")
 
 
 def test_a_picture_from_standard_input(run, data):
@@ -285,15 +293,15 @@ def test_a_picture_from_standard_input(run, data):
 def test_count_and_caption_and_quiz(learnt, tmp_path):
     folder, _, data = learnt
     pictures = [data / "images" / f"0{number}.png" for number in range(3)]
-    said = lines(fruit("count", *pictures, "--run", folder))
-    told = [
+    printed = lines(fruit("count", *pictures, "--run", folder))
+    objects = [
         json.loads(line) for line in lines(fruit("count", *pictures, "--run", folder, "--json"))
     ]
-    assert len(said) == 4
-    for line, found in zip(said, told, strict=False):
-        assert line == f"{found['image']}: {in_words(found['counts'])}"
+    assert len(printed) == 4
+    for line, found in zip(printed, objects, strict=False):
+        assert line == f"{found['image']}: {describe_counts(found['counts'])}"
         assert found["total"] == sum(found["counts"].values())
-    assert said[3].startswith("in all: ")
+    assert printed[3].startswith("in all: ")
     [caption] = lines(fruit("caption", pictures[0], "--run", folder))
     assert caption.endswith("% sure)")
     questions = lines(fruit("quiz", pictures[0], "--run", folder, "--questions", 3))
@@ -305,42 +313,42 @@ def test_quiet_and_verbose(run, data, monkeypatch, tmp_path):
     asked = ("ask", data / "images" / "05.png", "any limes?", "--run", run, "--show")
     result = fruit("--quiet", *asked, tmp_path / "a.png")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "What it saw" in fruit(*asked, tmp_path / "a.png").stderr
+    assert "Overlay" in fruit(*asked, tmp_path / "a.png").stderr
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     result = fruit("--verbose", "ask", tmp_path / "none.png", "any limes?")
     assert result.exit_code == 2
     assert "open_picture" in result.stderr
-    assert result.stderr.strip().endswith("none.png: there is no such file.")
+    assert re.search(r"^error: .*none\.png", result.stderr, flags=re.MULTILINE)
 
 
-def test_what_cannot_be_drawn_is_refused_before_the_model_is_looked_for(data, tmp_path):
+def test_show_refuses_a_bad_path_before_the_model_is_loaded(data, tmp_path):
     picture = data / "images" / "05.png"
     asked = ("ask", picture, "how many apples?", "--run", tmp_path / "no-run", "--show")
-    assert "ends in .png" in refusal(*asked, tmp_path / "seen.jpg")
-    assert "no such folder" in refusal(*asked, tmp_path / "none" / "seen.png")
-    assert "is the photo itself" in refusal(*asked, picture)
+    assert "ends in .png" in refusal(*asked, tmp_path / "overlay.jpg")
+    assert "no such folder" in refusal(*asked, tmp_path / "none" / "overlay.png")
+    assert "would overwrite" in refusal(*asked, picture)
     (tmp_path / "folder.png").mkdir()
-    assert "no name of a picture" in refusal(*asked, tmp_path / "folder.png")
+    assert "is a folder" in refusal(*asked, tmp_path / "folder.png")
 
 
-def test_without_a_run_the_released_model_is_asked(run, data, monkeypatch, tmp_path):
-    monkeypatch.setattr(runs, "released", lambda: run)
+def test_without_a_run_the_released_model_is_used(run, data, monkeypatch, tmp_path):
+    monkeypatch.setattr(Run, "released", lambda: Run(run))
     assert fruit("ask", data / "images" / "05.png", "any limes?").exit_code == 0
-    monkeypatch.setattr(runs, "released", lambda: tmp_path)
-    assert "holds no model.keras" in refusal("ask", data / "images" / "05.png", "any limes?")
+    monkeypatch.setattr(Run, "released", lambda: Run(tmp_path))
+    assert str(tmp_path) in refusal("ask", data / "images" / "05.png", "any limes?")
 
 
-def test_what_cannot_be_asked_is_told_in_a_line(run, data, tmp_path):
+def test_ask_refuses_in_one_line(run, data, tmp_path):
     picture = data / "images" / "05.png"
     assert "how many apples are there?" in refusal("ask", picture, "who painted this?")
-    assert "never met durians" in refusal("ask", picture, "how many durians?", "--run", run)
-    assert "holds no model.keras" in refusal("ask", picture, "any limes?", "--run", tmp_path)
+    assert "not trained on durians" in refusal("ask", picture, "how many durians?", "--run", run)
+    assert str(tmp_path) in refusal("ask", picture, "any limes?", "--run", tmp_path)
     (tmp_path / "text.jpg").write_text("no picture")
     assert "text.jpg" in refusal("ask", tmp_path / "text.jpg", "any limes?", "--run", run)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "L", "P", "1", "RGBA", "I;16"])
-def test_odd_pictures_are_answered(run, tmp_path, mode):
+def test_pictures_of_unusual_modes_are_answered(run, tmp_path, mode):
     path = tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
     gray = Image.linear_gradient("L")
     if mode == "I;16":
@@ -350,7 +358,7 @@ def test_odd_pictures_are_answered(run, tmp_path, mode):
     assert result.exit_code == 0, result.output
 
 
-def test_evaluate_prints_scores_beside_the_baselines(run, data, tmp_path):
+def test_evaluate_prints_scores_and_baselines(run, data, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     result = fruit("evaluate", "--run", tmp_path / "run", "--data", data)
     assert result.exit_code == 0, result.output
@@ -361,63 +369,60 @@ def test_evaluate_prints_scores_beside_the_baselines(run, data, tmp_path):
     ]  # fmt: skip
     metrics = read(tmp_path / "run" / "test" / "metrics.json")
     assert rows[-1][1] == f"{100 * metrics['scores']['exact']:.1f}"
-    assert "no photo in its unseen split" in refusal(
-        "evaluate", "--run", run, "--data", data, "--split", "unseen"
-    )
-    assert "is no run" in refusal("evaluate", "--run", tmp_path, "--data", data)
+    assert "unseen" in refusal("evaluate", "--run", run, "--data", data, "--split", "unseen")
+    assert str(tmp_path) in refusal("evaluate", "--run", tmp_path, "--data", data)
 
 
 def test_compare_takes_variants_by_name(data, tmp_path):
-    assert '"scratch + luck" is no variant' in refusal(
+    assert "scratch + luck" in refusal(
         "compare", "--data", data, "--variant", "scratch + luck", "--name", tmp_path / "compared"
     )
     assert not (tmp_path / "compared").exists()
 
 
-def test_training_refuses_in_a_line_and_leaves_nothing(data, tmp_path):
+def test_train_refuses_in_one_line_and_writes_nothing(data, tmp_path):
     weights = tmp_path / "none.h5"
     line = refusal("train", "--data", data, "--run", tmp_path / "run", "--encoder-weights", weights)
-    assert "no such weights file" in line
+    assert "none.h5" in line
     assert not (tmp_path / "run").exists()
     assert "generate-data" in refusal("train", "--data", tmp_path, "--run", tmp_path / "run")
-    assert "no run to resume" in refusal(
+    assert "Train without --resume" in refusal(
         "train", "--data", data, "--run", tmp_path / "run", "--resume"
     )
-    assert "epochs must lie between" in refusal("train", "--data", data, "--epochs", 0)
-    assert "leave out --pretrained" in refusal("train", "--encoder", "vgg16", "--scratch")
-    assert "no encoder 'eye'" in refusal("train", "--data", data, "--encoder", "eye")
+    assert "epochs must be between" in refusal("train", "--data", data, "--epochs", 0)
+    assert "--encoder can't be combined" in refusal("train", "--encoder", "vgg16", "--scratch")
+    assert "nonsense" in refusal("train", "--data", data, "--encoder", "nonsense")
 
 
-def test_going_on_from_a_run_takes_its_model_as_it_is(run, data, tmp_path):
-    assert "leave out --scratch" in refusal("train", "--from", run, "--scratch")
-    assert "is no run" in refusal("train", "--from", tmp_path, "--data", data)
+def test_continuing_from_a_run_keeps_its_model(run, data, tmp_path):
+    for option in ("--scratch", "--no-attention"):
+        assert f"combined with {option}" in refusal("train", "--from", run, option)
+    assert str(tmp_path) in refusal("train", "--from", tmp_path, "--data", data)
     result = fruit(
         "train", "--from", run, "--data", data, "--run", tmp_path / "tuned", "--epochs", 1
     )
     assert result.exit_code == 0, result.output
-    assert "validation questions answered rightly" in result.stdout
+    assert "of the validation answers are exact" in result.stdout
 
 
-def test_a_line_in_a_pipe_stays_whole(capsys):
+def test_lines_in_a_pipe_are_not_wrapped(capsys):
     terminal.console().print("many words " * 100)
     assert capsys.readouterr().out == "many words " * 100 + "\n"
 
 
-def test_a_writer_that_is_not_there_is_refused_before_anything_is_made(tmp_path):
+def test_an_unknown_writer_is_refused_before_anything_is_made(tmp_path):
     line = refusal("generate-data", "--scenes", 2, "--out", tmp_path / "out", "--writer", "nobody")
-    assert "There is no preset 'nobody'" in line
+    assert "'nobody'" in line
     assert not (tmp_path / "out").exists()
 
 
-def test_generate_data_refuses_in_a_line(tmp_path):
-    assert "no such folder" in refusal("generate-data", "--photos", tmp_path / "none")
+def test_generate_data_refuses_in_one_line(tmp_path):
+    assert str(tmp_path / "none") in refusal("generate-data", "--photos", tmp_path / "none")
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "instances.json").write_text("{")
     line = refusal("generate-data", "--photos", photos, "--out", tmp_path / "out")
-    assert "instances.json is not valid JSON" in line
+    assert "instances.json" in line
     assert not (tmp_path / "out").exists()
-    assert "make the data set elsewhere" in refusal(
-        "generate-data", "--photos", photos, "--out", photos
-    )
-    assert "no photos" in refusal("generate-data", "--scenes", 0, "--out", tmp_path / "out")
+    assert str(photos) in refusal("generate-data", "--photos", photos, "--out", photos)
+    assert "Pass --photos" in refusal("generate-data", "--scenes", 0, "--out", tmp_path / "out")

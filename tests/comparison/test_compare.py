@@ -1,6 +1,4 @@
-"""The comparison trains what is missing, reuses the rest, and says what was left out; its page
-needs nothing beside it.
-"""
+"""A comparison trains missing runs, reuses finished ones, and writes a self-contained report."""
 
 import json
 import re
@@ -24,7 +22,7 @@ BASELINES = ["majority", "question alone", "color histogram"]
 
 @pytest.fixture(scope="module")
 def compared(data, tmp_path_factory):
-    """The settings of a comparison, its folder, what it found, and what it reported."""
+    """The config of a comparison, its folder, its result, and its status messages."""
     config = RunConfig(
         data=str(data),
         model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
@@ -41,16 +39,16 @@ def copy(compared, tmp_path):
     return tmp_path / "comparison"
 
 
-def test_names_of_variants():
+def test_variants_by_name():
     assert NAMES == ["pretrained + attention", "pretrained", "scratch + attention", "scratch"]
     assert [Variant.named(name) for name in NAMES] == list(VARIANTS)
     assert Variant.named(" MobileNetV3Large+ attention ") == Variant("MobileNetV3Large", True)
     for name in ("", "+ attention", "scratch + luck", "scratch +"):
-        with pytest.raises(FruitError, match="is no variant"):
+        with pytest.raises(FruitError, match="is not a variant"):
             Variant.named(name)
 
 
-def test_all_variants_stand_beside_the_baselines(compared):
+def test_results_contain_baselines_and_variants(compared):
     _, folder, comparison, _ = compared
     assert list(comparison["results"]["test"]) == [*BASELINES, "blind", *NAMES]
     assert json.loads((folder / "comparison.json").read_text()) == comparison
@@ -58,7 +56,7 @@ def test_all_variants_stand_beside_the_baselines(compared):
     assert comparison["costs"]["scratch"]["parameters"] > 1000
 
 
-def test_differences_have_one_cause_each(compared):
+def test_compared_variants_differ_in_one_property(compared):
     differences = compared[2]["differences"]["test"]
     overall = [(d["of"], d["over"]) for d in differences if d["subset"] == "overall"]
     assert overall == [
@@ -84,7 +82,7 @@ def test_trained_variants_are_reused(compared):
     assert {path: path.stat().st_mtime_ns for path in models} == models
 
 
-def test_more_seeds_are_trained_beside_those_that_are_there(compared, copy):
+def test_more_seeds_can_be_added(compared, copy):
     config, _, _, _ = compared
     before = {path: path.stat().st_mtime_ns for path in copy.glob("*/model.keras")}
     comparison = compare(config, copy, SCRATCH, seeds=2)
@@ -96,23 +94,23 @@ def test_more_seeds_are_trained_beside_those_that_are_there(compared, copy):
     assert " ± " in (copy / "comparison.md").read_text()
 
 
-def test_a_removed_run_is_trained_again_as_it_was(compared, copy):
+def test_a_removed_run_is_trained_again_with_the_same_result(compared, copy):
     config, _, comparison, _ = compared
     shutil.rmtree(copy / "scratch-0")
     again = compare(config, copy, SCRATCH)["results"]["test"]["scratch"]
     assert again == comparison["results"]["test"]["scratch"]
 
 
-def test_a_corrupt_score_is_repaired_and_it_is_said(compared, copy):
+def test_a_broken_metrics_file_is_replaced(compared, copy):
     config, _, comparison, _ = compared
     (copy / "scratch-0" / "test" / "metrics.json").write_text("[")
     lines = []
     again = compare(config, copy, SCRATCH, report=lines.append)["results"]["test"]["scratch"]
     assert again == comparison["results"]["test"]["scratch"]
-    assert any("scratch-0/test" in line and "asked for again" in line for line in lines)
+    assert any("scratch-0/test" in line and "is evaluated again" in line for line in lines)
 
 
-def test_runs_of_other_settings_or_data_are_refused_and_named(compared, copy):
+def test_runs_with_other_settings_or_data_are_errors(compared, copy):
     config = compared[0]
     other = replace(config, training=replace(config.training, epochs=2))
     with pytest.raises(RunError, match=r"blind-0 was trained with other settings \(epochs\)"):
@@ -124,7 +122,7 @@ def test_runs_of_other_settings_or_data_are_refused_and_named(compared, copy):
         compare(config, copy)
 
 
-def test_without_weights_the_pretrained_variants_are_left_out_and_it_is_said(
+def test_pretrained_variants_are_left_out_if_their_weights_are_missing(
     compared, copy, tmp_path, monkeypatch
 ):
     config, _, _, _ = compared
@@ -132,7 +130,7 @@ def test_without_weights_the_pretrained_variants_are_left_out_and_it_is_said(
     def no_internet(*_):
         raise WeightsError("no weights")
 
-    monkeypatch.setattr(encoders, "pretrained", no_internet)
+    monkeypatch.setattr(encoders, "build_pretrained", no_internet)
     with pytest.raises(WeightsError):
         compare(config, tmp_path / "new")
     downloaded = replace(config, model=replace(config.model, encoder_weights="imagenet"))
@@ -146,33 +144,32 @@ def test_without_weights_the_pretrained_variants_are_left_out_and_it_is_said(
     assert list(comparison["results"]["test"]) == [*BASELINES, "blind", "scratch"]
 
 
-class _Links(HTMLParser):
+class PageParser(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.found, self.text = [], []
+        self.links, self.text = [], []
 
-    def handle_starttag(self, tag, attributes):
-        self.found += [(tag, v) for name, v in attributes if name in ("src", "href")]
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href")]
 
     def handle_data(self, data):
         self.text.append(data)
 
 
-def test_graphs_are_pictures(compared):
+def test_graphs_are_drawn(compared):
     for name in ("accuracy-test.png", "learning-curves.png", "cost.png"):
         with Image.open(compared[1] / name) as picture:
             assert picture.width > 1000
             assert len(picture.convert("RGBA").getcolors(10**6)) > 20
 
 
-def test_the_page_holds_all_that_it_shows(compared):
-    page = _Links()
+def test_the_report_is_self_contained(compared):
     html = (compared[1] / "report.html").read_text()
+    page = PageParser()
     page.feed(html)
-    assert page.found
-    assert all(v.startswith("data:image/png;base64,") for _, v in page.found)
+    assert page.links
+    assert all(link.startswith("data:image/png;base64,") for link in page.links)
     assert not re.search(r"@import|url\(|<script|<link", html)
     text = " ".join(page.text)
-    for name in ("majority", "blind", "scratch + attention", "scratch"):
+    for name in ("majority", "blind", "scratch + attention", "scratch", "how many"):
         assert name in text
-    assert "how many" in text

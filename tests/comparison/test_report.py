@@ -1,6 +1,12 @@
-"""Tables by hand."""
+"""The tables of a comparison."""
 
-from fruit_caption.comparison.report import columns, kinds_of, markdown, telling, values
+from fruit_caption.comparison.report import (
+    markdown,
+    most_telling_questions,
+    question_kinds,
+    score_columns,
+    seed_values,
+)
 from fruit_caption.data.qa import Prediction, QAPair
 
 COUNT = {"n": 10, "exact": 0.5, "within_one": 0.75, "rmse": 1.234, "read": 1.0}
@@ -31,7 +37,7 @@ def comparison(**results):
     }  # fmt: skip
 
 
-def test_the_tables_by_hand():
+def test_markdown():
     lines = markdown(comparison(majority=[SCORES], a=[SCORES, OTHER])).splitlines()
     assert lines[0] == (
         "Right answers in %, test split: 4 photos, 10 questions, mean ± standard deviation of "
@@ -48,29 +54,29 @@ def test_the_tables_by_hand():
     assert lines[-1] == "b is left out: no weights"
 
 
-def test_kinds_of_any_data_set_have_columns():
+def test_unknown_kinds_of_question_have_columns():
     scores = {"exact": 1.0, "kinds": {"color": {}, "presence": {}, "caption": {}, "area": {}}}
-    assert kinds_of({"a": [scores]}) == ["presence", "area", "color", "caption"]
-    assert list(columns({"a": [scores]})) == [
+    assert question_kinds({"a": [scores]}) == ["presence", "area", "color", "caption"]
+    assert list(score_columns({"a": [scores]})) == [
         "overall", "presence", "area", "color", "caption", "calibration error",
     ]  # fmt: skip
 
 
-def test_values_of_all_seeds_or_none():
-    assert values([SCORES, OTHER], ("kinds", "count", "exact")) == [0.5, 0.7]
-    assert values([SCORES], ("several", "exact")) == []
-    assert values([SCORES], ("kinds", "color", "exact")) == []
+def test_values_are_those_of_all_seeds_or_none():
+    assert seed_values([SCORES, OTHER], ("kinds", "count", "exact")) == [0.5, 0.7]
+    assert seed_values([SCORES], ("several", "exact")) == []
+    assert seed_values([SCORES], ("kinds", "color", "exact")) == []
 
 
-def test_telling_questions_tell_approaches_apart():
+def test_most_telling_questions():
     def rows(*right):
         kinds = ["shape", "shape", "shape", "hue", "hue"]
         photos = ["a", "b", "c", "b", "c"]
         return [
-            Prediction(photo, QAPair("?", "one", kind, None, ""), "one" if one else "two", 1.0)
-            for photo, kind, one in zip(photos, kinds, right, strict=True)
+            Prediction(photo, QAPair("?", "one", kind, None, ""), "one" if is_right else "two", 1.0)
+            for photo, kind, is_right in zip(photos, kinds, right, strict=True)
         ]
 
-    # Photo b divides the three best, for both kinds; but it is taken then.
+    # The answers about photo b differ most for both kinds, but a photo is chosen only once.
     answers = {"x": rows(1, 1, 1, 1, 1), "y": rows(1, 0, 1, 0, 1), "z": rows(1, 0, 1, 0, 1)}
-    assert telling(answers) == [1, 4]
+    assert most_telling_questions(answers) == [1, 4]

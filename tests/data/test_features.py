@@ -1,13 +1,13 @@
-"""Features are worked out once, and are those of the view that is shown."""
+"""Features are computed once per augmented photo, and are those of the encoder."""
 
 import keras
 import numpy as np
 import pytest
 
 from fruit_caption.data import features
-from fruit_caption.data.augmentation import PLAIN, View
+from fruit_caption.data.augmentation import IDENTITY, Augmentation
 from fruit_caption.data.formats.coco import read_coco
-from fruit_caption.models.encoders import encoder_parts, joined
+from fruit_caption.models.encoders import build_encoder_parts, join_parts
 from fruit_caption.models.surgery import fuse_batch_norm
 
 SIZE = 32
@@ -15,74 +15,74 @@ SIZE = 32
 
 @pytest.fixture(scope="module")
 def encoder():
-    return joined(encoder_parts("vgg16", SIZE))
+    return join_parts(build_encoder_parts("vgg16", SIZE))
 
 
 @pytest.fixture
-def seen(monkeypatch):
-    """How many photos were looked at, look by look."""
-    looks = []
+def batch_sizes(monkeypatch):
+    """The number of photos in each call of the encoder."""
+    sizes = []
 
-    class Counted:
+    class CountingEncoder:
         def __init__(self, encoder):
             self.encoder = fuse_batch_norm(encoder)
 
         def predict_on_batch(self, pixels):
-            looks.append(len(pixels))
+            sizes.append(len(pixels))
             return self.encoder.predict_on_batch(pixels)
 
-    monkeypatch.setattr(features, "fuse_batch_norm", Counted)
-    return looks
+    monkeypatch.setattr(features, "fuse_batch_norm", CountingEncoder)
+    return sizes
 
 
 @pytest.fixture(scope="module")
-def shown(photos):
-    return [(photo.path, PLAIN) for photo in read_coco(photos).photos][:20]
+def augmented(photos):
+    return [(photo.path, IDENTITY) for photo in read_coco(photos).photos][:20]
 
 
-def test_each_photo_is_looked_at_once(encoder, seen, shown, tmp_path):
-    told = []
-    first = features.extract_features(
-        encoder, shown[:18], SIZE, tmp_path, progress=lambda *step: told.append(step)
+def test_each_photo_is_encoded_once(encoder, batch_sizes, augmented, tmp_path):
+    reports = []
+    first = features.cache_features(
+        encoder, augmented[:18], SIZE, tmp_path, progress=lambda *report: reports.append(report)
     )
-    assert seen == [16, 2]
-    assert told == [(16, 18), (18, 18)]
-    again = features.extract_features(encoder, shown[::-1], SIZE, tmp_path)
-    assert seen == [16, 2, 2]
-    assert again[::-1][:18] == first
+    assert batch_sizes == [16, 2]
+    assert reports == [(16, 18), (18, 18)]
+    second = features.cache_features(encoder, augmented[::-1], SIZE, tmp_path)
+    assert batch_sizes == [16, 2, 2]
+    assert second[::-1][:18] == first
 
 
-def test_features_are_the_encoders_own(encoder, shown, tmp_path):
+def test_cached_features_are_those_of_the_encoder(encoder, augmented, tmp_path):
     for mirrored in (False, True):
-        turned = [(path, View(mirrored=mirrored)) for path, _ in shown[:3]]
-        files = features.extract_features(encoder, turned, SIZE, tmp_path)
-        pixels = features.load_pixels([path for path, _ in turned], SIZE)
-        direct = encoder.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
-        stored = features.load(files)
-        assert stored.dtype == "float16"
-        np.testing.assert_allclose(stored, direct, rtol=2e-3, atol=1e-3)
+        photos = [(path, Augmentation(mirrored=mirrored)) for path, _ in augmented[:3]]
+        files = features.cache_features(encoder, photos, SIZE, tmp_path)
+        pixels = features.load_pixels([path for path, _ in photos], SIZE)
+        expected = encoder.predict_on_batch(pixels[:, :, ::-1] if mirrored else pixels)
+        cached = features.load_cached(files)
+        assert cached.dtype == "float16"
+        np.testing.assert_allclose(cached, expected, rtol=2e-3, atol=1e-3)
 
 
-def test_eyes_with_the_same_weights_and_other_taps_keep_their_features_apart(shown, tmp_path):
+def test_encoders_with_equal_weights_but_other_outputs_are_cached_separately(augmented, tmp_path):
     pixels = keras.Input((SIZE, SIZE, 3))
     fine = keras.layers.AveragePooling2D(2)(pixels)
     shapes = []
     for output in (fine, keras.layers.AveragePooling2D(2)(fine)):
-        eye = keras.Model(pixels, output, name="eye")
-        files = features.extract_features(eye, shown[:1], SIZE, tmp_path)
-        shapes.append(features.load(files).shape)
+        encoder = keras.Model(pixels, output, name="encoder")
+        files = features.cache_features(encoder, augmented[:1], SIZE, tmp_path)
+        shapes.append(features.load_cached(files).shape)
     assert shapes == [(1, 16, 16, 3), (1, 8, 8, 3)]
 
 
-def test_pixels_are_kept_too(shown, tmp_path):
-    files = features.extract_pixels(shown[:3], SIZE, tmp_path)
-    pixels = features.load_pixels([path for path, _ in shown[:3]], SIZE)
-    np.testing.assert_array_equal(features.load(files), pixels)
+def test_pixels_can_be_cached(augmented, tmp_path):
+    files = features.cache_pixels(augmented[:3], SIZE, tmp_path)
+    pixels = features.load_pixels([path for path, _ in augmented[:3]], SIZE)
+    np.testing.assert_array_equal(features.load_cached(files), pixels)
 
 
-def test_other_weights_are_another_cache(shown, tmp_path):
+def test_encoders_with_other_weights_are_cached_separately(augmented, tmp_path):
     folders = {
-        features.extract_features(encoder, shown[:1], SIZE, tmp_path)[0].parent
-        for encoder in (joined(encoder_parts("vgg16", SIZE)) for _ in range(2))
+        features.cache_features(encoder, augmented[:1], SIZE, tmp_path)[0].parent
+        for encoder in (join_parts(build_encoder_parts("vgg16", SIZE)) for _ in range(2))
     }
     assert len(folders) == 2

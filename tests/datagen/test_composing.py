@@ -1,4 +1,4 @@
-"""Fruits are cut out cleanly or not at all; what is made of photos proves its counts."""
+"""Tests of cutouts, composed photos and mosaics."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.data.splits import split_of
 from fruit_caption.datagen.composing import (
-    STUDIO_HIDDEN,
-    STUDIO_NUMBERS,
-    STUDIO_SHARE,
-    Parts,
+    MAX_STUDIO_HIDDEN,
+    STUDIO_COUNTS,
+    STUDIO_PROBABILITY,
+    Composition,
+    SourcePool,
     compose,
-    develop,
-    gather,
-    plan_photo,
+    gather_sources,
+    plan_composition,
+    render_composition,
 )
-from fruit_caption.datagen.cutouts import cut_out, cut_outs, whole_fruits
+from fruit_caption.datagen.cutouts import extract_cutout, extract_cutouts, whole_fruit_boxes
 from fruit_caption.datagen.mosaics import mosaic
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import open_picture, upright_size
@@ -34,21 +35,21 @@ REAL = Path(__file__).parents[3] / "shared" / "photos" / "boxed"
 LISTED = frozenset(["apple", "lime", "plum", "pear"])
 COLORS = {"apple": (190, 40, 45), "lime": (90, 170, 50), "plum": (70, 40, 110)}
 GROUND = (205, 200, 192)
-SIZE, MOST = 96, 6
+SIZE, MAX_FRUITS = 96, 6
 
-Spot = tuple[str, float, float, float, float]
-"""A fruit: its kind, its middle (x, y) and its half axes in pixels."""
+Ellipse = tuple[str, float, float, float, float]
+"""Kind of fruit, center (x, y) and half axes in pixels."""
 
-TWO: tuple[Spot, ...] = (("apple", 55, 60, 32, 30), ("lime", 145, 62, 28, 36))
+TWO: tuple[Ellipse, ...] = (("apple", 55, 60, 32, 30), ("lime", 145, 62, 28, 36))
 
 
 def paint(
     path: Path,
-    spots: tuple[Spot, ...] = TWO,
+    ellipses: tuple[Ellipse, ...] = TWO,
     ground: tuple[int, ...] = GROUND,
     clutter: bool = False,
 ) -> tuple[Photo, list[np.ndarray]]:
-    """A photo, 200 x 120 pixels, of shaded ellipses with soft shadows, and the mask of each."""
+    """Paint shaded ellipses with soft shadows, 200 x 120 pixels; return the photo and the masks."""
     rng = np.random.default_rng(len(path.name))
     y, x = np.mgrid[:120, :200] + 0.5
     picture = np.ones((120, 200, 3)) * ground * (0.95 + 0.1 * x / 200)[..., None]
@@ -56,7 +57,7 @@ def paint(
         tiles = rng.choice([*COLORS.values(), GROUND], (15, 25))
         picture = tiles.repeat(8, 0).repeat(8, 1).astype(float)
     masks, boxes = [], []
-    for fruit, across, down, wide, high in spots:
+    for fruit, across, down, wide, high in ellipses:
         shadow = np.hypot((x - across - 5) / wide, (y - down - 5) / high)
         picture *= 1 - 0.3 * np.clip((1.25 - shadow) / 0.4, 0, 1)[..., None]
         far = np.hypot((x - across) / wide, (y - down) / high)
@@ -74,60 +75,60 @@ def paint(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Photo]:
-    """Six photos with two fruits each, one with none."""
+    """Six photos with two fruits each, and one without fruit."""
     folder = tmp_path_factory.mktemp("painted")
     kinds = ["apple", "lime", "plum"]
     made = []
     for number in range(6):
         first, second = kinds[number % 3], kinds[(number + 1) % 3]
-        spots = ((first, 55, 60, 26 + 2 * number, 30), (second, 145, 62, 28, 36 - number))
-        made.append(paint(folder / f"{number}.png", spots)[0])
+        ellipses = ((first, 55, 60, 26 + 2 * number, 30), (second, 145, 62, 28, 36 - number))
+        made.append(paint(folder / f"{number}.png", ellipses)[0])
     return [*made, paint(folder / "empty.png", (), (120, 140, 160))[0]]
 
 
 @pytest.fixture(scope="module")
-def parts(photos: list[Photo]) -> Parts:
-    return gather(photos)
+def pool(photos: list[Photo]) -> SourcePool:
+    return gather_sources(photos)
 
 
-# Cut-outs ------------------------------------------------------------------------------------
+# Cutouts -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fruit", COLORS)
 @pytest.mark.parametrize("ground", [GROUND, (150, 110, 70), (235, 240, 245)])
-def test_a_cut_out_is_the_fruit(tmp_path: Path, fruit: str, ground: tuple[int, ...]) -> None:
+def test_cutout_is_the_fruit(tmp_path: Path, fruit: str, ground: tuple[int, ...]) -> None:
     photo, masks = paint(tmp_path / "a.png", ((fruit, 80, 60, 44, 36),), ground)
-    cut = cut_out(photo, np.asarray(open_picture(photo.path)), photo.boxes[0])
+    cut = extract_cutout(photo, np.asarray(open_picture(photo.path)), photo.boxes[0])
     assert cut is not None
     assert (cut.fruit, cut.photo) == (fruit, photo)
     assert _overlap(cut.cover > 0.5, masks[0]) >= 0.95
     color = cut.pixels[cut.cover > 0.5].mean(0)
     skin = np.asarray(open_picture(photo.path))[masks[0]].mean(0)
     assert np.abs(color - skin).max() < 8
-    # Beyond its edge the color goes on, so that no rim of the old background is pasted.
+    # The color continues beyond the edge, so that no rim of the old background is pasted.
     rim = (cut.cover > 0.05) & (cut.cover < 0.5)
     assert np.abs(cut.pixels[rim] - skin).mean() < 0.6 * np.abs(ground - skin).mean()
 
 
 @pytest.mark.parametrize(
-    ("spots", "clutter"),
+    ("ellipses", "clutter"),
     [
-        ((("pear", 80, 60, 40, 36),), False),  # painted in the color of the ground
+        ((("pear", 80, 60, 40, 36),), False),  # has the color of the background
         ((("lime", 80, 60, 40, 36),), True),
     ],
     ids=["camouflaged", "cluttered"],
 )
-def test_what_can_not_be_told_is_not_cut_out(
-    tmp_path: Path, spots: tuple[Spot, ...], clutter: bool
+def test_unclear_fruits_are_not_cut_out(
+    tmp_path: Path, ellipses: tuple[Ellipse, ...], clutter: bool
 ) -> None:
-    photo, _ = paint(tmp_path / "a.png", spots, clutter=clutter)
-    assert cut_outs([photo]) == ([], 1)
+    photo, _ = paint(tmp_path / "a.png", ellipses, clutter=clutter)
+    assert extract_cutouts([photo]) == ([], 1)
 
 
-def test_a_box_that_fits_badly_gives_no_cut_out(tmp_path: Path) -> None:
+def test_badly_fitting_box_gives_no_cutout(tmp_path: Path) -> None:
     photo, _ = paint(tmp_path / "a.png", (("apple", 100, 60, 30, 30),))
     for box in (FruitBox("apple", 70, 30, 100, 60), FruitBox("apple", 85, 45, 33, 33)):
-        assert cut_outs([replace(photo, boxes=(box,))]) == ([], 1)
+        assert extract_cutouts([replace(photo, boxes=(box,))]) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -141,18 +142,18 @@ def test_a_box_that_fits_badly_gives_no_cut_out(tmp_path: Path) -> None:
     ],
     ids=["left edge", "lower edge", "overlap", "small", "bunch"],
 )
-def test_only_whole_fruits_are_tried(box: FruitBox) -> None:
+def test_only_boxes_of_whole_fruits_are_used(box: FruitBox) -> None:
     apple = FruitBox("apple", 100, 10, 60, 60)
     countable = frozenset(["apple", "lime"])
     photo = Photo(Path("a.png"), 200, 120, (apple, box), LISTED, count_ok=countable)
-    assert box not in list(whole_fruits(photo))
+    assert box not in list(whole_fruit_boxes(photo))
     if box.left != 60:
-        assert list(whole_fruits(photo)) == [apple]
+        assert list(whole_fruit_boxes(photo)) == [apple]
 
 
-def test_photos_that_can_not_be_read_are_passed_over(photos: list[Photo]) -> None:
+def test_unreadable_photos_are_skipped(photos: list[Photo]) -> None:
     gone = replace(photos[0], path=photos[0].path.with_name("gone.png"))
-    assert cut_outs([gone, photos[1]])[1] == 2
+    assert extract_cutouts([gone, photos[1]])[1] == 2
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs the shared photos")
@@ -164,7 +165,7 @@ def test_real_fruits_are_cut_out(tmp_path: Path) -> None:
     (tmp_path / "instances.json").write_text(json.dumps(content))
     for image in content["images"]:
         shutil.copy(REAL / "images" / image["file_name"], tmp_path)
-    found, tried = cut_outs(read_photos(tmp_path).photos)
+    found, tried = extract_cutouts(read_photos(tmp_path).photos)
     assert tried > 15
     assert len(found) / tried > 0.4
 
@@ -172,8 +173,8 @@ def test_real_fruits_are_cut_out(tmp_path: Path) -> None:
 # Composed photos -----------------------------------------------------------------------------
 
 
-def test_photos_say_what_was_composed(photos: list[Photo], tmp_path: Path) -> None:
-    made = compose(photos, tmp_path, 4 * (MOST + 1), seed=1, size=SIZE, most=MOST)
+def test_composed_photos_match_their_records(photos: list[Photo], tmp_path: Path) -> None:
+    made = compose(photos, tmp_path, 4 * (MAX_FRUITS + 1), seed=1, size=SIZE, max_fruits=MAX_FRUITS)
     kinds = [len(photo.fruits) for photo in made.photos if len(photo.boxes) > 2]
     assert 0.2 < np.mean(np.array(kinds) == 1) < 0.8
     for number, photo in enumerate(made.photos):
@@ -183,10 +184,10 @@ def test_photos_say_what_was_composed(photos: list[Photo], tmp_path: Path) -> No
         assert photo.total() == len(photo.boxes)
 
 
-def test_only_the_given_photos_are_used_and_named(photos: list[Photo], tmp_path: Path) -> None:
+def test_composed_photos_name_their_sources(photos: list[Photo], tmp_path: Path) -> None:
     groups = [replace(photo, group=f"table {n}") for n, photo in enumerate(photos)]
     train = [photo for photo in groups if split_of(photo) == "train"]
-    made = compose(train, tmp_path, 14, seed=2, size=SIZE, most=MOST)
+    made = compose(train, tmp_path, 14, seed=2, size=SIZE, max_fruits=MAX_FRUITS)
     assert {split_of(photo) for photo in made.photos} == {"train"}
     assert {photo.group for photo in made.photos} <= {photo.group for photo in train}
     used = set()
@@ -201,74 +202,74 @@ def test_only_the_given_photos_are_used_and_named(photos: list[Photo], tmp_path:
     assert len(used) > 2
 
 
-def test_boxes_are_tight_round_what_is_seen(parts: Parts) -> None:
+def test_boxes_are_tight_around_visible_fruit(pool: SourcePool) -> None:
     hidden = []
     for index in range(10):
-        layout = plan_photo(parts, 3, index, SIZE, MOST).layout
+        layout = plan_composition(pool, 3, index, SIZE, MAX_FRUITS).layout
         masks = layout.visible_masks()
         assert np.sum(masks, axis=0).max(initial=0) <= 1, "a pixel shows two fruits"
-        for item, box, mask in zip(layout.placed, layout.boxes(), masks, strict=True):
+        for item, box, mask in zip(layout.objects, layout.boxes(), masks, strict=True):
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
             assert (box.left, box.top) == (columns[0], rows[0])
             assert (box.width, box.height) == (np.ptp(columns) + 1, np.ptp(rows) + 1)
             hidden.append(1 - mask.sum() / item.mask.sum())
-    assert 0 < max(hidden) <= STUDIO_HIDDEN + 1e-6
+    assert 0 < max(hidden) <= MAX_STUDIO_HIDDEN + 1e-6
 
 
-def test_fruit_is_painted_where_it_is_said_to_be(parts: Parts) -> None:
+def test_fruit_is_drawn_inside_its_mask_only(pool: SourcePool) -> None:
     for index in range(8):
-        plan = plan_photo(parts, 4, index, SIZE, MOST)
-        bare = replace(plan, layout=replace(plan.layout, placed=()))
-        full, empty = develop(plan).astype(float), develop(bare).astype(float)
-        seen = np.zeros((SIZE, SIZE), bool)
-        for item, mask in zip(plan.layout.placed, plan.layout.visible_masks(), strict=True):
-            strongest = np.argmax(COLORS[item.fruit])
-            assert full[mask].mean(0).argmax() == strongest
-            seen |= mask
+        plan = plan_composition(pool, 4, index, SIZE, MAX_FRUITS)
+        bare = replace(plan, layout=replace(plan.layout, objects=()))
+        full, empty = _pixels(plan), _pixels(bare)
+        drawn = np.zeros((SIZE, SIZE), bool)
+        for item, mask in zip(plan.layout.objects, plan.layout.visible_masks(), strict=True):
+            channel = np.argmax(COLORS[item.fruit])
+            assert full[mask].mean(0).argmax() == channel
+            drawn |= mask
         for axis in (0, 1):
-            seen = np.any([np.roll(seen, step, axis) for step in range(-3, 4)], axis=0)
-        assert (full - empty)[~seen].max(initial=0) <= 5, "fruit outside the masks"
+            drawn = np.any([np.roll(drawn, step, axis) for step in range(-3, 4)], axis=0)
+        assert (full - empty)[~drawn].max(initial=0) <= 5, "fruit outside the masks"
 
 
-def test_scattered_counts_are_spread_and_set_up_ones_are_what_people_set_up(parts: Parts) -> None:
-    plans = [plan_photo(parts, 1, index, SIZE, 12) for index in range(130)]
-    counts = Counter((plan.studio, len(plan.layout.placed)) for plan in plans)
-    set_up = sum(counts[True, number] for number in range(13))
-    assert set_up / len(plans) == pytest.approx(STUDIO_SHARE, abs=0.1)
-    assert {number for studio, number in counts if studio} == set(STUDIO_NUMBERS)
-    assert sum(counts[True, number] for number in (2, 3, 4)) > set_up / 2
+def test_distribution_of_counts(pool: SourcePool) -> None:
+    plans = [plan_composition(pool, 1, index, SIZE, 12) for index in range(130)]
+    counts = Counter((plan.studio, len(plan.layout.objects)) for plan in plans)
+    in_studio = sum(counts[True, number] for number in range(13))
+    assert in_studio / len(plans) == pytest.approx(STUDIO_PROBABILITY, abs=0.1)
+    assert {number for studio, number in counts if studio} == set(STUDIO_COUNTS)
+    assert sum(counts[True, number] for number in (2, 3, 4)) > in_studio / 2
     assert len([number for studio, number in counts if not studio]) > 10
 
 
-def test_what_is_set_up_stands_in_rows_on_a_plain_ground(parts: Parts) -> None:
-    plans = [plan_photo(parts, 6, index, SIZE, 12) for index in range(30)]
-    set_up = [plan for plan in plans if plan.studio]
-    for plan in set_up:
-        assert plan.ground is None
-        empty = develop(replace(plan, layout=replace(plan.layout, placed=()))).astype(float)
-        assert np.abs(np.diff(empty.mean(2), axis=1)).mean() < 6, "the ground is not plain"
-    # In one row or two, the farther first, and in each row from the left to the right.
-    rows = [np.diff([item.x for item in plan.layout.placed]) for plan in set_up]
+def test_studio_photos_show_rows_on_a_plain_background(pool: SourcePool) -> None:
+    plans = [plan_composition(pool, 6, index, SIZE, 12) for index in range(30)]
+    studio_plans = [plan for plan in plans if plan.studio]
+    for plan in studio_plans:
+        assert plan.background is None
+        empty = _pixels(replace(plan, layout=replace(plan.layout, objects=())))
+        assert np.abs(np.diff(empty.mean(2), axis=1)).mean() < 6, "the background is not plain"
+    # One or two rows, the farther first, each from left to right.
+    rows = [np.diff([item.x for item in plan.layout.objects]) for plan in studio_plans]
     in_rows = [(steps < 0).sum() <= 1 for steps in rows]
     assert np.mean(in_rows) > 0.8
 
 
-def test_a_background_says_only_what_it_was_searched_for(photos: list[Photo]) -> None:
+def test_listed_fruits_follow_the_background_photo(photos: list[Photo]) -> None:
     narrow = replace(photos[-1], listed=frozenset(["plum", "pear"]))
     unsure = replace(photos[-1], exhaustive=False)
     elsewhere = replace(photos[-1], listed=frozenset(["pear"]))
-    parts = gather([*photos[:-1], narrow, unsure, elsewhere])
-    assert parts.grounds == [narrow]
-    plans = [plan_photo(parts, 0, index, SIZE, 2) for index in range(36)]
-    grounded = [plan for plan in plans if plan.ground]
-    assert 3 < len(grounded) < 15
-    for plan in grounded:
+    pool = gather_sources([*photos[:-1], narrow, unsure, elsewhere])
+    assert pool.backgrounds == [narrow]
+    plans = [plan_composition(pool, 0, index, SIZE, 2) for index in range(36)]
+    with_photo = [plan for plan in plans if plan.background]
+    assert 3 < len(with_photo) < 15
+    for plan in with_photo:
         assert plan.listed == narrow.listed
-        assert {item.fruit for item in plan.layout.placed} <= {"plum"}
+        assert {item.fruit for item in plan.layout.objects} <= {"plum"}
     assert {plan.listed for plan in plans} == {narrow.listed, LISTED}
 
 
-def test_composing_resumes(photos: list[Photo], tmp_path: Path) -> None:
+def test_composing_keeps_finished_files(photos: list[Photo], tmp_path: Path) -> None:
     first = compose(photos, tmp_path, 4, seed=9, size=SIZE)
     kept = {photo.path: photo.path.read_bytes() for photo in first.photos}
     times = {path: path.stat().st_mtime_ns for path in kept}
@@ -282,25 +283,25 @@ def test_composing_resumes(photos: list[Photo], tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
-def test_photos_made_of_others_are_not_kept(photos: list[Photo], tmp_path: Path) -> None:
-    old = compose(photos[:3], tmp_path, 3, seed=9, size=SIZE, most=2)
+def test_files_composed_from_other_photos_are_replaced(photos: list[Photo], tmp_path: Path) -> None:
+    old = compose(photos[:3], tmp_path, 3, seed=9, size=SIZE, max_fruits=2)
     before = [photo.path.read_bytes() for photo in old.photos]
-    new = compose(photos[3:], tmp_path, 3, seed=9, size=SIZE, most=2)
-    again = compose(photos[3:], tmp_path / "new", 3, seed=9, size=SIZE, most=2)
+    new = compose(photos[3:], tmp_path, 3, seed=9, size=SIZE, max_fruits=2)
+    again = compose(photos[3:], tmp_path / "new", 3, seed=9, size=SIZE, max_fruits=2)
     for made, fresh, bytes_before in zip(new.photos, again.photos, before, strict=True):
         assert made.boxes == fresh.boxes
         if made.boxes:
             assert made.path.read_bytes() == fresh.path.read_bytes() != bytes_before
 
 
-def test_too_few_cut_outs_are_refused(photos: list[Photo], tmp_path: Path) -> None:
+def test_too_few_cutouts_are_an_error(photos: list[Photo], tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^2 of 2 boxed fruits .* 4 are needed: add") as refusal:
         compose(photos[:1], tmp_path, 1, seed=0)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("make", [compose, mosaic])
-def test_splits_are_not_mixed(photos: list[Photo], tmp_path: Path, make) -> None:
+def test_photos_of_several_splits_are_an_error(photos: list[Photo], tmp_path: Path, make) -> None:
     mixed = [replace(photos[n % 7], group=str(n)) for n in range(60)]
     with pytest.raises(DataError, match="splits test, train, validation"):
         make(mixed, tmp_path, 1, seed=0)
@@ -310,7 +311,7 @@ def test_splits_are_not_mixed(photos: list[Photo], tmp_path: Path, make) -> None
 # Mosaics -------------------------------------------------------------------------------------
 
 
-def test_mosaics_show_their_photos_whole(photos: list[Photo], tmp_path: Path) -> None:
+def test_mosaics_show_whole_photos(photos: list[Photo], tmp_path: Path) -> None:
     made = mosaic(photos, tmp_path, 20, seed=6, size=200)
     sizes = set()
     for number, each in enumerate(made.photos):
@@ -337,9 +338,7 @@ def test_mosaics_show_their_photos_whole(photos: list[Photo], tmp_path: Path) ->
     assert sizes == {(200, 100), (100, 200), (200, 200)}
 
 
-def test_half_of_the_mosaics_show_one_kind_in_every_photo(
-    photos: list[Photo], tmp_path: Path
-) -> None:
+def test_half_of_the_mosaics_repeat_a_fruit(photos: list[Photo], tmp_path: Path) -> None:
     apart = [
         replace(photo, boxes=photo.boxes[place % 2 : place % 2 + 1])
         for place, photo in enumerate(photos[:6])
@@ -348,9 +347,7 @@ def test_half_of_the_mosaics_show_one_kind_in_every_photo(
     assert 0.5 < np.mean([len(photo.fruits) == 1 for photo in made.photos]) < 1
 
 
-def test_mosaics_are_made_of_photos_of_which_all_is_known(
-    photos: list[Photo], tmp_path: Path
-) -> None:
+def test_mosaics_use_fully_counted_photos_only(photos: list[Photo], tmp_path: Path) -> None:
     good = photos[:2]
     doubtful = [
         replace(photos[2], exhaustive=False),
@@ -367,7 +364,7 @@ def test_mosaics_are_made_of_photos_of_which_all_is_known(
         mosaic([*doubtful, good[0]], tmp_path, 1, seed=0)
 
 
-def test_mosaics_resume(photos: list[Photo], tmp_path: Path) -> None:
+def test_mosaics_keep_finished_files(photos: list[Photo], tmp_path: Path) -> None:
     first = mosaic(photos, tmp_path, 3, seed=1, size=64)
     kept = {photo.path: photo.path.read_bytes() for photo in first.photos}
     first.photos[1].path.unlink()
@@ -375,8 +372,12 @@ def test_mosaics_resume(photos: list[Photo], tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in kept} == kept
 
 
+def _pixels(plan: Composition) -> np.ndarray:
+    return np.asarray(render_composition(plan)).astype(float)
+
+
 def _overlap(cut: np.ndarray, painted: np.ndarray) -> float:
-    """Intersection over union of two masks, the one moved over the other to where they fit best."""
+    """Intersection over union of two masks, shifted to where they fit best."""
     sizes = [(np.ptp(np.argwhere(mask), axis=0) + 5) for mask in (cut, painted)]
     height, width = np.maximum(*sizes)
     squares = []

@@ -1,4 +1,4 @@
-"""Collecting: killed and run again it ends the same, and it stays in the folders it was given."""
+"""Data sets are reproducible after a kill, and no file outside the given folders is touched."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ def replace_or_die(*paths):
     global written
     written += 1
     if written == 6:
-        os._exit(9)  # as SIGKILL: nothing is tidied up
+        os._exit(9)  # like SIGKILL: no cleanup
     replace(*paths)
 
 os.replace = replace_or_die
@@ -39,7 +39,7 @@ generate_data(DataConfig.from_json(json.loads(sys.argv[1])), Path(sys.argv[2]))
 
 
 def paint(path: Path, number: int) -> Photo:
-    """An apple and a lime, whole and apart, on a plain ground."""
+    """Paint a whole apple and a whole lime, far apart, on a plain background."""
     picture = Image.new("RGB", (160, 100), (200 + number, 200, 190))
     pen = ImageDraw.Draw(picture)
     pen.ellipse((20, 25, 65, 70), (190, 40, 45))
@@ -51,7 +51,7 @@ def paint(path: Path, number: int) -> Photo:
 
 @pytest.fixture(scope="module")
 def whole_fruits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A COCO folder of photos that can be cut up."""
+    """A COCO folder of photos whose fruits can be cut out."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "images").mkdir()
     painted = [paint(folder / "images" / f"{number}.png", number) for number in range(8)]
@@ -67,7 +67,7 @@ def config(whole_fruits: Path) -> DataConfig:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, by its name in it."""
+    """Return the content of every file in a folder by its path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -75,40 +75,40 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_killed_again_and_again_it_ends_as_undisturbed(config: DataConfig, tmp_path: Path) -> None:
-    generate_data(config, tmp_path / "undisturbed")
+def test_killed_runs_can_be_repeated_until_done(config: DataConfig, tmp_path: Path) -> None:
+    generate_data(config, tmp_path / "uninterrupted")
     command = [sys.executable, "-c", KILLED, json.dumps(asdict(config)), str(tmp_path / "killed")]
-    # Five files a run: the photos, the composed ones, mosaics and scenes are all interrupted.
+    # A run writes five files, so copying, composing, mosaics and rendering are all interrupted.
     for _ in range(4):
         assert subprocess.run(command, check=False).returncode == 9
         hidden = [name for name in contents(tmp_path / "killed") if "/." in f"/{name}"]
-        assert hidden, "the kill should leave a half-written file"
+        assert hidden, "the kill should leave an incomplete file"
     assert subprocess.run(command, check=False).returncode == 0
-    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "uninterrupted")
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(
+def test_a_full_disk_gives_one_error_and_loses_nothing(
     config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generate_data(config, tmp_path / "undisturbed")
-    fsync, room = os.fsync, [12]
+    generate_data(config, tmp_path / "uninterrupted")
+    fsync, files_left = os.fsync, [12]
 
-    def fill(number: int) -> None:
-        room[0] -= 1
-        if room[0] < 0:
+    def fsync_or_fail(number: int) -> None:
+        files_left[0] -= 1
+        if files_left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
         fsync(number)
 
-    monkeypatch.setattr(os, "fsync", fill)
+    monkeypatch.setattr(os, "fsync", fsync_or_fail)
     with pytest.raises(FruitError, match="can't be written: No space left on device"):
         generate_data(config, tmp_path / "full")
     assert len(contents(tmp_path / "full")) == 12
-    room[0] = 1000
+    files_left[0] = 1000
     generate_data(config, tmp_path / "full")
-    assert contents(tmp_path / "full") == contents(tmp_path / "undisturbed")
+    assert contents(tmp_path / "full") == contents(tmp_path / "uninterrupted")
 
 
-def test_beside_real_photos_scenes_are_trained_on_only(config: DataConfig, tmp_path: Path) -> None:
+def test_with_real_photos_scenes_are_only_for_training(config: DataConfig, tmp_path: Path) -> None:
     generate_data(config, tmp_path / "both")
     splits = {text.file_name: text.split for text in read_qa(tmp_path / "both")}
     assert {splits[name] for name in splits if name.startswith("scene_")} == {"train"}
@@ -117,7 +117,7 @@ def test_beside_real_photos_scenes_are_trained_on_only(config: DataConfig, tmp_p
     assert {text.split for text in read_qa(tmp_path / "scenes")} == {"train", "validation", "test"}
 
 
-def test_a_photo_that_is_called_like_a_made_one_is_not_overwritten(tmp_path: Path) -> None:
+def test_photos_with_names_of_generated_ones_are_not_overwritten(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     generate_data(DataConfig(scenes=40, scene_size=32, writer="grammar"), first)
     scenes = contents(first / "images")
@@ -126,7 +126,7 @@ def test_a_photo_that_is_called_like_a_made_one_is_not_overwritten(tmp_path: Pat
     assert len(read_coco(second).photos) == 42
 
 
-def test_the_photos_stay_out_of_what_is_made_of_them(whole_fruits: Path) -> None:
+def test_the_data_set_must_not_be_inside_the_photos(whole_fruits: Path) -> None:
     for out in (whole_fruits, whole_fruits / "data" / "fruit"):
         with pytest.raises(DataError, match="make the data set elsewhere"):
             generate_data(DataConfig((str(whole_fruits),), writer="grammar"), out)
@@ -137,7 +137,7 @@ def test_the_photos_stay_out_of_what_is_made_of_them(whole_fruits: Path) -> None
 
 @pytest.fixture
 def class_folder(tmp_path: Path) -> Path:
-    """Four apples; beside the folder, a secret."""
+    """Four photos of apples, and a secret photo outside of the folder."""
     home = tmp_path / "photos" / "apple"
     home.mkdir(parents=True)
     for number in range(4):
@@ -170,7 +170,7 @@ def test_links_are_not_followed_out_of_the_folder(class_folder: Path, tmp_path: 
     assert secret not in contents(tmp_path / "out").values()
 
 
-def test_a_link_in_the_made_folder_is_replaced_not_followed(
+def test_links_in_the_data_set_are_replaced_and_not_followed(
     class_folder: Path, tmp_path: Path
 ) -> None:
     images = tmp_path / "out" / "images" / "apple"
@@ -207,7 +207,7 @@ def test_annotations_are_not_read_through_links(ending: str, text: str, tmp_path
 
 
 def test_a_huge_picture_is_skipped(class_folder: Path, tmp_path: Path) -> None:
-    # A few kilobytes that would unpack to 2.7 gigabytes of colors.
+    # A few kilobytes that would decode to 2.7 gigabytes.
     Image.new("1", (30_000, 30_000)).save(class_folder / "apple" / "huge.png")
     summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
     assert sum(summary.photos.values()) == 4

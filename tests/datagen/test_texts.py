@@ -1,4 +1,4 @@
-"""Whatever a language model writes, `qa.json` holds nothing but the truth, and writing ends."""
+"""Whatever a language model generates, `qa.json` holds correct texts only."""
 
 import itertools
 import json
@@ -15,14 +15,14 @@ import pytest
 from fruit_caption.config import DataConfig
 from fruit_caption.data.qa import read_qa
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.datagen.language_model import writer as author_module
-from fruit_caption.datagen.language_model.generation import Draft
+from fruit_caption.datagen.language_model import writer as writer_module
+from fruit_caption.datagen.language_model.generation import Completion
 from fruit_caption.datagen.language_model.presets import load_preset
 from fruit_caption.datagen.text_cache import TEXT_CACHE
 from fruit_caption.utils.errors import WriterError
-from tests.independent_check import false_items
+from tests.independent_check import find_wrong_texts
 
-LIES = [
+OUTPUTS = [
     "",
     " ",
     "\x00\x1b[31m",
@@ -50,45 +50,47 @@ LIES = [
 ]
 
 
-class Liar:
-    """A language model that says anything at all, in turn, and sure of it."""
+class FakeGenerator:
+    """Returns fixed outputs in turn, with a high likelihood."""
 
     tokens = 0
-    lies = LIES
+    outputs = OUTPUTS
 
     def __init__(self, *_, **__):
         self.turn = itertools.count()
 
     def generate(self, prompts, banned, keys):
         return [
-            Draft(f" {self.lies[next(self.turn) % len(self.lies)]}", -0.01, True) for _ in prompts
+            Completion(f" {self.outputs[next(self.turn) % len(self.outputs)]}", -0.01, True)
+            for _ in prompts
         ]
 
 
 @pytest.fixture
-def liar(monkeypatch):
-    """Puts a liar in the place of the language model."""
+def fake_model(monkeypatch):
+    """Replaces the language model by `FakeGenerator`."""
     model = SimpleNamespace(preprocessor=SimpleNamespace(tokenizer=lambda texts: texts))
-    monkeypatch.setattr(author_module, "load_preset", lambda preset: model)
-    monkeypatch.setattr(author_module, "Generator", Liar)
-    monkeypatch.setattr(author_module, "ROOMS", (1000,))
-    for name in ("banned_tokens", "never"):
-        monkeypatch.setattr(author_module, name, lambda *_: np.zeros(1, bool))
+    monkeypatch.setattr(writer_module, "load_preset", lambda preset: model)
+    monkeypatch.setattr(writer_module, "Generator", FakeGenerator)
+    monkeypatch.setattr(writer_module, "PROMPT_SIZES", (1000,))
+    mask = np.zeros(1, bool)
+    masks = SimpleNamespace(non_text=mask, words=lambda words: mask)
+    monkeypatch.setattr(writer_module, "TokenMasks", lambda *_: masks)
 
 
-def test_no_lie_reaches_the_file(liar, photos, tmp_path):
-    summary = generate_data(DataConfig((str(photos),), writer="liar"), tmp_path / "out")
-    assert false_items(tmp_path / "out", 10_000) == []
+def test_wrong_texts_are_not_written(fake_model, photos, tmp_path):
+    summary = generate_data(DataConfig((str(photos),), writer="fake"), tmp_path / "out")
+    assert find_wrong_texts(tmp_path / "out", 10_000) == []
     report = summary.report
     assert sum(report.tally.written.values()) > 1000
     assert sum(report.tally.accepted.values()) < 0.2 * sum(report.tally.written.values())
     assert report.filled_in["caption"] > 30
-    by = {item.by for text in read_qa(tmp_path / "out") for item in text.items()}
+    by = {item.by for text in read_qa(tmp_path / "out") for item in text.qa_pairs}
     assert by == {"gpt2", "grammar"}
 
 
-def test_the_independent_check_finds_lies(data, tmp_path):
-    assert false_items(data, 10_000) == []
+def test_the_independent_check_finds_wrong_texts(data, tmp_path):
+    assert find_wrong_texts(data, 10_000) == []
     content = json.loads((data / "qa.json").read_text())
     for row in content["photos"]:
         row["caption"]["text"] = "seven apples"
@@ -97,51 +99,53 @@ def test_the_independent_check_finds_lies(data, tmp_path):
                 item["answer"] = "yes, there are seven limes"
     (tmp_path / "qa.json").write_text(json.dumps(content))
     (tmp_path / "instances.json").write_text((data / "instances.json").read_text())
-    lies = [row for row in content["photos"] for item in row["questions"]]
-    assert len(false_items(tmp_path, 10_000)) > 0.6 * len(lies)
+    number = sum(len(row["questions"]) for row in content["photos"])
+    assert len(find_wrong_texts(tmp_path, 10_000)) > 0.6 * number
 
 
-def test_a_photo_says_nothing_twice(liar, photos, tmp_path, monkeypatch):
-    said = ["how many apples are there? answer: there are no apples"]
-    monkeypatch.setattr(Liar, "lies", said)
-    generate_data(DataConfig((str(photos),), writer="liar"), tmp_path / "out")
+def test_no_text_is_used_twice_for_a_photo(fake_model, photos, tmp_path, monkeypatch):
+    outputs = ["how many apples are there? answer: there are no apples"]
+    monkeypatch.setattr(FakeGenerator, "outputs", outputs)
+    generate_data(DataConfig((str(photos),), writer="fake"), tmp_path / "out")
     for text in read_qa(tmp_path / "out"):
         questions = [item.question for item in text.questions if item.by == "gpt2"]
         assert len(questions) == len(set(questions))
 
 
-def test_what_is_written_is_not_written_again(liar, photos, tmp_path, monkeypatch):
-    config, out = DataConfig((str(photos),), writer="liar"), tmp_path / "out"
+def test_cached_texts_are_not_generated_again(fake_model, photos, tmp_path, monkeypatch):
+    config, out = DataConfig((str(photos),), writer="fake"), tmp_path / "out"
     first = generate_data(config, out).report
 
-    # Half of the journal is lost, the last line of it in the middle.
+    # Half of the cache is lost, and its last line is incomplete.
     text = (out / TEXT_CACHE).read_text()
     (out / TEXT_CACHE).write_text(text[: len(text) // 2])
-    asked = []
-    plain = Liar.generate
+    calls = []
+    original = FakeGenerator.generate
     monkeypatch.setattr(
-        Liar, "generate", lambda self, *given: asked.append(given[0]) or plain(self, *given)
+        FakeGenerator,
+        "generate",
+        lambda self, *args: calls.append(args) or original(self, *args),
     )
     again = generate_data(config, out).report
     assert 0 < sum(again.tally.written.values()) < 0.7 * sum(first.tally.written.values())
     assert len((out / TEXT_CACHE).read_text().splitlines()) == len(text.splitlines())
 
-    asked.clear()
+    calls.clear()
     generate_data(config, out)
-    assert asked == []
+    assert calls == []
     generate_data(replace(config, seed=1), out)
-    assert asked
+    assert calls
 
 
-def test_another_process_knows_what_was_written_by_the_same_digest():
+def test_the_facts_digest_is_the_same_in_every_process():
     program = (
         "from pathlib import Path\n"
         "from fruit_caption.data.records import FruitBox, Photo\n"
-        "from fruit_caption.datagen.texts import _sheet\n"
+        "from fruit_caption.datagen.texts import _make_task\n"
         "boxes = tuple(FruitBox(fruit, 0, 0, 1, 1) for fruit in 'apple fig kiwi lime'.split())\n"
         "fruits = {box.fruit: 1 for box in boxes}\n"
         "photo = Photo(Path('images/a.jpg'), 1, 1, boxes, frozenset(fruits))\n"
-        "print(_sheet(Path('images'), 0, fruits, photo).facts())\n"
+        "print(_make_task(Path('images'), 0, fruits, photo).facts_digest())\n"
     )
     digests = {
         subprocess.run(
@@ -160,19 +164,19 @@ def test_another_process_knows_what_was_written_by_the_same_digest():
     ("preset", "reason"),
     [
         ("no_such_preset", "There is no preset 'no_such_preset'"),
-        ("{folder}", "is no preset of KerasNLP: it has no config.json"),
+        ("{folder}", "is not a KerasNLP preset: it has no config.json"),
         ("hf://", "can't be loaded"),
     ],
 )
-def test_a_preset_that_cannot_be_loaded_is_one_line(preset, reason, tmp_path):
-    with pytest.raises(WriterError, match=reason) as refusal:
+def test_load_errors_are_one_line(preset, reason, tmp_path):
+    with pytest.raises(WriterError, match=reason) as error:
         load_preset(preset.format(folder=tmp_path))
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
-def test_a_preset_of_another_kind_is_one_line(tmp_path):
+def test_a_broken_preset_is_named_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(WriterError) as refusal:
+    with pytest.raises(WriterError) as error:
         load_preset(str(tmp_path))
-    assert "\n" not in str(refusal.value)
-    assert Path(tmp_path).name in str(refusal.value)
+    assert "\n" not in str(error.value)
+    assert Path(tmp_path).name in str(error.value)

@@ -1,4 +1,4 @@
-"""The grammar writes what the checker can prove; the checker catches what is not so."""
+"""Template texts pass the checker, and the checker rejects wrong texts."""
 
 import random
 from dataclasses import replace
@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fruit_caption.data.qa import Caption, PhotoQA, QAPair, read_qa, write_qa
-from fruit_caption.data.records import FruitBox, Photo, true_answer
+from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.datagen.checker import is_true, is_true_caption
 from fruit_caption.datagen.question_specs import question_specs
-from fruit_caption.datagen.template_writer import write_caption, write_pair
+from fruit_caption.datagen.template_writer import template_caption, template_pair
 from fruit_caption.language import templates
 from fruit_caption.language.answers import parse_answer
 from fruit_caption.language.questions import KINDS, Question, parse_question
 from fruit_caption.utils.errors import DataError
 
 LISTED = ("apple", "avocado", "banana", "kiwi", "orange", "passion fruit", "pear")
-RIVALS = dict.fromkeys(LISTED, 5)
+PHOTOS_PER_FRUIT = dict.fromkeys(LISTED, 5)
 
 
 def photo(*fruits, **fields):
@@ -27,9 +27,9 @@ def photo(*fruits, **fields):
     return Photo(Path("a.jpg"), 10, 10, boxes, frozenset(LISTED), **fields)
 
 
-def questions(photo, seed):
+def write_pairs(photo, seed):
     rng = random.Random(seed)
-    return [write_pair(spec, rng) for spec in question_specs(photo, RIVALS, rng)]
+    return [template_pair(spec, rng) for spec in question_specs(photo, PHOTOS_PER_FRUIT, rng)]
 
 
 TWO_APPLES = photo("apple", "apple", "pear")
@@ -44,35 +44,40 @@ photos = st.builds(
 
 @given(photo=photos, seed=st.integers(0, 1000))
 @settings(max_examples=200, deadline=None)
-def test_all_the_grammar_writes_is_true(photo, seed):
-    items = questions(photo, seed)
-    assert all(is_true(item, photo) for item in items)
-    assert is_true_caption(write_caption(photo).text, photo)
+def test_template_texts_are_true(photo, seed):
+    pairs = write_pairs(photo, seed)
+    assert all(is_true(pair, photo) for pair in pairs)
+    assert is_true_caption(template_caption(photo).text, photo)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_phrasing_is_read_as_what_it_asks(kind):
+def test_every_phrasing_is_parsed_as_its_kind(kind):
     for phrasing in templates.QUESTIONS[kind]:
         fruit = "passion fruit" if "{" in phrasing else None
         text = phrasing.format(plural="passion fruits", a_fruit="a passion fruit")
         assert parse_question(text) == Question(kind, fruit)
 
 
-def test_words():
-    items = questions(TWO_APPLES, 0)
-    answers = {(item.kind, item.fruit): item.answer for item in items}
+def test_template_wording():
+    pairs = write_pairs(TWO_APPLES, 0)
+    answers = {(pair.kind, pair.fruit): pair.answer for pair in pairs}
     assert answers["count", "apple"] == "there are two apples"
     assert answers["count", "pear"] == "there is one pear"
     assert answers["total", None] == "there are three fruits"
     assert answers["identify", None] == "it shows apple and pear"
     assert answers["presence", "apple"] == "yes, there is an apple"
-    assert write_caption(TWO_APPLES).text == "a photo of two apples and one pear"
-    assert write_caption(photo()).text == "a photo with no fruit"
-    assert write_caption(photo("banana", count_ok=frozenset())).text == "a photo of some bananas"
+    assert template_caption(TWO_APPLES).text == "a photo of two apples and one pear"
+    assert template_caption(photo()).text == "a photo with no fruit"
+    assert template_caption(photo("banana", count_ok=frozenset())).text == "a photo of some bananas"
 
 
 FALSE_CAPTIONS = """
 two apples
+two apples and two pears
+two apples, one pear and a kiwi
+apples and a pear
+one apple, another apple and a pear
+no fruit
 three apples and a pear
 two apples and a pear and a kiwi
 two apples, a pear and two apples
@@ -100,10 +105,20 @@ two apples and a pear\x00
 
 
 @pytest.mark.parametrize("caption", [*FALSE_CAPTIONS, "", "two apples and a pear " * 9])
-def test_a_caption_that_says_anything_else_is_caught(caption):
-    assert is_true_caption("two apples and a pear", TWO_APPLES)
-    assert is_true_caption("a pear next to two apples, side by side", TWO_APPLES)
+def test_wrong_captions_are_rejected(caption):
     assert not is_true_caption(caption, TWO_APPLES)
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "two apples and a pear",
+        "a pear next to two apples, side by side",
+        "a pear beside two red apples",
+    ],
+)
+def test_correct_captions_are_accepted(caption):
+    assert is_true_caption(caption, TWO_APPLES)
 
 
 @pytest.mark.parametrize(
@@ -125,76 +140,48 @@ def test_a_caption_that_says_anything_else_is_caught(caption):
         ("identify", None, "which fruits are there?", "it shows apple and maybe pear"),
         ("identify", None, "which fruits are there?", "it shows apple, pear and apple"),
         ("total", None, "how many fruits are there?", "there are three fruits and one kiwi"),
+        ("count", "apple", "how many apples are there?", "there are three apples"),
+        ("count", "apple", "how many apples are there?", "there are two pears"),
+        ("count", "apple", "how many apples are there?", ""),
+        ("count", "apple", "who is there?", "there are two apples"),
+        ("total", None, "how many fruits are there?", "there are two fruits"),
+        ("identify", None, "which fruits are there?", "it shows apple"),
+        ("identify", None, "which fruits are there?", "apples, pears and kiwis"),
+        ("presence", "kiwi", "is there a kiwi?", "yes, there is a kiwi"),
+        ("presence", "fig", "is there a fig?", "no, there is no fig"),
     ],
 )
-def test_an_item_that_says_anything_else_is_caught(kind, fruit, question, answer):
+def test_wrong_pairs_are_rejected(kind, fruit, question, answer):
     assert not is_true(QAPair(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
 
 
-def test_absent_fruits_are_asked_about_as_often_as_present_ones():
-    items = questions(TWO_APPLES, 0)
-    presence = [item.answer.startswith("yes") for item in items if item.kind == "presence"]
+def test_as_many_questions_are_about_absent_fruits_as_about_present_ones():
+    pairs = write_pairs(TWO_APPLES, 0)
+    presence = [pair.answer.startswith("yes") for pair in pairs if pair.kind == "presence"]
     assert sorted(presence) == [False, False, True, True]
-    assert any(item.answer.startswith("there are no ") for item in items if item.kind == "count")
+    assert any(pair.answer.startswith("there are no ") for pair in pairs if pair.kind == "count")
 
 
-def test_nothing_is_asked_that_the_boxes_cannot_answer():
+def test_only_questions_that_the_boxes_answer_are_asked():
     one = photo("banana", "pear", exhaustive=False, count_ok=frozenset(["pear"]))
-    items = questions(one, 0)
-    asked = {(item.kind, item.fruit) for item in items} - {("presence", None)}
+    pairs = write_pairs(one, 0)
+    asked = {(pair.kind, pair.fruit) for pair in pairs} - {("presence", None)}
     assert asked == {("count", "pear"), ("presence", "banana"), ("presence", "pear")}
 
 
-@pytest.mark.parametrize(
-    ("question", "answer", "kind", "fruit"),
-    [
-        ("how many apples are there?", "there are three apples", "count", "apple"),
-        ("how many apples are there?", "there are two pears", "count", "apple"),
-        ("how many pears are there?", "there are two apples", "count", "apple"),
-        ("is there an apple?", "there are two apples", "count", "apple"),
-        ("how many apples are there?", "", "count", "apple"),
-        ("who is there?", "there are two apples", "count", "apple"),
-        ("how many fruits are there?", "there are two fruits", "total", None),
-        ("which fruits are there?", "it shows apple", "identify", None),
-        ("which fruits are there?", "apples, pears and kiwis", "identify", None),
-        ("is there a kiwi?", "yes, there is a kiwi", "presence", "kiwi"),
-        ("is there a fig?", "no, there is no fig", "presence", "fig"),
-    ],
-)
-def test_false_items_are_caught(question, answer, kind, fruit):
-    assert not is_true(QAPair(question, answer, kind, fruit, "gpt2"), TWO_APPLES)
+def test_true_answer():
+    assert TWO_APPLES.true_answer("count", "apple") == 2
+    assert TWO_APPLES.true_answer("count", "kiwi") == 0
+    assert TWO_APPLES.true_answer("count", "fig") is None
+    assert TWO_APPLES.true_answer("total") == 3
+    assert TWO_APPLES.true_answer("identify") == {"apple", "pear"}
+    assert TWO_APPLES.true_answer("presence", "kiwi") is False
+    assert photo("banana", exhaustive=False).true_answer("presence", "kiwi") is None
+    assert photo("banana", exhaustive=False).true_answer("identify") is None
+    assert photo().true_answer("presence") is False
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "two apples",
-        "two apples and two pears",
-        "two apples, one pear and a kiwi",
-        "apples and a pear",
-        "one apple, another apple and a pear",
-        "no fruit",
-        "",
-    ],
-)
-def test_false_captions_are_caught(text):
-    assert not is_true_caption(text, TWO_APPLES)
-    assert is_true_caption("a pear beside two red apples", TWO_APPLES)
-
-
-def test_truth():
-    assert true_answer(TWO_APPLES, "count", "apple") == 2
-    assert true_answer(TWO_APPLES, "count", "kiwi") == 0
-    assert true_answer(TWO_APPLES, "count", "fig") is None
-    assert true_answer(TWO_APPLES, "total") == 3
-    assert true_answer(TWO_APPLES, "identify") == {"apple", "pear"}
-    assert true_answer(TWO_APPLES, "presence", "kiwi") is False
-    assert true_answer(photo("banana", exhaustive=False), "presence", "kiwi") is None
-    assert true_answer(photo("banana", exhaustive=False), "identify") is None
-    assert true_answer(photo(), "presence") is False
-
-
-def test_answers_read_back_in_large_numbers():
+def test_large_numbers_are_parsed_back():
     assert templates.answer("count", "apple", 25) == "there are 25 apples"
     assert parse_answer("count", templates.answer("count", "apple", 25), "apple") == 25
 
@@ -210,7 +197,7 @@ TEXT = PhotoQA(
 )
 
 
-def test_qa_reads_back(tmp_path):
+def test_qa_file_round_trip(tmp_path):
     write_qa(tmp_path, [TEXT, replace(TEXT, file_name="b.jpg")], {"writer": "gpt2"})
     assert read_qa(tmp_path) == [TEXT, replace(TEXT, file_name="b.jpg")]
 
@@ -227,7 +214,7 @@ def test_qa_reads_back(tmp_path):
         ('"photos"', '"pictures"'),
     ],
 )
-def test_a_broken_qa_file_is_refused_by_name(tmp_path, old, new):
+def test_errors_name_a_broken_qa_file(tmp_path, old, new):
     write_qa(tmp_path, [TEXT, replace(TEXT, file_name="b.jpg")], {})
     text = (tmp_path / "qa.json").read_text()
     assert old in text

@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, and shows what it says."""
+"""The example notebook runs, and its stored outputs have no errors."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ CELLS = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
 CODE = [cell for cell in CELLS if cell["cell_type"] == "code"]
 
 
-def test_it_runs_from_top_to_bottom(monkeypatch, capsys):
+def test_the_notebook_runs_from_top_to_bottom(monkeypatch, capsys):
     monkeypatch.chdir(NOTEBOOK.parent)
     plt.switch_backend("Agg")
     monkeypatch.setattr(plt, "show", plt.close)
@@ -23,7 +23,7 @@ def test_it_runs_from_top_to_bottom(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("cell", CODE, ids=lambda cell: cell["id"])
-def test_it_was_run_and_all_went_well(cell):
+def test_the_cell_was_executed_without_error(cell):
     kinds = [output["output_type"] for output in cell["outputs"]]
     assert cell["execution_count"]
     assert "error" not in kinds

@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The documentation agrees with the code, the benchmarks and the released model."""
 
 import json
 import re
@@ -20,6 +20,7 @@ from fruit_caption.comparison.report import markdown, score_section
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/*.md", "artifacts/**/README.md", "data/*.md")
@@ -28,27 +29,32 @@ PAGES = sorted(
 COMPARISON = ROOT / "artifacts" / "real"
 
 
-def test_the_tables_of_results_are_those_that_compare_wrote():
+def test_results_are_those_of_compare():
     comparison = json.loads((COMPARISON / "comparison.json").read_text(encoding="utf-8"))
     tables = (COMPARISON / "comparison.md").read_text(encoding="utf-8")
     assert markdown(comparison) == tables
     assert len(comparison["results"]) == 2
     for split in comparison["results"]:
-        assert score_section(comparison, split) in README
+        assert score_section(comparison, split) in RESULTS
 
 
-def test_the_table_of_eyes_is_the_benchmarks():
+def test_results_are_those_of_the_encoder_benchmark():
     table = runpy.run_path(str(ROOT / "benchmarks" / "encoders.py"))["table"]
     found = json.loads((ROOT / "benchmarks" / "encoders.json").read_text(encoding="utf-8"))
-    assert table(found["results"]) in README
+    assert table(found["results"]) in RESULTS
 
 
-def test_the_table_of_the_release_is_the_benchmarks(monkeypatch):
+def test_results_are_those_of_the_release_benchmark(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     release = runpy.run_path(str(ROOT / "benchmarks" / "release.py"))
     found = json.loads((ROOT / "benchmarks" / "release.json").read_text(encoding="utf-8"))
     table = release["table"](found["results"], release["COLUMNS"], "model")
-    assert release["with_goals"](table) in README
+    assert release["with_goals"](table) in RESULTS
+    assert release["summary"](found["results"]) in README
+
+
+def test_the_readme_is_short():
+    assert len(README.split()) <= 1500
 
 
 def test_what_a_million_photos_cost_is_the_benchmarks():
@@ -75,23 +81,23 @@ def test_the_picture_at_the_top_is_small():
 
 
 SMALLER = {
-    "generate-data": "--seed 2",  # twelve scenes of it fall into all three splits
+    "generate-data": "--seed 2",  # its twelve scenes fall into all three splits
     "train": "--encoder-weights none --image-size 48 --epochs 1 --pretrain-steps 2",
     "compare": "--variant scratch --image-size 48 --epochs 1 --pretrain-steps 2 --seeds 1",
 }
-"""What is added to commands that would take too long; of an option given twice the last counts."""
+"""Options that make slow commands fast; of an option that is given twice the last one counts."""
 
 
 def code_blocks(page="README.md"):
-    """The blocks of a page that are typed into a shell, and show what it prints."""
+    """The shell blocks of a page."""
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [lines for language, lines in blocks if not language]
 
 
 def sessions():
-    """Commands with what they print; nothing where it isn't shown."""
-    for block in code_blocks():
+    """The commands of the README and of docs/commands.md, each with the output that is shown."""
+    for block in (*code_blocks(), *code_blocks("docs/commands.md")):
         lines = block.splitlines()
         for place, line in enumerate(lines):
             command = line.removeprefix("$ ").split("  #")[0].strip()
@@ -101,7 +107,7 @@ def sessions():
 
 
 def pattern(line):
-    """What a line may look like that the README shows: machines differ by a percent."""
+    """A regular expression for a line of output; confidences may differ between machines."""
     return re.sub(r"\d+(?=\\ %)", r"\\d+", re.escape(line).replace("…", ".*"))
 
 
@@ -117,7 +123,7 @@ def test_every_command_prints_what_the_readme_promises(photos, tmp_path, monkeyp
     for command, shown in sessions():
         name = shlex.split(command)[1]
         if re.search(r"[A-Z]{4,}", command):
-            continue  # of files that everybody has elsewhere; its options are looked at below
+            continue  # has a placeholder; test_commands_and_their_options_exist checks its options
         command = command.replace("--scenes 1000", "--scenes 12")
         words = [*shlex.split(command)[1:], *shlex.split(SMALLER.get(name, ""))]
         result = CliRunner().invoke(app, words)

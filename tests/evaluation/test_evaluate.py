@@ -1,4 +1,4 @@
-"""A run is scored beside the baselines once, and again only when it or the data changed."""
+"""Evaluating a run: the files it writes, and when saved answers are reused."""
 
 import json
 import shutil
@@ -15,9 +15,8 @@ from fruit_caption.runs import Run
 from fruit_caption.training.trainer import train
 from fruit_caption.utils.errors import DataError, RunError
 
-PICTURES = (
-    "by-count.png", "by-fruit.png", "confusion.png", "mistakes.png", "reliability.png", "right.png",
-)  # fmt: skip
+PLOTS = ("by-count.png", "by-fruit.png", "confusion.png", "reliability.png")
+SHEETS = ("mistakes.png", "right.png")
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +33,20 @@ def copy(run, tmp_path):
     return tmp_path / "run"
 
 
-def test_what_is_written(run, data):
+def test_files_of_an_evaluation(run, data):
     assert sorted(path.name for path in (run / "test").iterdir()) == sorted(
-        [*PICTURES, "answers.jsonl", "cost.json", "metrics.json"]
+        [*PLOTS, *SHEETS, "answers.jsonl", "cost.json", "metrics.json"]
     )
-    for name in PICTURES:
-        with Image.open(run / "test" / name) as picture:
-            assert picture.width > 400
+    for name in PLOTS:
+        with Image.open(run / "test" / name) as plot:
+            assert plot.width == 1200
+    for name in SHEETS:
+        with Image.open(run / "test" / name) as sheet:
+            assert sheet.width > 200  # the width of its title if there are no photos
     metrics = json.loads((run / "test" / "metrics.json").read_text())
     assert list(metrics["baselines"]) == ["majority", "question alone", "color histogram"]
-    asked = [item for example in read_data(data).splits["test"] for item in example.items]
-    assert sum(kind["n"] for kind in metrics["scores"]["kinds"].values()) == len(asked)
+    items = [item for example in read_data(data).splits["test"] for item in example.qa_pairs]
+    assert sum(kind["n"] for kind in metrics["scores"]["kinds"].values()) == len(items)
     assert metrics["scores"]["captions"].keys() == {"bleu4", "cider"}
     cost = json.loads((run / "test" / "cost.json").read_text())
     assert cost["parameters"] == Run(run).load_model().count_params()
@@ -52,25 +54,25 @@ def test_what_is_written(run, data):
     assert cost["minutes"] >= 0
 
 
-def test_answers_are_taken_again_and_score_the_same(run, data, monkeypatch):
+def test_saved_answers_are_reused_and_score_the_same(run, data, monkeypatch):
     monkeypatch.setattr(Run, "load_model", lambda run: pytest.fail("nothing has changed"))
     again = evaluate_split(Run(run), read_data(data), "test")
     assert score(again.rows)["exact"] == again.scores["exact"]
 
 
-def test_a_changed_model_or_data_set_is_asked_anew(copy, data, monkeypatch):
-    asked = []
+def test_a_changed_model_or_data_set_is_evaluated_again(copy, data, monkeypatch):
+    loaded = []
     load = Run.load_model
-    monkeypatch.setattr(Run, "load_model", lambda run: asked.append(run.path) or load(run))
-    lines = []
+    monkeypatch.setattr(Run, "load_model", lambda run: loaded.append(run.path) or load(run))
+    messages = []
     other = replace(read_data(data), digest="other")
-    evaluate_split(Run(copy), other, "test", lines.append)
-    assert asked == [copy]
-    assert "learnt from other data" in lines[0]
+    evaluate_split(Run(copy), other, "test", messages.append)
+    assert loaded == [copy]
+    assert "trained on other data" in messages[0]
     with Run(copy).model_file.open("ab") as file:
         file.write(b"\n")
     evaluate_split(Run(copy), other, "test")
-    assert asked == [copy, copy]
+    assert loaded == [copy, copy]
 
 
 @pytest.mark.parametrize(
@@ -83,35 +85,37 @@ def test_a_changed_model_or_data_set_is_asked_anew(copy, data, monkeypatch):
         ("answers.jsonl", None),
     ],
 )
-def test_broken_or_missing_files_are_made_again_and_it_is_said(copy, data, name, content):
-    whole = json.loads((copy / "test" / "metrics.json").read_text())["scores"]
+def test_broken_or_missing_files_are_made_again(copy, data, name, content):
+    scores = json.loads((copy / "test" / "metrics.json").read_text())["scores"]
     path = copy / "test" / name
     if content is None:
         path.unlink()
     else:
         path.write_text(content)
-    lines = []
-    assert evaluate_split(Run(copy), read_data(data), "test", lines.append).scores == whole
-    assert json.loads((copy / "test" / "metrics.json").read_text())["scores"] == whole
+    messages = []
+    assert evaluate_split(Run(copy), read_data(data), "test", messages.append).scores == scores
+    assert json.loads((copy / "test" / "metrics.json").read_text())["scores"] == scores
     if (name, content) != ("metrics.json", None):
-        assert str(path) in lines[0]
-        assert "asked for again" in lines[0]
+        assert str(path) in messages[0]
+        assert "evaluated again" in messages[0]
 
 
-def test_what_cannot_be_evaluated_is_told(run, data, tmp_path):
-    with pytest.raises(DataError, match="no photo in its unseen split"):
+def test_empty_splits_and_missing_runs_raise(run, data, tmp_path):
+    with pytest.raises(DataError, match="no photos in its unseen split"):
         evaluate_and_plot(Run(run), read_data(data), "unseen")
     with pytest.raises(RunError, match="is not a run"):
         evaluate_and_plot(Run(tmp_path), read_data(data), "test")
 
 
-def test_data_without_boxes_has_no_colors_to_learn(run, data, monkeypatch, tmp_path):
-    whole = read_data(data)
-    bare = {
+def test_data_without_boxes_has_no_color_histogram_baseline(run, data, monkeypatch, tmp_path):
+    dataset = read_data(data)
+    without_boxes = {
         split: [replace(example, photo=None) for example in examples]
-        for split, examples in whole.splits.items()
+        for split, examples in dataset.splits.items()
     }
     shutil.copytree(run, tmp_path / "run")
-    monkeypatch.setattr(evaluate_module, "_draw", lambda *_: None)
-    metrics = evaluate_and_plot(Run(tmp_path / "run"), replace(whole, splits=bare), "test")
+    monkeypatch.setattr(evaluate_module, "_draw_plots", lambda *_: None)
+    metrics = evaluate_and_plot(
+        Run(tmp_path / "run"), replace(dataset, splits=without_boxes), "test"
+    )
     assert list(metrics["baselines"]) == ["majority", "question alone"]

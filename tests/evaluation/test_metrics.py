@@ -1,16 +1,16 @@
-"""Scores against hand-computed ones."""
+"""Scores and baselines against values computed by hand and by scikit-learn."""
 
 import numpy as np
 import pytest
 
 from fruit_caption.data.dataset import Example
-from fruit_caption.data.qa import Prediction, QAPair, means_same
+from fruit_caption.data.qa import Prediction, QAPair
 from fruit_caption.evaluation.baselines import majority, question_alone
 from fruit_caption.evaluation.metrics import score
 
 
-def row(kind, fruit, true, said):
-    return Prediction("a.jpg", QAPair("?", true, kind, fruit, ""), said, 0.5)
+def row(kind, fruit, truth, answer):
+    return Prediction("a.jpg", QAPair("?", truth, kind, fruit, ""), answer, 0.5)
 
 
 ROWS = [
@@ -27,14 +27,14 @@ ROWS = [
 ]
 
 
-def test_scores():
+def test_scores_of_all_kinds():
     scores = score(ROWS)
     assert scores["n"] == 8
     assert scores["exact"] == 4 / 8
     assert scores["kinds"]["count"] == {
         "n": 4,
         "exact": 0.25,
-        # Errors 0, 2 and 1; the answer about a pear is no number of apples.
+        # Errors 0, 2 and 1; the answer about a pear is not a number of apples.
         "within_one": 0.5,
         "mae": 1.0,
         "rmse": 1.291,
@@ -45,7 +45,7 @@ def test_scores():
         "exact": 0.5,
         "precision": 1.0,
         "recall": 0.75,
-        "f1": 0.8571,  # 2 * 3 / (3 named + 4 there)
+        "f1": 0.8571,  # 2 * 3 / (3 named + 4 present)
         "fruits": {
             "apple": {"n": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0},
             "pear": {"n": 2, "precision": 1.0, "recall": 0.5, "f1": 0.6667},
@@ -54,7 +54,7 @@ def test_scores():
     assert scores["kinds"]["presence"] == {
         "n": 1,
         "exact": 1.0,
-        "precision": None,  # nothing was said to be there, and nothing was
+        "precision": None,  # neither answer nor truth is "yes"
         "recall": None,
         "balanced": 1.0,
     }
@@ -64,7 +64,7 @@ def test_scores():
     assert scores["present"] == {"n": 4, "exact": 0.25}
 
 
-def test_no_and_empty_answers_have_scores_too():
+def test_scores_of_no_and_of_unreadable_answers():
     assert score([]) == {
         "n": 0,
         "exact": None,
@@ -72,85 +72,85 @@ def test_no_and_empty_answers_have_scores_too():
         "present": {"n": 0, "exact": None},
         "several": {"n": 0, "exact": None},
     }
-    no_progress = score(
+    kinds = score(
         [
             row("count", "apple", "there are two apples", ""),
             row("identify", None, "it shows apple", "well, er"),
             row("presence", "fig", "yes, there is a fig", "who knows"),
         ]
     )["kinds"]
-    assert no_progress["count"] == {
+    assert kinds["count"] == {
         "n": 1, "exact": 0.0, "within_one": 0.0, "mae": None, "rmse": None, "read": 0.0,
     }  # fmt: skip
-    assert no_progress["identify"]["f1"] == 0.0
-    assert no_progress["identify"]["precision"] is None
-    assert no_progress["presence"]["balanced"] == 0.0
-    assert no_progress["presence"]["recall"] == 0.0
+    assert kinds["identify"]["f1"] == 0.0
+    assert kinds["identify"]["precision"] is None
+    assert kinds["presence"]["balanced"] == 0.0
+    assert kinds["presence"]["recall"] == 0.0
 
 
-SAID_SETS = ["apple", "apple and pear", "fig", "", "banana, fig and pear", "apple"]
+ANSWERED_SETS = ["apple", "apple and pear", "fig", "", "banana, fig and pear", "apple"]
 TRUE_SETS = ["apple", "apple", "fig and pear", "banana", "fig and pear", "pear"]
 
 
-def test_fruits_named_agree_with_scikit_learn():
+def test_scores_of_sets_agree_with_scikit_learn():
     from sklearn.metrics import precision_recall_fscore_support
     from sklearn.preprocessing import MultiLabelBinarizer
 
     scores = score(
         [
-            row("identify", None, f"it shows {true}", f"it shows {said}")
-            for true, said in zip(TRUE_SETS, SAID_SETS, strict=True)
+            row("identify", None, f"it shows {truth}", f"it shows {answer}")
+            for truth, answer in zip(TRUE_SETS, ANSWERED_SETS, strict=True)
         ]
     )["kinds"]["identify"]
     binary = MultiLabelBinarizer()
-    true, said = (
+    truths, answers = (
         [set(text.replace(",", "").replace(" and", "").split()) for text in texts]
-        for texts in (TRUE_SETS, SAID_SETS)
+        for texts in (TRUE_SETS, ANSWERED_SETS)
     )
-    table = (binary.fit_transform(true), binary.transform(said))
-    for average, ours in [("micro", [scores]), (None, scores["fruits"].values())]:
-        theirs = precision_recall_fscore_support(*table, average=average, zero_division=0)
-        for name, values in zip(("precision", "recall", "f1"), theirs, strict=False):
-            assert [one[name] or 0 for one in ours] == pytest.approx(
+    table = (binary.fit_transform(truths), binary.transform(answers))
+    for average, actual in [("micro", [scores]), (None, scores["fruits"].values())]:
+        expected = precision_recall_fscore_support(*table, average=average, zero_division=0)
+        for name, values in zip(("precision", "recall", "f1"), expected, strict=False):
+            assert [scores[name] or 0 for scores in actual] == pytest.approx(
                 [round(float(value), 4) for value in np.atleast_1d(values)]
             )
     assert list(scores["fruits"]) == list(binary.classes_)
 
 
-def test_yes_and_no_agree_with_scikit_learn():
+def test_scores_of_presence_agree_with_scikit_learn():
     from sklearn.metrics import balanced_accuracy_score, precision_score, recall_score
 
-    true = [True, True, True, False, False, True, False]
-    said = [True, False, True, True, False, True, False]
+    truths = [True, True, True, False, False, True, False]
+    answers = [True, False, True, True, False, True, False]
     words = {True: "yes, there is a fig", False: "no, there is no fig"}
     scores = score(
-        [row("presence", "fig", words[t], words[s]) for t, s in zip(true, said, strict=True)]
+        [row("presence", "fig", words[t], words[s]) for t, s in zip(truths, answers, strict=True)]
     )["kinds"]["presence"]
-    assert scores["precision"] == round(precision_score(true, said), 4)
-    assert scores["recall"] == round(recall_score(true, said), 4)
-    assert scores["balanced"] == pytest.approx(balanced_accuracy_score(true, said), abs=1e-4)
+    assert scores["precision"] == round(precision_score(truths, answers), 4)
+    assert scores["recall"] == round(recall_score(truths, answers), 4)
+    assert scores["balanced"] == pytest.approx(balanced_accuracy_score(truths, answers), abs=1e-4)
 
 
-def test_numbers_agree_with_scikit_learn():
+def test_scores_of_numbers_agree_with_scikit_learn():
     from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-    true, said = [0, 1, 2, 5, 3, 12], [0, 2, 2, 3, 7, 11]
+    truths, answers = [0, 1, 2, 5, 3, 12], [0, 2, 2, 3, 7, 11]
     scores = score(
         [
             row("count", "fig", f"there are {t} figs", f"there are {s} figs")
-            for t, s in zip(true, said, strict=True)
+            for t, s in zip(truths, answers, strict=True)
         ]
     )["kinds"]["count"]
-    assert scores["mae"] == round(mean_absolute_error(true, said), 4)
-    assert scores["rmse"] == round(root_mean_squared_error(true, said), 4)
+    assert scores["mae"] == round(mean_absolute_error(truths, answers), 4)
+    assert scores["rmse"] == round(root_mean_squared_error(truths, answers), 4)
     assert scores["within_one"] == round(4 / 6, 4)
 
 
-def test_an_unreadable_truth_makes_nothing_right():
-    assert not means_same(QAPair("?", "many", "count", "apple", ""), "many")
+def test_nothing_matches_an_unreadable_truth():
+    assert not QAPair("?", "many", "count", "apple", "").accepts("many")
 
 
-def test_rows_as_json():
+def test_prediction_to_json():
     assert ROWS[0].to_json() == {
         "photo": "a.jpg",
         "kind": "count",
@@ -163,7 +163,7 @@ def test_rows_as_json():
     }
 
 
-def test_majority_says_the_most_frequent_value_of_what_is_asked():
+def test_majority_answers_with_the_most_frequent_value():
     def example(*items):
         return Example(None, "a.jpg", items)
 
@@ -185,11 +185,11 @@ def test_majority_says_the_most_frequent_value_of_what_is_asked():
     ]
     answers = [row.answer for row in majority(train, test)]
     assert answers == ["there is one pear", "yes, there is a pear", "red"]
-    # Nothing was asked about pears; the color was.
+    # The training questions are not about pears; the one about the color is the same.
     assert [row.answer for row in question_alone(train, test)] == answers
 
 
-def test_the_question_alone_tells_which_fruit_is_usual():
+def test_question_alone_answers_by_fruit_or_wording():
     def examples(*numbers):
         return [
             Example(
@@ -211,5 +211,5 @@ def test_the_question_alone_tells_which_fruit_is_usual():
     assert [row.answer for row in question_alone(other, other)] == ["round", "red", "red"]
 
 
-def test_captions_count_where_there_is_nothing_else():
+def test_captions_alone_are_scored():
     assert score(ROWS[-2:])["exact"] == 0.5

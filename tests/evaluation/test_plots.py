@@ -1,4 +1,4 @@
-"""The numbers that are drawn, and that what is drawn can be seen on white and on black pages."""
+"""Plots: the numbers behind them, transparency, and contrast on white and dark pages."""
 
 import matplotlib as mpl
 import pytest
@@ -9,15 +9,15 @@ from fruit_caption.comparison import plots as comparison_plots
 from fruit_caption.comparison.plots import Cost, draw_accuracy, draw_cost, draw_learning_curves
 from fruit_caption.data.qa import Prediction, QAPair
 from fruit_caption.evaluation import plots
-from fruit_caption.evaluation.plots import LARGEST, Tally, confusion, tally
+from fruit_caption.evaluation.plots import MAX_COUNT, AccuracyCounts, accuracy_by, confusion
 from fruit_caption.utils import plotting
-from fruit_caption.utils.plotting import COLORS, INK, colors_of
+from fruit_caption.utils.plotting import APPROACH_COLORS, INK, assign_colors
 
 PAGES = ("#ffffff", "#0d1117")
 
 
-def row(kind, fruit, true, said, confidence=0.5):
-    return Prediction("a.jpg", QAPair("?", true, kind, fruit, ""), said, confidence)
+def row(kind, fruit, truth, answer, confidence=0.5):
+    return Prediction("a.jpg", QAPair("?", truth, kind, fruit, ""), answer, confidence)
 
 
 ROWS = [
@@ -35,33 +35,33 @@ ROWS = [
 
 def test_confusion():
     assert confusion(ROWS).tolist() == [
-        [1, 0, 0, 0, 1],  # none is not "no number", nor is a number of pears a number of figs
+        [1, 0, 0, 0, 1],  # 0 is a number; a number of pears is not one of figs
         [0, 1, 0, 1, 1],
         [0, 0, 0, 0, 0],
         [0, 0, 0, 0, 0],
     ]
 
 
-def test_large_numbers_stand_together():
-    table = confusion([row("count", "fig", "there are 25 figs", "there are 1000000 figs")])
-    assert table.shape == (LARGEST + 1, LARGEST + 2)
-    assert table[LARGEST, LARGEST] == table.sum() == 1
+def test_large_counts_are_one_group():
+    matrix = confusion([row("count", "fig", "there are 25 figs", "there are 1000000 figs")])
+    assert matrix.shape == (MAX_COUNT + 1, MAX_COUNT + 2)
+    assert matrix[MAX_COUNT, MAX_COUNT] == matrix.sum() == 1
 
 
 def test_confusion_of_nothing():
     assert confusion([]).tolist() == [[0, 0]]
 
 
-def test_tally():
-    assert tally(ROWS, lambda row: row.item.kind) == {
-        "count": Tally(2, 6),
-        "presence": Tally(1, 2),
-        "total": Tally(1, 1),
+def test_accuracy_by_kind():
+    assert accuracy_by(ROWS, lambda row: row.qa_pair.kind) == {
+        "count": AccuracyCounts(2, 6),
+        "presence": AccuracyCounts(1, 2),
+        "total": AccuracyCounts(1, 1),
     }
 
 
 @pytest.mark.parametrize(
-    ("right", "asked", "low", "high"),
+    ("correct", "total", "low", "high"),
     [
         # Newcombe (1998), table I: 81 of 263 and 15 of 148.
         (81, 263, 0.2553, 0.3662),
@@ -71,16 +71,18 @@ def test_tally():
         (1, 1, 0.2065, 1.0),
     ],
 )
-def test_wilson_interval(right, asked, low, high):
-    assert Tally(right, asked).interval == pytest.approx((low, high), abs=1e-4)
+def test_wilson_interval(correct, total, low, high):
+    assert AccuracyCounts(correct, total).interval == pytest.approx((low, high), abs=1e-4)
 
 
-def test_each_approach_has_its_own_color_everywhere():
-    assert len(set(COLORS.values())) == len(COLORS)
-    colors = colors_of(["mine", "scratch", "yours"])
-    assert colors["scratch"] == COLORS["scratch"] == colors_of(COLORS)["scratch"]
-    assert not {colors["mine"], colors["yours"]} & set(COLORS.values())
-    assert len(set(colors_of("abcdef").values())) == 6
+def test_approaches_have_fixed_and_distinct_colors():
+    assert len(set(APPROACH_COLORS.values())) == len(APPROACH_COLORS)
+    colors = assign_colors(["mine", "scratch", "yours"])
+    assert (
+        colors["scratch"] == APPROACH_COLORS["scratch"] == assign_colors(APPROACH_COLORS)["scratch"]
+    )
+    assert not {colors["mine"], colors["yours"]} & set(APPROACH_COLORS.values())
+    assert len(set(assign_colors("abcdef").values())) == 6
 
 
 def luminance(color):
@@ -90,13 +92,13 @@ def luminance(color):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_all_is_seen_on_white_and_on_black(page):
+def test_colors_contrast_with_white_and_dark_pages(page):
     def contrast(color):
         dark, light = sorted((luminance(color), luminance(page)))
         return (light + 0.05) / (dark + 0.05)
 
     assert contrast(INK) > 4
-    for color in (*COLORS.values(), plotting.GREEN, plotting.PURPLE):
+    for color in (*APPROACH_COLORS.values(), plotting.GREEN, plotting.PURPLE):
         assert contrast(color) > 2, color
 
 
@@ -113,7 +115,7 @@ COSTS = {
     "scratch": Cost(1_200_000, 12.0, 80.0, [0.5, 0.6]),
     "pretrained": Cost(9_000_000, None, 200.0, [0.7]),
 }
-DRAWN = {
+PLOTS = {
     "confusion": lambda path: plots.draw_confusion(path, ROWS),
     "by count": lambda path: plots.draw_accuracy_by_count(path, ROWS),
     "by fruit": lambda path: plots.draw_accuracy_by_fruit(path, ROWS),
@@ -126,45 +128,45 @@ DRAWN = {
 }
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", PLOTS)
 def test_plots_are_transparent(name, tmp_path):
     settings = dict(mpl.rcParams)
-    DRAWN[name](tmp_path / "graph.png")
+    PLOTS[name](tmp_path / "graph.png")
     assert dict(mpl.rcParams) == settings
     with Image.open(tmp_path / "graph.png") as picture:
         assert picture.width == 1200
         assert picture.getpixel((0, 0))[3] == 0
         pixels = picture.convert("RGBA").getcolors(10**6)
-    assert max(pixels)[1][3] == 0  # most of it is the page
+    assert max(pixels)[1][3] == 0  # most of it is background
     ink = tuple(round(255 * part) for part in to_rgb(INK))
     assert (*ink, 255) in [color for _, color in pixels]
 
 
-def test_a_mean_goes_as_far_as_all_seeds_do(tmp_path, monkeypatch):
-    drawn = []
+def test_mean_learning_curves_end_with_the_shortest_run(tmp_path, monkeypatch):
+    curves = []
     plot = comparison_plots.Axes.plot
 
-    def watched(axes, x, y, **settings):
-        drawn.append((list(x), y, settings["lw"]))
+    def recording(axes, x, y, **settings):
+        curves.append((list(x), y, settings["lw"]))
         return plot(axes, x, y, **settings)
 
-    monkeypatch.setattr(comparison_plots.Axes, "plot", watched)
+    monkeypatch.setattr(comparison_plots.Axes, "plot", recording)
     other = [{"epoch": 1, "logits_loss": 2.0, "validation_exact": 0.5}]
     draw_learning_curves(tmp_path / "curves.png", {"mine": [HISTORY, other]})
-    assert drawn[0] == ([1], [1.5], 2)
-    assert drawn[1] == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4], 0.7)
-    assert drawn[3][1] == pytest.approx([30])
+    assert curves[0] == ([1], [1.5], 2)
+    assert curves[1] == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4], 0.7)
+    assert curves[3][1] == pytest.approx([30])
 
 
 @pytest.mark.parametrize(
     "name", ["confusion", "accuracy_by_count", "accuracy_by_fruit", "reliability"]
 )
-def test_nothing_to_draw_is_no_error(name, tmp_path):
+def test_empty_plots_can_be_drawn(name, tmp_path):
     getattr(plots, f"draw_{name}")(tmp_path / "graph.png", [])
     assert (tmp_path / "graph.png").is_file()
 
 
-def test_what_is_missing_is_left_out(tmp_path):
+def test_runs_without_history_are_left_out(tmp_path):
     draw_learning_curves(tmp_path / "curves.png", {"mine": [[]], "yours": [HISTORY]})
     draw_learning_curves(tmp_path / "none.png", {"mine": [[]]})
     assert all((tmp_path / f"{name}.png").is_file() for name in ("curves", "none"))

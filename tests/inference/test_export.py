@@ -1,9 +1,10 @@
-"""An exported model says what the model says, without TensorFlow, and is asked in its place."""
+"""Exports: equal to the Keras model, loaded in its place, and robust against broken files."""
 
 import errno
 import shutil
 import subprocess
 import sys
+from itertools import chain
 
 import numpy as np
 import onnx
@@ -15,72 +16,73 @@ from fruit_caption.config import ModelConfig
 from fruit_caption.data.dataset import read_data
 from fruit_caption.data.features import load_pixels
 from fruit_caption.inference import export, exported
-from fruit_caption.inference.exported import DECODER, ENCODER, ENDINGS, MANIFEST, MODELS
+from fruit_caption.inference.exported import DECODER, ENCODER, MANIFEST, MODELS, SUFFIXES
 from fruit_caption.inference.half_precision import store_float16
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import beam_search, decode
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError
 
-FORMS = [form for form in MODELS if form != "litert" or export.converts_to_litert()]
+FORMATS = [name for name in MODELS if name != "litert" or export.converts_to_litert()]
 
 
 @pytest.fixture(scope="module")
 def run(learnt, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "run"
     shutil.copytree(learnt[0], folder)
-    for form in FORMS:
-        export.export(Run(folder), form)
+    for format in FORMATS:
+        export.export(Run(folder), format)
     return folder
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_it_says_the_same_as_sure(run, learnt, form):
+@pytest.mark.parametrize("format", FORMATS)
+def test_exports_answer_like_the_keras_model(run, learnt, format):
     examples = read_data(learnt[2]).splits["validation"]
     pixels = load_pixels([example.path for example in examples], 48)
-    questions = [[item.question for item in example.items] for example in examples]
-    models = (Run(run).load_model(), MODELS[form](run / form))
-    keras, other = (
-        [answer for photo in decode(model, model.encoder_fn()(pixels), questions, return_attention=True)
-         for answer in photo]
+    questions = [[item.question for item in example.qa_pairs] for example in examples]
+    models = (Run(run).load_model(), MODELS[format](run / format))
+    expected, actual = (
+        [*chain(*decode(model, model.encoder_fn()(pixels), questions, return_attention=True))]
         for model in models
-    )  # fmt: skip
-    assert len(keras) > 10
-    for ours, theirs in zip(keras, other, strict=True):
-        assert ours.text == theirs.text
-        assert ours.confidence == pytest.approx(theirs.confidence, abs=1e-3)
-        np.testing.assert_allclose(ours.looked, theirs.looked, atol=1e-3)
-    found, again = (
+    )
+    assert len(expected) > 10
+    for keras, answer in zip(expected, actual, strict=True):
+        assert answer.text == keras.text
+        assert answer.confidence == pytest.approx(keras.confidence, abs=1e-3)
+        np.testing.assert_allclose(answer.attention, keras.attention, atol=1e-3)
+    expected, actual = (
         beam_search(model, model.encoder_fn()(pixels[:2]), [questions[0][:2], []])
         for model in models
     )
-    assert [text for text, _ in found[0][0]] == [text for text, _ in again[0][0]]
+    assert [text for text, _ in actual[0][0]] == [text for text, _ in expected[0][0]]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_float16_files_are_smaller_and_see_about_the_same(run, learnt, tmp_path, form):
+@pytest.mark.parametrize("format", FORMATS)
+def test_float16_exports_are_smaller_and_almost_as_exact(run, learnt, tmp_path, format):
     copy = tmp_path / "run"
     shutil.copytree(learnt[0], copy)
-    small = export.export(Run(copy), form, 16)
+    small = export.export(Run(copy), format, 16)
     before, after = (
-        sum(file.stat().st_size for file in folder.glob(f"*.{ENDINGS[form]}"))
-        for folder in (run / form, small)
+        sum(file.stat().st_size for file in folder.glob(f"*.{SUFFIXES[format]}"))
+        for folder in (run / format, small)
     )
     assert after < 0.7 * before
     [example] = read_data(learnt[2]).splits["validation"][:1]
     pixels = load_pixels([example.path], 48)
-    wanted, seen = (MODELS[form](folder).encoder_fn()(pixels) for folder in (run / form, small))
-    for name, array in wanted.items():
-        np.testing.assert_allclose(seen[name], array, atol=0.01 * np.abs(array).max())
+    expected, actual = (
+        MODELS[format](folder).encoder_fn()(pixels) for folder in (run / format, small)
+    )
+    for name, array in expected.items():
+        np.testing.assert_allclose(actual[name], array, atol=0.01 * np.abs(array).max())
 
 
-def test_float16_weights_by_hand(tmp_path):
+def test_store_float16_rounds_to_the_nearest(tmp_path):
     path = tmp_path / "model.onnx"
     weights = np.full((2, 600), 1 / 3, "float32")
-    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 2))
-    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 600))
+    inputs = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 2))
+    outputs = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 600))
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "graph", [given], [result],
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "graph", [inputs], [outputs],
         [onnx.numpy_helper.from_array(weights, "w")],
     )  # fmt: skip
     version = onnx.helper.make_opsetid("", 15)
@@ -88,20 +90,20 @@ def test_float16_weights_by_hand(tmp_path):
     store_float16(path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     [[first]] = session.run(["y"], {"x": np.array([[1, 0]], "float32")})
-    # The float16 nearest to a third is 1365 / 4096.
+    # The nearest float16 to 1 / 3 is 1365 / 4096.
     np.testing.assert_array_equal(first, np.full(600, 1365 / 4096, "float32"))
 
 
-def test_no_other_number_of_bits(run):
+def test_other_numbers_of_bits_are_rejected(run):
     with pytest.raises(FruitError, match=r"32 or 16 bits, not 8"):
         export.export(Run(run), "onnx", 8)
 
 
-def test_a_disk_that_is_full_keeps_the_export_that_was_there(run, tmp_path, monkeypatch):
+def test_a_full_disk_keeps_the_previous_export(run, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run" / "onnx").iterdir()}
 
-    def convert(network, form, bits, path):
+    def convert(network, format, bits, path):
         path.write_bytes(b"half")
         if DECODER in path.name:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -114,35 +116,37 @@ def test_a_disk_that_is_full_keeps_the_export_that_was_there(run, tmp_path, monk
     assert {path: path.read_bytes() for path in (tmp_path / "run" / "onnx").iterdir()} == before
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_without_attention_too(tmp_path, form):
+@pytest.mark.parametrize("format", FORMATS)
+def test_models_without_attention_can_be_exported(tmp_path, format):
     config = ModelConfig("scratch", "none", attention=False, image_size=48, channels=8, units=8)
     Captioner(config, ("two", "apples"), ("apple",), confidence_threshold=0.25).save(
         Run(tmp_path).model_file
     )
-    model = MODELS[form](export.export(Run(tmp_path), form))
+    model = MODELS[format](export.export(Run(tmp_path), format))
     assert (model.confidence_threshold, model.fruits, model.vocabulary.words) == (
         0.25,
         ("apple",),
         ("two", "apples"),
     )
     photos = np.zeros((2, 48, 48, 3), "uint8")
-    spoken = decode(model, model.encoder_fn()(photos), [["two", "apples two"], []])
-    assert [len(answers) for answers in spoken] == [2, 0]
+    decoded = decode(model, model.encoder_fn()(photos), [["two", "apples two"], []])
+    assert [len(answers) for answers in decoded] == [2, 0]
 
 
-def test_it_is_asked_in_the_models_place_and_tensorflow_is_not_started(run, learnt):
+def test_load_prefers_the_export_and_does_not_import_tensorflow(run, learnt):
     picture = sorted((learnt[2] / "images").iterdir())[0]
     code = (
         "import sys, fruit_caption as fc\n"
         f"print(fc.load({str(run)!r}).ask({str(picture)!r}, 'how many apples?').text)\n"
         "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules"
     )
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert asked.stdout.strip() == fc.load(learnt[0]).ask(picture, "how many apples?").text
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == fc.load(learnt[0]).ask(picture, "how many apples?").text
 
 
-def test_an_export_of_another_model_is_not_asked(run, tmp_path):
+def test_an_outdated_export_is_ignored(run, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     assert isinstance(exported.current(Run(copy)), exported.OnnxModel)
@@ -153,23 +157,23 @@ def test_an_export_of_another_model_is_not_asked(run, tmp_path):
     assert isinstance(exported.current(Run(copy)), exported.OnnxModel)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_broken_export_is_told(run, tmp_path, form):
-    copy = tmp_path / form
-    shutil.copytree(run / form, copy)
-    [look] = copy.glob(f"{ENCODER}.*")
-    look.write_bytes(look.read_bytes()[:1000])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_broken_export_raises_a_run_error(run, tmp_path, format):
+    copy = tmp_path / format
+    shutil.copytree(run / format, copy)
+    [encoder] = copy.glob(f"{ENCODER}.*")
+    encoder.write_bytes(encoder.read_bytes()[:1000])
     with pytest.raises(RunError, match="can't be loaded"):
-        MODELS[form](copy)
-    look.unlink()
+        MODELS[format](copy)
+    encoder.unlink()
     with pytest.raises(RunError, match="can't be loaded"):
-        MODELS[form](copy)
+        MODELS[format](copy)
     (copy / MANIFEST).write_text("{}")
     with pytest.raises(RunError, match="can't be loaded"):
-        MODELS[form](copy)
+        MODELS[format](copy)
 
 
-def test_what_is_not_installed_is_named(run, tmp_path, monkeypatch):
+def test_missing_packages_are_named(run, tmp_path, monkeypatch):
     for module in ("tf2onnx", "ai_edge_litert.interpreter"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(RunError, match=r"fruit-caption\[export\]"):
@@ -179,7 +183,7 @@ def test_what_is_not_installed_is_named(run, tmp_path, monkeypatch):
         MODELS["litert"](tmp_path)
 
 
-def test_a_keras_that_is_too_old_is_told_and_leaves_nothing(run, tmp_path, monkeypatch):
+def test_litert_needs_a_newer_keras_and_leaves_no_folder(run, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("litert"))
     monkeypatch.setattr("keras.__version__", "3.12.4")
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Pictures from strangers: each is answered or refused in a line, by every way in."""
+"""Odd, broken and hostile pictures: each is read, or rejected with a one-line message."""
 
 import shutil
 import time
@@ -17,8 +17,8 @@ from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import open_picture
 from tests.strange_pictures import scene, write_broken, write_odd, write_sound
 
-AT_LEAST = 300
-SECONDS = 5
+MIN_PICTURES = 300
+MAX_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -29,54 +29,53 @@ def sound(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="module")
 def strange(sound, tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("strange")
-    found = [*sound, *write_broken(folder), *write_odd(folder)]
-    assert len(found) >= AT_LEAST
-    return found
+    paths = [*sound, *write_broken(folder), *write_odd(folder)]
+    assert len(paths) >= MIN_PICTURES
+    return paths
 
 
 def opened(path):
-    """The picture, or the line that says why there is none."""
-    began = time.monotonic()
+    """The picture, or the error message."""
+    start = time.monotonic()
     try:
         return open_picture(path)
     except PictureError as error:
         return str(error)
     finally:
-        assert time.monotonic() - began < SECONDS, path
+        assert time.monotonic() - start < MAX_SECONDS, path
 
 
-def test_each_is_opened_or_refused_in_a_line(strange):
-    refused = 0
+def test_pictures_are_opened_or_rejected_in_one_line(strange):
+    rejected = 0
     for path in strange:
         found = opened(path)
         if isinstance(found, str):
-            refused += 1
+            rejected += 1
             assert found.startswith(str(path)), found
             assert len(found.replace(str(path), "").splitlines()) == 1, found
         else:
             assert found.mode == "RGB"
-    assert 100 < refused < len(strange) - 100
+    assert 100 < rejected < len(strange) - 100
 
 
-def test_whole_pictures_are_seen_as_they_are(sound):
-    """Whatever the format: where it is dark and where it is bright."""
+def test_intact_pictures_keep_their_brightness_in_every_format(sound):
     assert len(sound) > 60
     for path in sound:
-        likeness = np.corrcoef(brightness(scene()), brightness(open_picture(path)))[0, 1]
-        assert likeness > 0.9, path
+        correlation = np.corrcoef(brightness(scene()), brightness(open_picture(path)))[0, 1]
+        assert correlation > 0.9, path
 
 
 def brightness(picture):
-    """Of the picture's 6 x 6 parts; what has two colors is dithered."""
+    """Mean brightness of 6 x 6 parts, because pictures with two colors are dithered."""
     small = picture.convert("L").resize((6, 6), Image.Resampling.BOX)
     return np.asarray(small, float).ravel()
 
 
 @pytest.mark.parametrize("turn", range(10))
-def test_what_a_camera_turned_is_turned_back(turn, tmp_path):
+def test_exif_orientation_is_applied(turn, tmp_path):
     write_odd(tmp_path)
     found = open_picture(tmp_path / f"turned-{turn}.jpg")
-    # By the EXIF standard the first row and column of these lie elsewhere; 0 and 9 mean nothing.
+    # The transformations of the EXIF standard; 0 and 9 are not defined.
     steps = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
              6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}  # fmt: skip
     expected = scene()
@@ -85,27 +84,26 @@ def test_what_a_camera_turned_is_turned_back(turn, tmp_path):
     assert np.abs(np.asarray(found, float) - np.asarray(expected, float)).mean() < 6
 
 
-def test_moving_pictures_show_their_first_frame(tmp_path):
-    for path in [each for each in write_odd(tmp_path) if each.name.startswith("moving")]:
+def test_animations_show_their_first_frame(tmp_path):
+    for path in [path for path in write_odd(tmp_path) if path.name.startswith("moving")]:
         found = np.asarray(open_picture(path), float)
         assert np.abs(found - np.asarray(scene(), float)).mean() < 10, path
 
 
-def test_ask_answers_or_names_each(strange):
-    """The model that ships is asked about all of them at once."""
-    begin = time.monotonic()
+def test_count_answers_or_names_each_picture(strange):
+    start = time.monotonic()
     strange = [path for path in strange if not path.is_dir()]
     result = CliRunner().invoke(app, ["count", "--json", "--", *map(str, strange)])
-    assert time.monotonic() - begin < SECONDS * len(strange)
+    assert time.monotonic() - start < MAX_SECONDS * len(strange)
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
-    refused = [path for path in strange if isinstance(opened(path), str)]
-    assert len(result.stdout.splitlines()) == len(strange) - len(refused)
-    told = "".join(result.stderr.split())  # a terminal wraps lines
-    assert [path for path in refused if "".join(str(path).split()) not in told] == []
+    rejected = [path for path in strange if isinstance(opened(path), str)]
+    assert len(result.stdout.splitlines()) == len(strange) - len(rejected)
+    errors = "".join(result.stderr.split())  # a terminal wraps lines
+    assert [path for path in rejected if "".join(str(path).split()) not in errors] == []
 
 
-def test_generate_data_takes_or_names_each(strange, tmp_path):
+def test_generate_data_reads_or_skips_each_picture(strange, tmp_path):
     home = tmp_path / "photos" / "apple"
     home.mkdir(parents=True)
     for number, path in enumerate(strange):
@@ -117,5 +115,4 @@ def test_generate_data_takes_or_names_each(strange, tmp_path):
     assert len(found.photos) == len(sound)
     assert len(found.skipped) == len(copies) - len(sound) > 100
     generate_data(DataConfig((str(tmp_path / "photos"),), writer="grammar"), tmp_path / "data")
-
     assert 50 < len([*(tmp_path / "data" / "images").rglob("*.*")]) <= len(sound)

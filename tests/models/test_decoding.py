@@ -1,4 +1,4 @@
-"""Beam search finds sentences that are likely as a whole, word by word."""
+"""Greedy decoding and beam search on a Markov chain with known probabilities."""
 
 import numpy as np
 import pytest
@@ -7,71 +7,74 @@ from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import beam_search, decode
 
 WORDS = ("one", "two", "red", "apple", "and")
-AFTER = {
+NEXT_WORDS = {
     "<answer>": {"one": 0.6, "two": 0.4},
     "one": {"red": 0.5, "apple": 0.5},
     "two": {"apple": 1.0},
     "red": {"apple": 0.8, "and": 0.15, "<end>": 0.05},
     "and": {"red": 1.0},
     "apple": {"<end>": 1.0},
-    "<end>": {"red": 0.5, "one": 0.5},  # nobody asks what follows the end
+    "<end>": {"red": 0.5, "one": 0.5},  # must be ignored
 }
+IDS = {"<answer>": 2, "<end>": 3} | {word: place for place, word in enumerate(WORDS, start=4)}
 
 
-class Chain:
-    """A model to which the word before says all, and that counts what it has been told."""
+class MarkovChain:
+    """A model whose logits depend on the previous word only.
+
+    Its state holds the ids of the answer's words as decimal digits; `states` collects all states.
+    """
 
     decoder_inputs = ("state_h", "state_c")
 
     def __init__(self):
-        self.vocabulary = vocabulary = Vocabulary(WORDS)
-        self.numbers = {"<answer>": 2, "<end>": 3}
-        self.numbers |= {word: vocabulary._encode(word)[0] for word in WORDS}
-        self.table = np.full((len(vocabulary), len(vocabulary)), -1e9)
-        for word, following in AFTER.items():
-            for other, chance in following.items():
-                self.table[self.numbers[word], self.numbers[other]] = np.log(chance)
-        self.sentences = set()
+        self.vocabulary = Vocabulary(WORDS)
+        self.logits = np.full((len(self.vocabulary), len(self.vocabulary)), -1e9)
+        for word, following in NEXT_WORDS.items():
+            for other, probability in following.items():
+                self.logits[IDS[word], IDS[other]] = np.log(probability)
+        self.states = set()
 
-    def to_device(self, given):
-        return given
+    def to_device(self, arrays):
+        return arrays
 
-    def decode_step(self, given):
-        words = given["words"]
-        last = words.max(axis=-1) if words.shape[-1] == 1 else np.full(words.shape[:2], 2)
-        # The state remembers the words of its own sentence.
-        state = np.broadcast_to(given["state_h"], (*last.shape, 1)) * 10 + last[:, :, None]
-        for sentence in state.ravel() if words.shape[-1] == 1 else ():
-            self.sentences.add(int(sentence))
+    def decode_step(self, inputs):
+        words = inputs["words"]
+        is_prompt = words.shape[-1] > 1
+        last = np.full(words.shape[:2], IDS["<answer>"]) if is_prompt else words.max(axis=-1)
+        state = np.broadcast_to(inputs["state_h"], (*last.shape, 1)) * 10 + last[:, :, None]
+        if is_prompt:
+            state = np.zeros_like(state)
+        else:
+            self.states |= set(state.ravel().astype(int).tolist())
         return {
-            "logits": self.table[last][:, :, None],
-            "state_h": np.zeros_like(state) if words.shape[-1] > 1 else state,
+            "logits": self.logits[last][:, :, None],
+            "state_h": state,
             "state_c": np.zeros(state.shape),
         }
 
 
-SEEN = {
-    "state_h": np.zeros((2, 1, 1)), "state_c": np.zeros((2, 1, 1)), "density": np.zeros((2, 1, 1)),
-}  # fmt: skip
+ENCODING = {name: np.zeros((2, 1, 1)) for name in ("state_h", "state_c", "density")}
 
 
-def test_the_likeliest_sentence_may_begin_with_a_less_likely_word():
-    model = Chain()
-    [[greedy]] = decode(model, {n: s[:1] for n, s in SEEN.items()}, [["how many apples"]])
+def test_beam_search_finds_a_likelier_answer_than_greedy_decoding():
+    model = MarkovChain()
+    first = {name: array[:1] for name, array in ENCODING.items()}
+    [[greedy]] = decode(model, first, [["how many apples"]])
     assert greedy.text.startswith("one")
-    [found, again], [] = beam_search(model, SEEN, [["how many apples", "apples"], []])
+    [found, again], [] = beam_search(model, ENCODING, [["how many apples", "apples"], []])
     assert found == again
-    # One goes on three words after the likeliest has ended.
+    # The longest hypothesis ends three words after the most likely one.
     assert [text for text, _ in found] == [
         *("two apple", "one apple", "one red apple", "one red and red apple", "one red"),
     ]
-    assert [chance for _, chance in found] == pytest.approx([0.4, 0.3, 0.24, 0.036, 0.015])
+    confidences = [confidence for _, confidence in found]
+    assert confidences == pytest.approx([0.4, 0.3, 0.24, 0.036, 0.015])
 
 
-def test_each_beam_keeps_the_state_of_its_own_sentence():
-    model = Chain()
-    beam_search(model, SEEN, [["apples"], []])
-    number = {word: place for place, word in enumerate(WORDS, start=4)}
-    for sentence in ("one red apple", "two apple"):
-        assert int("".join(str(number[word]) for word in sentence.split())) in model.sentences
-    assert int(f"{number['one']}{number['two']}") not in model.sentences
+def test_each_beam_keeps_its_own_state():
+    model = MarkovChain()
+    beam_search(model, ENCODING, [["apples"], []])
+    for answer in ("one red apple", "two apple"):
+        assert int("".join(str(IDS[word]) for word in answer.split())) in model.states
+    assert int(f"{IDS['one']}{IDS['two']}") not in model.states

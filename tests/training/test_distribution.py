@@ -1,4 +1,4 @@
-"""Those who train together end where one alone would have."""
+"""Distributed training gives the same result as training by a single worker."""
 
 import json
 import os
@@ -13,36 +13,38 @@ import numpy as np
 import pytest
 
 from fruit_caption.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.data.augmentation import PLAIN
-from fruit_caption.data.dataset import Batches, read_data
-from fruit_caption.data.features import extract_pixels
+from fruit_caption.data.augmentation import IDENTITY
+from fruit_caption.data.batches import Batches
+from fruit_caption.data.dataset import read_data
+from fruit_caption.data.features import cache_pixels
 from fruit_caption.datagen.generate import generate_data
+from fruit_caption.runs import Run
 from fruit_caption.training.distribution import WorkerGroup
 from fruit_caption.utils.errors import FruitError
 
-WORKER = Path(__file__).with_name("team_worker.py")
-SCENES, BATCH, STEPS = 52, 8, 50
-LONGEST = 240  # seconds
-NEAR = {"atol": 1e-6, "rtol": 0}
+WORKER = Path(__file__).with_name("distributed_worker.py")
+SCENES, BATCH_SIZE, STEPS = 52, 8, 50
+TIMEOUT = 240
+"""Seconds after which a worker process is killed."""
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    """A training of `STEPS` steps without dropout, which would be another for each worker.
+def config_file(tmp_path_factory):
+    """The config of a training of `STEPS` steps, without dropout, which differs between workers.
 
-    On scenes: the painted squares of other tests have no variance in most channels, so that batch
-    normalization magnifies what rounding does.
+    The photos are scenes, because the painted squares of other tests have no variance in most
+    channels, so that batch normalization magnifies rounding differences.
     """
-    folder = tmp_path_factory.mktemp("together")
+    folder = tmp_path_factory.mktemp("distributed")
     scenes = DataConfig(scenes=SCENES, scene_size=48, writer="grammar")
     photos = generate_data(scenes, folder / "data").photos["train"]
-    assert photos % BATCH == 0
+    assert photos % BATCH_SIZE == 0
     config = RunConfig(
         data=str(folder / "data"),
         model=ModelConfig("scratch", "none", image_size=48, channels=8, units=16, dropout=0.0),
         training=TrainingConfig(
-            epochs=-(-STEPS * BATCH // photos),
-            batch_size=BATCH,
+            epochs=-(-STEPS * BATCH_SIZE // photos),
+            batch_size=BATCH_SIZE,
             questions=4,
             pretrain_steps=4,
             learning_rate=1e-3,
@@ -53,86 +55,102 @@ def settings(tmp_path_factory):
     return path
 
 
-def begin(settings, folder, *extra, **variables):
-    """Begin to train in a process."""
-    losses = folder.with_name(f"{folder.name}-{variables.get('TF_CONFIG', '')[-3:-2]}.txt")
-    command = [sys.executable, str(WORKER), str(settings), str(folder), str(losses), *extra]
+def start(config_file, run, **variables):
+    """Start a training process; return it with the file that it writes its losses to."""
+    losses = run.with_name(f"{run.name}-losses.txt")
+    command = [sys.executable, str(WORKER), str(config_file), str(run), str(losses)]
     environment = {**os.environ, **variables, "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     return process, losses
 
 
-def begin_two(settings, folder, *extra):
-    """Begin two workers that train together."""
-    with closing(socket.socket()) as one, closing(socket.socket()) as other:
-        ports = []
-        for free in (one, other):
+def start_two(config_file, folder):
+    """Start two worker processes that train together."""
+    with closing(socket.socket()) as one, closing(socket.socket()) as two:
+        for free in (one, two):
             free.bind(("localhost", 0))
-            ports.append(free.getsockname()[1])
-    cluster = {"worker": [f"localhost:{port}" for port in ports]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": n}} for n in (0, 1)]
-    return [begin(settings, folder, *extra, TF_CONFIG=json.dumps(task)) for task in tasks]
+        addresses = [f"localhost:{free.getsockname()[1]}" for free in (one, two)]
+    configs = [
+        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        for index in (0, 1)
+    ]
+    return [
+        start(config_file, folder / f"run-{number}", TF_CONFIG=json.dumps(config))
+        for number, config in enumerate(configs)
+    ]
 
 
-def ended(process):
-    """The exit code of a process and what it said."""
+def wait(process):
+    """Return the exit code and the standard error of a process."""
     try:
-        _, said = process.communicate(timeout=LONGEST)
+        _, errors = process.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    return process.returncode, said
+    return process.returncode, errors
 
 
-def curve(losses):
-    return np.array([float(line) for line in losses.read_text().splitlines()])
-
-
-@pytest.fixture(scope="module")
-def mirrored(settings, tmp_path_factory):
-    """A training on two processors, which goes on beside what is done alone."""
-    return begin(settings, tmp_path_factory.mktemp("mirrored") / "run", MIRRORED="1")
+def read_losses(path):
+    return np.array([float(line) for line in path.read_text().splitlines()])
 
 
 @pytest.fixture(scope="module")
-def alone(settings, mirrored, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone") / "run"
-    process, losses = begin(settings, folder)
-    assert ended(process)[0] == 0
-    return folder, curve(losses)
+def mirrored(config_file, tmp_path_factory):
+    """A training on two logical CPUs, started early to run in parallel with `single`."""
+    return start(config_file, tmp_path_factory.mktemp("mirrored") / "run", MIRRORED="1")
 
 
-def test_two_processors_of_a_machine_lose_what_one_does(mirrored, alone):
+@pytest.fixture(scope="module")
+def single(config_file, mirrored, tmp_path_factory):
+    """The losses of a training by a single worker."""
+    process, losses = start(config_file, tmp_path_factory.mktemp("single") / "run")
+    assert wait(process)[0] == 0
+    return read_losses(losses)
+
+
+def test_two_devices_give_the_losses_of_one(mirrored, single):
     process, losses = mirrored
-    assert ended(process)[0] == 0
-    np.testing.assert_allclose(curve(losses), alone[1], **NEAR)
+    assert wait(process)[0] == 0
+    np.testing.assert_allclose(read_losses(losses), single, atol=1e-6, rtol=0)
+
+
+def test_two_workers_give_the_losses_of_one(config_file, single, tmp_path):
+    for process, losses in start_two(config_file, tmp_path):
+        exit_code, errors = wait(process)
+        assert exit_code == 0, errors
+        np.testing.assert_allclose(read_losses(losses), single, atol=1e-6, rtol=0)
+    assert Run(tmp_path / "run-0").is_finished
+    assert not (tmp_path / "run-1").exists()  # only the chief writes
 
 
 @pytest.mark.parametrize(
-    "told", ["", "{", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}']
+    "value", ["", "{", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}']
 )
-def test_without_a_list_of_workers_it_says_what_it_needs(told, monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", told)
+def test_invalid_tf_config_is_an_error(value, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", value)
     with pytest.raises(FruitError, match="TF_CONFIG must list the workers"):
         WorkerGroup("multi-worker")
 
 
-def test_parts_of_a_batch_make_up_the_batch(data, tiny):
-    found = read_data(data)
-    examples = found.splits["train"]
-    shown = [(example.path, PLAIN) for example in examples]
-    files = [[file] for file in extract_pixels(shown, 48, data / "features")]
+def test_shards_of_a_batch_add_up_to_the_batch(data, tiny):
+    data_set = read_data(data)
+    examples, fruits = data_set.splits["train"], data_set.fruits
+    files = [
+        [file]
+        for file in cache_pixels([(e.path, IDENTITY) for e in examples], 48, data / "features")
+    ]
     training = replace(tiny.training, batch_size=5)
-    batches = Batches(examples, files, found.vocabulary(), found.fruits, (3, 3), training, epoch=0)
+    batches = Batches(examples, files, data_set.vocabulary(), fruits, (3, 3), training, epoch=0)
     for index in (0, len(batches) - 1):
-        whole = batches[index]
-        parts = [batches.part(index, number, 3) for number in range(3)]
-        for place in range(3):  # inputs, targets, weights
-            for name, array in whole[place].items():
-                for number, part in enumerate(parts):
-                    theirs = array[number::3] if len(array) > number else array[:1]
-                    if place == 2 and len(array) <= number:
-                        theirs = 0 * theirs
-                    np.testing.assert_array_equal(part[place][name], theirs)
+        batch, shards = batches[index], [batches.shard(index, number, 3) for number in range(3)]
+        for number, shard in enumerate(shards):
+            for part, kind in enumerate(("inputs", "targets", "weights")):
+                for name, array in batch[part].items():
+                    expected = array[number::3]
+                    if not len(expected):  # an example with zero weight pads an empty shard
+                        expected = 0 * array[:1] if kind == "weights" else array[:1]
+                    np.testing.assert_array_equal(shard[part][name], expected)
         for name in ("logits", "density"):
-            assert sum(part[2][name].sum() for part in parts) == pytest.approx(1, abs=1e-5)
+            assert sum(weights[name].sum() for _, _, weights in shards) == pytest.approx(
+                1, abs=1e-5
+            )

@@ -1,50 +1,43 @@
-"""What is written for TensorBoard is what the listener was told."""
+"""TensorBoard shows the losses and the validation score of each epoch."""
+
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
 
-from fruit_caption.training import tensorboard
-from fruit_caption.training.tensorboard import FOLDER, TensorBoardListener
-from fruit_caption.training.trainer import TrainingListener
+from fruit_caption.runs import Run
+from fruit_caption.training import trainer
+from fruit_caption.training.trainer import TENSORBOARD, TrainingListener, train
 from fruit_caption.utils.errors import FruitError
 
-ROWS = [
-    {"epoch": 1, "loss": 2.5, "validation_exact": 0.25},
-    {"epoch": 2, "loss": 1.5, "validation_exact": 0.5},
-]
 
-
-class Told(TrainingListener):
-    def __init__(self):
-        self.said = []
-
-    def on_photos_encoded(self, done, total):
-        self.said.append((done, total))
-
+class Interrupt(TrainingListener):
     def on_epoch_end(self, row, best):
-        self.said.append((row, best))
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard's own imports
-def test_each_epoch_is_written_and_passed_on(tmp_path):
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from TensorBoard's own imports
+def test_curves_of_a_resumed_training_are_complete(tiny, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    told = Told()
-    listener = TensorBoardListener(tmp_path, told)
-    listener.on_photos_encoded(3, 4)
-    assert not list(tmp_path.iterdir())  # a training that is refused leaves no trace
-    for row in ROWS:
-        listener.on_epoch_end(row, row["validation_exact"])
-    assert told.said == [(3, 4), (ROWS[0], 0.25), (ROWS[1], 0.5)]
-    events = accumulator.EventAccumulator(str(tmp_path / FOLDER)).Reload()
-    for name in ("loss", "validation_exact"):
-        found = [
-            (tensor.step, float(tf.make_ndarray(tensor.tensor_proto)))
-            for tensor in events.Tensors(name)
-        ]
-        assert found == [(row["epoch"], row[name]) for row in ROWS]
+    config, run = replace(tiny, training=replace(tiny.training, epochs=3)), Run(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, run, listener=Interrupt(), tensorboard=True)
+    train(config, run, resume=True, tensorboard=True)
+    events = accumulator.EventAccumulator(str(run.path / TENSORBOARD / "train")).Reload()
+    history = run.read_history()
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    for name in ("loss", "logits_loss", "density_loss", "validation_exact"):
+        curve = {
+            event.step: float(tf.make_ndarray(event.tensor_proto))
+            for event in events.Tensors(f"epoch_{name}")
+        }
+        assert curve == pytest.approx({row["epoch"] - 1: row[name] for row in history})
 
 
-def test_without_tensorboard_it_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
-    with pytest.raises(FruitError, match="pip install tensorboard"):
-        TensorBoardListener(tmp_path, Told())
+def test_missing_tensorboard_is_an_error(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "find_spec", lambda name: None)
+    with pytest.raises(FruitError, match="TensorBoard is not installed") as error:
+        train(tiny, Run(tmp_path / "run"), tensorboard=True)
+    assert error.value.code == "no-tensorboard"
+    assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""A tiny GPT-2 is made, trained, saved and loaded; what it may not see, it doesn't."""
+"""Training of the language model: resumable, and without the held-out facts and phrasings."""
 
 import random
 import shutil
@@ -9,26 +9,42 @@ import pytest
 from fruit_caption.datagen.language_model.presets import load_preset
 from fruit_caption.datagen.language_model.prompts import ANSWER, END, TASKS
 from fruit_caption.training import train_writer
+from fruit_caption.training.writer_data import is_held_out, random_photo, write_lines
 from fruit_caption.utils.errors import FruitError, WriterError
 from fruit_caption.utils.files import read_json
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """A model and a trial that take seconds."""
-    sizes = {"VOCABULARY": 700, "LAYERS": 1, "HEADS": 2, "UNITS": 16, "BATCH": 4}
-    for name, size in (sizes | {"TRIED_LINES": 60, "TRIED_PHOTOS": 2}).items():
+    """A model and an evaluation that take seconds."""
+    model = {"VOCABULARY_SIZE": 700, "NUM_LAYERS": 1, "NUM_HEADS": 2, "HIDDEN_DIM": 16}
+    evaluation = {"EVALUATION_LINES": 60, "EVALUATION_PHOTOS": 2}
+    for name, size in (model | evaluation | {"BATCH_SIZE": 4}).items():
         monkeypatch.setattr(train_writer, name, size)
 
 
-def test_a_writer_is_trained_saved_and_trained_on(small, tmp_path):
-    told = []
-    first = train_writer.train_writer(tmp_path / "one", steps=40, progress=told.append)
+def interrupt_at(beginning):
+    """A progress callback that interrupts the training at a message."""
+
+    def progress(message):
+        if message.startswith(beginning):
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def training_messages(messages):
+    return [message for message in messages if message.startswith("training: ")]
+
+
+def test_a_trained_writer_can_be_trained_further(small, tmp_path):
+    messages = []
+    first = train_writer.train_writer(tmp_path / "one", steps=40, progress=messages.append)
     assert first == {name: read_json(tmp_path / "one" / "scores.json")[name] for name in first}
-    # Not even 40 steps leave it as ignorant as a model that knows nothing of 700 tokens.
+    # A model that has learnt nothing about the 700 tokens has a perplexity of 700.
     assert 1 < first["perplexity"]["learnt"] < 500
     assert set(first["true"]) <= set(TASKS)
-    assert any(line.startswith("training: step 21 of 40") for line in told)
+    assert any(message.startswith("training: step 21 of 40") for message in messages)
 
     second = train_writer.train_writer(tmp_path / "two", str(tmp_path / "one"), steps=20)
     assert second["perplexity"]["learnt"] < first["perplexity"]["learnt"]
@@ -37,83 +53,76 @@ def test_a_writer_is_trained_saved_and_trained_on(small, tmp_path):
         train_writer.train_writer(tmp_path / "two", steps=1)
 
 
-def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(train_writer, "KEPT", 20)
-
-    def stop_at(step):
-        def told(line):
-            if line.startswith(f"training: step {step} "):
-                raise KeyboardInterrupt
-
-        return told
-
-    whole = train_writer.train_writer(tmp_path / "whole", steps=60)
-    (tmp_path / "stopped").mkdir()  # a folder with nothing in it is not in the way
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_writer, "CHECKPOINT_STEPS", 20)
+    uninterrupted = train_writer.train_writer(tmp_path / "whole", steps=60)
+    (tmp_path / "cut").mkdir()  # an empty folder is not in the way
     for step in (1, 41):
         with pytest.raises(KeyboardInterrupt):
-            train_writer.train_writer(tmp_path / "stopped", steps=60, progress=stop_at(step))
-    told = []
-    assert train_writer.train_writer(tmp_path / "stopped", steps=60, progress=told.append) == whole
-    assert [line[:19] for line in told if line.startswith("training")] == ["training: step 41 o"]
-    weights = [load_preset(str(tmp_path / name)).get_weights() for name in ("whole", "stopped")]
+            train_writer.train_writer(
+                tmp_path / "cut", steps=60, progress=interrupt_at(f"training: step {step} ")
+            )
+    messages = []
+    resumed = train_writer.train_writer(tmp_path / "cut", steps=60, progress=messages.append)
+    assert resumed == uninterrupted
+    [message] = training_messages(messages)
+    assert message.startswith("training: step 41 ")
+    weights = [load_preset(str(tmp_path / name)).get_weights() for name in ("whole", "cut")]
     assert all(map(np.array_equal, *weights))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["stopped", "whole"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 
 
-def test_a_training_with_other_settings_begins_anew(small, tmp_path, monkeypatch):
-    def stop(line):
-        if line.startswith("trying"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_writer.train_writer(tmp_path / "one", steps=20, progress=stop)
-    told = []
-    train_writer.train_writer(tmp_path / "one", steps=20, progress=told.append)
-    assert not any(line.startswith("training") for line in told)  # only the trial was left to do
-    with pytest.raises(KeyboardInterrupt):
-        train_writer.train_writer(tmp_path / "two", steps=20, progress=stop)
-    train_writer.train_writer(tmp_path / "two", steps=40, progress=told.append)
-    assert read_json(tmp_path / "two" / "scores.json")["steps"] == 40
-    assert "training: step 1 of 40" in told[-3]
+def test_an_interrupted_training_resumes_only_with_the_same_settings(small, tmp_path):
+    messages = []
+    for name in ("same", "other"):
+        with pytest.raises(KeyboardInterrupt):
+            train_writer.train_writer(tmp_path / name, steps=20, progress=interrupt_at("eval"))
+    train_writer.train_writer(tmp_path / "same", steps=20, progress=messages.append)
+    assert not training_messages(messages)  # only the evaluation was left to do
+    train_writer.train_writer(tmp_path / "other", steps=40, progress=messages.append)
+    assert read_json(tmp_path / "other" / "scores.json")["steps"] == 40
+    assert training_messages(messages)[0].startswith("training: step 1 of 40")
 
 
-def test_without_room_for_the_preset_what_is_trained_is_kept(small, tmp_path, monkeypatch):
+def test_a_full_disk_loses_no_training(small, tmp_path, monkeypatch):
+    disk_usage, messages = shutil.disk_usage, []
+
     def full_once_trained(folder):
-        return usage(folder)._replace(free=0 if (folder / train_writer.STATE).is_file() else 2**30)
+        is_trained = (folder / train_writer.STATE).is_file()
+        return disk_usage(folder)._replace(free=0 if is_trained else 2**30)
 
-    usage, told = shutil.disk_usage, []
     with monkeypatch.context() as disk:
         disk.setattr(shutil, "disk_usage", full_once_trained)
-        # HDF5 would end the process.
+        # Without a check of the free space, HDF5 would end the process.
         with pytest.raises(FruitError, match="preset can't be written: No space left on device"):
-            train_writer.train_writer(tmp_path / "one", steps=20, progress=told.append)
+            train_writer.train_writer(tmp_path / "one", steps=20, progress=messages.append)
     assert not (tmp_path / "one").exists()
-    assert any(line.startswith("training") for line in told)
-    told.clear()
-    train_writer.train_writer(tmp_path / "one", steps=20, progress=told.append)
-    assert not any(line.startswith("training") for line in told)
+    assert training_messages(messages)
+    messages.clear()
+    train_writer.train_writer(tmp_path / "one", steps=20, progress=messages.append)
+    assert not training_messages(messages)
 
 
-def test_some_facts_are_never_learnt():
+def test_held_out_facts_are_never_trained_on():
     pairs = {
         (fruit, number)
         for seed in range(300)
-        for fruit, number in train_writer.random_photo(random.Random(seed)).counts().items()
+        for fruit, number in random_photo(random.Random(seed)).counts().items()
     }
-    assert not any(train_writer.is_held_out(*pair) for pair in pairs)
-    held_out = train_writer.random_photo(random.Random(0), held_out=True).counts()
-    assert any(train_writer.is_held_out(*pair) for pair in held_out.items())
-    share = [train_writer.is_held_out(f"fruit {n}", 5) for n in range(2000)]
-    assert 0.05 < sum(share) / len(share) < 0.15
+    assert not any(is_held_out(*pair) for pair in pairs)
+    counts = random_photo(random.Random(0), held_out=True).counts()
+    assert any(is_held_out(*pair) for pair in counts.items())
+    held_out = [is_held_out(f"fruit {n}", 5) for n in range(2000)]
+    assert 0.05 < sum(held_out) / len(held_out) < 0.15
 
 
-def test_lines_are_of_every_task_and_end():
-    made = train_writer.lines(200, seed=0)
-    assert {line.task for line in made} == set(TASKS)
-    for line in made:
-        assert line.text.startswith(" ")
-        assert line.text.endswith(END)
-        assert (ANSWER in line.text) == (line.task != "caption")
-    assert train_writer.lines(200, seed=0) == made
-    other = {line.text for line in train_writer.lines(200, seed=0, held_out_words=True)}
-    assert not other & {line.text for line in made}
+def test_lines_are_complete_and_of_every_task():
+    lines = write_lines(200, seed=0)
+    assert {line.task for line in lines} == set(TASKS)
+    for line in lines:
+        assert line.completion.startswith(" ")
+        assert line.completion.endswith(END)
+        assert (ANSWER in line.completion) == (line.task != "caption")
+    assert write_lines(200, seed=0) == lines
+    held_out = {line.completion for line in write_lines(200, seed=0, held_out_phrasings=True)}
+    assert not held_out & {line.completion for line in lines}

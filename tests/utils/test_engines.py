@@ -1,4 +1,4 @@
-"""What is done on all cores is what one core would have done."""
+"""Tests of local execution: parallel results equal sequential ones."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from fruit_caption.rendering.scenes import write_scenes
 from fruit_caption.utils import engines
 from fruit_caption.utils.engines import LOCAL
 from fruit_caption.utils.errors import FruitError
-from fruit_caption.utils.progress import told
+from fruit_caption.utils.progress import report_progress
 
 
 def _process_and_square(number: int) -> tuple[int, int]:
     return os.getpid(), number**2
 
 
-def _refuse(least: int, number: int) -> int:
-    if number >= least:
+def _fail_from(limit: int, number: int) -> int:
+    if number >= limit:
         raise FruitError(f"{number} is too many.")
     return number
 
 
-def test_few_items_are_done_here_many_elsewhere_in_order() -> None:
+def test_few_items_run_in_this_process_and_many_in_others() -> None:
     few = list(LOCAL.map(_process_and_square, range(9)))
     assert few == [(os.getpid(), number**2) for number in range(9)]
 
@@ -37,23 +37,23 @@ def test_few_items_are_done_here_many_elsewhere_in_order() -> None:
     assert cpu_count() == 1 or os.getpid() not in {process for process, _ in many}
 
 
-def test_an_error_elsewhere_is_raised_here() -> None:
+def test_errors_of_worker_processes_are_raised() -> None:
     with pytest.raises(FruitError, match=r"^1[12]\d is too many\.$"):
-        list(LOCAL.map(partial(_refuse, 110), range(130)))
+        list(LOCAL.map(partial(_fail_from, 110), range(130)))
 
 
-def test_other_processes_write_the_same_scenes(
+def test_worker_processes_write_the_same_scenes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = write_scenes(tmp_path / "alone", 3, seed=4, size=48)
-    monkeypatch.setattr(engines, "FEW", 2)
-    together = write_scenes(tmp_path / "together", 3, seed=4, size=48)
-    for ours, theirs in zip(alone.photos, together.photos, strict=True):
-        assert ours.path.read_bytes() == theirs.path.read_bytes()
-        assert (ours.boxes, ours.group) == (theirs.boxes, theirs.group)
+    expected = write_scenes(tmp_path / "sequential", 3, seed=4, size=48)
+    monkeypatch.setattr(engines, "MIN_PARALLEL_ITEMS", 2)
+    actual = write_scenes(tmp_path / "parallel", 3, seed=4, size=48)
+    for first, second in zip(expected.photos, actual.photos, strict=True):
+        assert first.path.read_bytes() == second.path.read_bytes()
+        assert (first.boxes, first.group) == (second.boxes, second.group)
 
 
-def test_a_model_is_loaded_once_and_the_next_item_is_prepared_meanwhile() -> None:
+def test_model_is_loaded_once_and_next_item_is_prepared_meanwhile() -> None:
     loaded: list[int] = []
 
     def load() -> Callable[[int], int]:
@@ -67,15 +67,18 @@ def test_a_model_is_loaded_once_and_the_next_item_is_prepared_meanwhile() -> Non
             prepared.set()
         return 10 * number
 
-    made = LOCAL.map_with_model(load, range(3), prepare)
-    assert next(made) == 0
+    results = LOCAL.map_with_model(load, range(3), prepare)
+    assert next(results) == 0
     assert prepared.wait(5)
-    assert list(made) == [-10, -20]
+    assert list(results) == [-10, -20]
     assert loaded == [1]
     assert list(LOCAL.map_with_model(load, range(3))) == [0, -1, -2]
 
 
-def test_how_far_it_has_come_is_told_now_and_then() -> None:
-    heard: list[str] = []
-    assert list(told(map(abs, range(130)), 130, "counting", heard.append)) == list(range(130))
-    assert heard == ["counting: 0 of 130", "counting: 50 of 130", "counting: 100 of 130"]
+def test_progress_is_reported_every_50_items() -> None:
+    messages: list[str] = []
+    items = report_progress(map(abs, range(130)), "counting", messages.append, total=130)
+    assert list(items) == list(range(130))
+    assert messages == ["counting: 0 of 130", "counting: 50 of 130", "counting: 100 of 130"]
+    assert list(report_progress(range(3), "counting", messages.append)) == [0, 1, 2]
+    assert messages[3:] == ["counting: 0 of 3"]

@@ -1,4 +1,4 @@
-"""A file is written whole or not at all."""
+"""Tests of atomic writing and folder locks."""
 
 import multiprocessing
 import shutil
@@ -9,13 +9,13 @@ from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.files import LOCK, atomic_write, lock_folder, read_json, write_json
 
 
-def test_round_trip_leaves_nothing_else(tmp_path):
+def test_json_round_trip_leaves_no_other_files(tmp_path):
     write_json(tmp_path / "new" / "a.json", {"ä": 1})
     assert read_json(tmp_path / "new" / "a.json") == {"ä": 1}
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.json"]
 
 
-def test_a_failure_keeps_the_old_file(tmp_path):
+def test_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -30,62 +30,61 @@ def test_a_failure_keeps_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_write_error_names_the_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FruitError, match=r"a\.json can't be written"):
         write_json(tmp_path / "file" / "a.json", {})
 
 
-def test_what_a_disk_has_no_room_for_is_not_begun(tmp_path):
+def test_full_disk_is_reported_before_writing(tmp_path):
     path, room = tmp_path / "a.txt", shutil.disk_usage(tmp_path).free
     path.write_text("old")
     with (
         pytest.raises(FruitError, match=r"a\.txt can't be written: No space left on device\."),
         atomic_write(path, 2 * room),
     ):
-        raise AssertionError("begun")
+        raise AssertionError("the block ran")
     with atomic_write(path, room // 2) as draft:
         draft.write_text("new")
     assert path.read_text() == "new"
 
 
-def try_to_work_in(folder, answers):
+def try_to_lock(folder, answers):
     try:
         with lock_folder(folder):
-            answers.put("worked")
+            answers.put("locked")
     except FruitError as error:
         answers.put(str(error))
 
 
-def test_two_processes_are_never_at_work_in_one_folder(tmp_path):
-    """Neither is refused what the other has left, even where that was killed."""
+def test_folder_is_locked_against_other_processes(tmp_path):
     folder, spawn = tmp_path / "run", multiprocessing.get_context("spawn")
     answers = spawn.Queue()
 
-    def other():
-        process = spawn.Process(target=try_to_work_in, args=(folder, answers))
+    def lock_in_other_process():
+        process = spawn.Process(target=try_to_lock, args=(folder, answers))
         process.start()
         process.join()
         return answers.get(timeout=10)
 
     with lock_folder(folder):
-        assert other() == (
+        assert lock_in_other_process() == (
             f"Another process is at work in {folder}; wait for it, or choose another folder."
         )
         assert folder.is_dir()
     assert not folder.exists()
     (folder / LOCK).parent.mkdir()
-    (folder / LOCK).touch()  # as a killed process leaves it
-    assert other() == "worked"
+    (folder / LOCK).touch()  # a lock file left by a killed process
+    assert lock_in_other_process() == "locked"
 
 
-def test_a_folder_with_something_in_it_stays(tmp_path):
+def test_folder_with_content_is_kept(tmp_path):
     with lock_folder(tmp_path / "run"):
         (tmp_path / "run" / "a.txt").touch()
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.txt"]
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_lock_error_names_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(FruitError, match=r"file/run can't be written"),
@@ -94,7 +93,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         pass
 
 
-def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
+def test_temporary_files_of_killed_processes_are_removed(tmp_path):
     for name in (".17.state.weights.h5", ".hidden", "17.kept"):
         (tmp_path / name).touch()
     with lock_folder(tmp_path):

@@ -1,4 +1,4 @@
-"""Every odd picture is opened the way a person sees it, or refused by name."""
+"""Tests of opening unusual, broken and missing pictures."""
 
 import io
 
@@ -7,7 +7,13 @@ import pytest
 from PIL import Image
 
 from fruit_caption.utils.errors import PictureError
-from fruit_caption.utils.images import PADDING, letterbox, letterbox_offset, open_picture
+from fruit_caption.utils.images import (
+    PADDING_COLOR,
+    image_suffixes,
+    letterbox,
+    letterbox_offset,
+    open_picture,
+)
 
 RED = (200, 30, 40)
 
@@ -45,7 +51,7 @@ def test_16_bit_gray_is_scaled_not_clipped(tmp_path):
     assert (pixels_of(path) == 99).all()
 
 
-def test_palette_with_transparency_is_shown_on_white(tmp_path):
+def test_transparent_palette_color_becomes_white(tmp_path):
     path = tmp_path / "a.png"
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, *RED])
@@ -56,19 +62,19 @@ def test_palette_with_transparency_is_shown_on_white(tmp_path):
     assert tuple(pixels[1, 1]) == RED
 
 
-def test_alpha_is_shown_on_white(tmp_path):
+def test_transparent_pixels_become_white(tmp_path):
     path = tmp_path / "a.png"
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(path)
     assert (pixels_of(path) == 255).all()
 
 
-def test_of_an_animation_the_first_frame_counts(tmp_path):
+def test_animation_is_read_as_its_first_frame(tmp_path):
     path = tmp_path / "a.gif"
     picture(color=RED).save(path, save_all=True, append_images=[picture(color=(0, 0, 255))])
     assert np.abs(pixels_of(path) - RED).max() < 12
 
 
-def test_exif_orientation_is_honoured(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     path = tmp_path / "a.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -87,12 +93,12 @@ def test_one_pixel(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("text.jpg", b"this is no picture"),
+        ("text.jpg", b"this is not a picture"),
         ("empty.jpg", b""),
         ("header.png", b"\x89PNG\r\n\x1a\n"),
     ],
 )
-def test_no_picture_is_refused_by_name(tmp_path, name, content):
+def test_invalid_file_is_named(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(PictureError, match=name):
@@ -100,7 +106,7 @@ def test_no_picture_is_refused_by_name(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_truncated_jpeg_is_refused_by_name(tmp_path, share):
+def test_truncated_jpeg_is_named(tmp_path, share):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8")
     whole = io.BytesIO()
     Image.fromarray(noise).save(whole, "JPEG")
@@ -117,7 +123,7 @@ def test_missing_file_and_folder(tmp_path):
         open_picture(tmp_path)
 
 
-def test_too_many_pixels_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+def test_pixel_limit(tmp_path, monkeypatch):
     monkeypatch.setenv("FRUIT_MAX_PIXELS", "100")
     path = tmp_path / "a.png"
     picture(11, 10).save(path)
@@ -127,7 +133,12 @@ def test_too_many_pixels_are_refused_before_they_are_unpacked(tmp_path, monkeypa
 
 def test_letterbox_keeps_the_aspect_ratio():
     square = letterbox(picture(40, 20), 32)
-    assert (square[:8] == PADDING).all()
-    assert (square[24:] == PADDING).all()
+    assert (square[:8] == PADDING_COLOR).all()
+    assert (square[24:] == PADDING_COLOR).all()
     assert (square[8:24] == RED).all()
     assert letterbox_offset(40, 20, 32) == (0, 8)
+
+
+def test_image_suffixes():
+    assert image_suffixes() >= {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".heic"}
+    assert not image_suffixes() & {".pdf", ".txt", ".xml", ".json", ""}

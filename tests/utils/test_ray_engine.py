@@ -1,4 +1,4 @@
-"""Ray makes what this process makes, whoever of it dies."""
+"""Tests of `RayEngine`: same results as in this process, even if a worker dies."""
 
 import os
 import signal
@@ -27,13 +27,13 @@ from fruit_caption.utils.errors import FruitError, WriterError
 from fruit_caption.utils.ray_engine import RayEngine
 
 SCENES = 12
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of its next release
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray warns about its next release
 
 
 @pytest.fixture(scope="module")
 def ray():
     with pytest.MonkeyPatch.context() as patch:
-        # Its workers must find this file, too, and not give way to the tests of other files.
+        # Workers must find this file, and should not run at a lower priority than other tests.
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
         patch.setenv("RAY_worker_niceness", "0")
         with RayEngine(actors=2) as engine:
@@ -41,7 +41,7 @@ def ray():
 
 
 def _square(number):
-    return [number**2, "as it was", (number, None)]
+    return [number**2, "text", (number, None)]
 
 
 def _refuse(number):
@@ -62,7 +62,7 @@ def _missing():
     raise WriterError("There is no such model.")
 
 
-def test_it_gives_what_was_made_in_order_as_it_was(ray):
+def test_results_are_in_order_and_keep_their_types(ray):
     assert list(ray.map(_square, range(120))) == [_square(number) for number in range(120)]
     assert list(ray.map_with_model(partial(_adder, 1), range(5), _double)) == [1, 3, 5, 7, 9]
     assert list(ray.map_with_model(partial(_adder, 1), [])) == []
@@ -72,7 +72,7 @@ def _double(number):
     return 2 * number
 
 
-def test_what_a_user_is_told_elsewhere_is_told_here(ray):
+def test_errors_of_workers_are_raised(ray):
     with pytest.raises(FruitError, match=r"^seven is too many\.$"):
         list(ray.map(_refuse, range(20)))
     with pytest.raises(FruitError, match=r"^seven is too many\.$"):
@@ -81,37 +81,39 @@ def test_what_a_user_is_told_elsewhere_is_told_here(ray):
         list(ray.map_with_model(_missing, range(3)))
 
 
-def test_it_sees_and_answers_what_this_process_does(ray, learnt, tmp_path):
+def test_features_and_answers_equal_local_ones(ray, learnt, tmp_path):
     folder, _, data = learnt
     model = Run(folder).load_model()
     examples = read_data(data).splits["validation"]
     encoder = model.encoder
-    shown = [(example.path, features.PLAIN) for example in examples]
-    ours, theirs = (
-        features.load(features.extract_features(encoder, shown, 48, tmp_path / name, engine=engine))
-        for name, engine in (("here", LOCAL), ("there", ray))
+    photos = [(example.path, features.IDENTITY) for example in examples]
+    local, remote = (
+        features.load_cached(
+            features.cache_features(encoder, photos, 48, tmp_path / name, engine=engine)
+        )
+        for name, engine in (("local", LOCAL), ("ray", ray))
     )
-    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(local, remote)
     files = encode_photos(model, examples, tmp_path / "pixels", engine=ray)
-    here, there = (
+    local, remote = (
         predict(model, examples, files, batch=2, engine=engine) for engine in (LOCAL, ray)
     )
-    assert [row.answer for row in here] == [row.answer for row in there]
-    assert [row.confidence for row in here] == pytest.approx([row.confidence for row in there])
+    assert [row.answer for row in local] == [row.answer for row in remote]
+    assert [row.confidence for row in local] == pytest.approx([row.confidence for row in remote])
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_it_makes_the_same_data_set_even_if_who_writes_is_killed(ray, tmp_path, monkeypatch):
+def test_data_set_is_the_same_even_if_a_writer_is_killed(ray, tmp_path, monkeypatch):
     monkeypatch.setattr(texts, "CHUNK", 3)
     config = DataConfig(scenes=SCENES, scene_size=64)
-    generate_data(config, tmp_path / "here")
+    generate_data(config, tmp_path / "local")
     killed = []
 
     def kill():
-        while not (found := _writers()):
+        while not (found := _model_actors()):
             time.sleep(0.1)
         time.sleep(3)
         os.kill(found[0], signal.SIGKILL)
@@ -119,19 +121,19 @@ def test_it_makes_the_same_data_set_even_if_who_writes_is_killed(ray, tmp_path, 
 
     killer = threading.Thread(target=kill)
     killer.start()
-    generate_data(config, tmp_path / "there", engine=ray)
+    generate_data(config, tmp_path / "ray", engine=ray)
     killer.join()
     assert killed
-    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
 
 
-def _writers():
-    """The processes that hold a model."""
-    told = subprocess.run(["pgrep", "-f", "^ray::MapWorker"], capture_output=True, text=True)
-    return [int(line) for line in told.stdout.split()]
+def _model_actors():
+    """Process ids of the workers that hold a model."""
+    found = subprocess.run(["pgrep", "-f", "^ray::MapWorker"], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
 
 
-def test_without_ray_it_says_what_to_install(monkeypatch):
+def test_missing_ray_is_an_error(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
@@ -140,7 +142,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch):
         RayEngine()
 
 
-def test_an_address_without_a_cluster_is_one_line():
+def test_unreachable_cluster_is_one_line():
     program = (
         "from fruit_caption.utils.ray_engine import RayEngine\n"
         "from fruit_caption.utils.errors import FruitError\n"

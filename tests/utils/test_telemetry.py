@@ -1,4 +1,4 @@
-"""No telemetry leaves the machine: the commands speak to nobody but the machine itself."""
+"""Tests that the commands send no telemetry: they only connect to this machine."""
 
 import ipaddress
 import socket
@@ -16,43 +16,43 @@ PICTURE = ROOT / "docs" / "sample" / "images" / "scene_3_00000.jpg"
 SECONDS = 90
 SPY = """
 import sys
-told = open(sys.argv.pop(1), "a", buffering=1)
+log = open(sys.argv.pop(1), "a", buffering=1)
 
-def note(event, details):
-    if event == "socket.connect" and isinstance(details[1], tuple):  # others are files
-        print(details[1][0], file=told)
+def record(event, details):
+    if event == "socket.connect" and isinstance(details[1], tuple):  # not a Unix socket
+        print(details[1][0], file=log)
     elif event == "socket.getaddrinfo":
-        print(details[0], file=told)
+        print(details[0], file=log)
 
-sys.addaudithook(note)
+sys.addaudithook(record)
 from fruit_caption.commands.app import app
 app()
 """
-"""Runs the command; notes where a socket is led to, and whose address is looked up."""
+"""Program that runs `fruit` and writes all hosts to a file that it connects to or looks up."""
 
 
-def watched(hosts, *words):
+def spy_command(hosts, *words):
     return [sys.executable, "-c", SPY, str(hosts), *map(str, words)]
 
 
-def outside(hosts):
-    """The hosts outside of this machine that were tried."""
-    return [host for host in hosts.read_text().split() if not is_here(host)]
+def external_hosts(hosts):
+    """The recorded hosts that are not this machine."""
+    return [host for host in hosts.read_text().split() if not is_this_machine(host)]
 
 
-def is_here(host):
+def is_this_machine(host):
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host in ("localhost", "None")
 
 
-def test_what_leaves_is_noticed(tmp_path):
+def test_external_hosts_are_recorded(tmp_path):
     hosts = tmp_path / "hosts"
-    ask = watched(hosts, "ask", "http://nowhere.invalid/a.jpg", "any limes?")
+    ask = spy_command(hosts, "ask", "http://nowhere.invalid/a.jpg", "any limes?")
     done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
-    assert "nowhere.invalid" in outside(hosts)
+    assert "nowhere.invalid" in external_hosts(hosts)
 
 
 @pytest.mark.parametrize(
@@ -60,31 +60,31 @@ def test_what_leaves_is_noticed(tmp_path):
     [["count", PICTURE], ["generate-data", "--scenes", "2", "--out", "data"]],
     ids=lambda words: words[0],
 )
-def test_commands_speak_to_nobody(words, tmp_path, monkeypatch):
+def test_commands_contact_no_other_host(words, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     hosts = tmp_path / "hosts"
-    done = subprocess.run(watched(hosts, *words), cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(spy_command(hosts, *words), cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert outside(hosts) == []
+    assert external_hosts(hosts) == []
 
 
-def test_the_web_page_speaks_to_nobody(tmp_path):
+def test_web_page_contacts_no_other_host(tmp_path):
     pytest.importorskip("gradio")
     hosts = tmp_path / "hosts"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with subprocess.Popen(watched(hosts, "serve", "--port", port), cwd=ROOT) as server:
+    with subprocess.Popen(spy_command(hosts, "serve", "--port", port), cwd=ROOT) as server:
         begin = time.monotonic()
         while not is_served(f"http://127.0.0.1:{port}"):
             assert server.poll() is None
             assert time.monotonic() < begin + SECONDS
             time.sleep(0.2)
-        while not hosts.read_text():  # Gradio asks itself whether it is up
+        while not hosts.read_text():  # Gradio checks that its own server is up
             assert time.monotonic() < begin + SECONDS
             time.sleep(0.2)
         server.terminate()
-    assert outside(hosts) == []
+    assert external_hosts(hosts) == []
 
 
 def is_served(address):

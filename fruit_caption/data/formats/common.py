@@ -1,76 +1,92 @@
-"""What every reader of annotated photos shares: names that stay inside, boxes that fit."""
+"""Helpers that the readers of annotated photos share."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fruit_caption.data.records import FruitBox
-from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.errors import DataError, PictureError
+from fruit_caption.utils.images import image_suffixes, upright_size
 from fruit_caption.utils.paths import Unusable
 
-ENDINGS = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".heic", ".heif"])
-"""Of the files that are taken for pictures, in lower case."""
+BOX_TOLERANCE = 2.0
+"""Number of pixels by which a box may exceed its photo, because labeling tools round."""
 
-SLACK = 2.0
-"""Pixels by which a box may stand out of its photo: labeling tools round."""
+ClassMapping = Callable[[str], str | None]
+"""Maps a class name to a fruit, or to None if the class is not a known fruit."""
 
 
-ClassNames = Callable[[str], str | None]
-"""Gives the fruit of a class name, or `None` for a class that is no fruit of ours."""
+def map_classes(
+    classes: Iterable[str], to_fruit: ClassMapping
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the fruits among some classes, and the sorted names of the other classes."""
+    fruits = {name: to_fruit(name) for name in classes}
+    unknown = sorted(name for name, fruit in fruits.items() if not fruit)
+    return frozenset(fruit for fruit in fruits.values() if fruit), tuple(unknown)
 
 
 def clip_box(
-    fruit: str, left: float, top: float, right: float, bottom: float, size: tuple[int, int]
+    fruit: str, edges: tuple[float, float, float, float], size: tuple[int, int]
 ) -> FruitBox:
-    """A box in pixels, clipped to its photo of `size` (width, height).
+    """Return a box, clipped to its photo.
+
+    Args:
+        fruit: Name of the fruit.
+        edges: Left, top, right and bottom edge in pixels.
+        size: Width and height of the photo in pixels.
 
     Raises:
-        Unusable: it is empty, or stands out of the photo by more than rounding does.
+        Unusable: The box is empty or exceeds the photo by more than `BOX_TOLERANCE`.
     """
-    width, height = size
-    box = f"{fruit} at {left:g}, {top:g} to {right:g}, {bottom:g}"
-    if min(left, top) < -SLACK or right > width + SLACK or bottom > height + SLACK:
-        raise Unusable(f"the box of {box} lies outside its {width} x {height} pixels")
+    (left, top, right, bottom), (width, height) = edges, size
+    box = f"the box of {fruit or 'another class'} at {left:g}, {top:g} to {right:g}, {bottom:g}"
+    slack = BOX_TOLERANCE
+    if min(left, top) < -slack or right > width + slack or bottom > height + slack:
+        raise Unusable(f"{box} lies outside the photo of {width} x {height} pixels")
     left, top, right, bottom = max(0, left), max(0, top), min(width, right), min(height, bottom)
     if right <= left or bottom <= top:
-        raise Unusable(f"the box of {box} is empty")
+        raise Unusable(f"{box} is empty")
     return FruitBox(fruit, left, top, right - left, bottom - top)
 
 
-def skipped_line(name: object, reason: object) -> str:
-    """A line of `PhotoSet.skipped`, whatever the name of the photo or its annotation holds."""
-    return " ".join(f"{str(name)[:200]}: {reason}".split())
+@contextmanager
+def skip_unusable(name: object, skipped: list[str]) -> Iterator[None]:
+    """Append "name: reason" to `skipped`, in one line, if the block finds a photo unusable."""
+    try:
+        yield
+    except (Unusable, PictureError) as reason:
+        skipped.append(" ".join(f"{str(name)[:200]}: {reason}".split()))
 
 
-def check_size(path: Path, stated: tuple[int, int]) -> None:
-    """Open a picture to see that it is whole and as large, upright, as its annotation says.
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Check that a picture can be read and has the annotated width and height.
 
     Raises:
-        PictureError: it can't be read.
-        Unusable: it has another size.
+        PictureError: The picture can't be read.
+        Unusable: The picture has another size.
     """
-    size = upright_size(path)
-    if size != stated:
+    width, height = upright_size(path)
+    if (width, height) != size:
         raise Unusable(
-            f"it has {size[0]} x {size[1]} pixels, its annotation says {stated[0]} x {stated[1]}"
+            f"it has {width} x {height} pixels, but its annotation says {size[0]} x {size[1]}"
         )
 
 
 def find_images(folder: Path) -> Iterator[Path]:
-    """The pictures in a folder and its subfolders, by name; links to folders are not followed.
+    """Yield the pictures in a folder and its subfolders; symbolic links are not followed.
 
     Raises:
-        DataError: a folder can't be looked into.
+        DataError: A folder can't be read.
     """
 
-    def refuse(error: OSError) -> None:
+    def fail(error: OSError) -> None:
         raise DataError(f"{error.filename} can't be read: {error.strerror}.")
 
-    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
+    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=False):
         folders.sort()
         for name in sorted(names):
-            if Path(name).suffix.lower() in ENDINGS and not name.startswith("."):
-                yield Path(place) / name
+            if Path(name).suffix.lower() in image_suffixes() and not name.startswith("."):
+                yield Path(parent) / name

@@ -1,7 +1,13 @@
-"""A folder of one's own photos: says which form it has, and reads it.
+"""Reads a folder of annotated photos, whatever its format.
 
-A folder may hold COCO, Pascal VOC or YOLO annotations, or just one subfolder of photos for each
-fruit. Of the last, only which fruit is shown is known, not how many.
+The format is COCO, Pascal VOC, YOLO (see these modules), or one subfolder per fruit:
+
+    FOLDER/
+        apple/0001.jpg
+        passion fruit/0002.jpg
+        photos.csv              optional; columns file, source and license
+
+Subfolders tell only which fruit a photo shows, not how many.
 """
 
 from __future__ import annotations
@@ -11,129 +17,134 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fruit_caption.data.formats.coco import INSTANCES, read_coco
-from fruit_caption.data.formats.common import ClassNames, find_images, skipped_line
+from fruit_caption.data.formats.common import (
+    ClassMapping,
+    find_images,
+    map_classes,
+    skip_unusable,
+)
 from fruit_caption.data.formats.voc import read_voc
 from fruit_caption.data.formats.yolo import CLASSES_TXT, DATA_YAML, read_yolo
 from fruit_caption.data.records import Photo, PhotoSet
-from fruit_caption.language.fruits import FRUITS, find_fruit
-from fruit_caption.utils.errors import DataError, PictureError
+from fruit_caption.language.fruits import FRUITS
+from fruit_caption.language.words import find_fruit
+from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import read_json
 from fruit_caption.utils.images import upright_size
-from fruit_caption.utils.paths import Unusable, check_within
-from fruit_caption.utils.progress import Progress, counted, no_progress
+from fruit_caption.utils.paths import check_within
+from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 PHOTOS_CSV = "photos.csv"
-"""In a folder of class folders: the columns file, source and license, for those who know them."""
+"""Name of the table of the photos' sources and licenses."""
 
-FORMS = (
-    f"COCO ({INSTANCES}), Pascal VOC (.xml files), YOLO ({DATA_YAML} or {CLASSES_TXT}) or one "
-    "subfolder of photos for each fruit"
-)
+Reader = Callable[[Path, ClassMapping, Progress], PhotoSet]
 
 
 def read_photos(
-    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
+    folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
-    """Read a folder in whichever of the four forms it has.
+    """Detect the format of a folder and read its photos.
 
     Args:
-        folder: to read.
-        names: gives the fruit of a class name, or `None`.
-        progress: told in words what is being done.
+        folder: Folder to read.
+        to_fruit: Maps class names to fruits.
+        progress: Receives status messages.
 
     Raises:
-        DataError: it has none of the forms, or no photo that can be used.
+        DataError: The folder has none of the supported formats, or no usable photo.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder.")
     try:
-        found = _reader(folder, names)(folder, names, progress)
+        photo_set = _detect_reader(folder, to_fruit)(folder, to_fruit, progress)
     except OSError as error:
         raise DataError(f"{error.filename or folder} can't be read: {error.strerror}.") from None
-    if not found.photos:
-        reason = found.skipped[0] if found.skipped else "it has no pictures"
-        raise DataError(f"{folder} ({found.form}) has no photo that can be used: {reason}.")
-    return found
+    if not photo_set.photos:
+        reason = photo_set.skipped[0] if photo_set.skipped else "it has no pictures"
+        raise DataError(f"{folder} ({photo_set.format}) has no usable photo: {reason}.")
+    return photo_set
 
 
 def read_class_folders(
-    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
+    folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
-    """Read photos from subfolders that are called after the fruit they show.
+    """Read photos from subfolders that are named after a fruit.
 
-    How many there are stays unknown, so that no count is ever asked of them.
+    Args:
+        folder: Folder that contains the subfolders.
+        to_fruit: Maps the names of subfolders to fruits.
+        progress: Receives status messages.
 
     Raises:
-        DataError: a folder, or the table of where photos come from, can't be read.
+        DataError: A folder or `photos.csv` can't be read.
     """
-    origins = _origins(folder / PHOTOS_CSV)
-    homes = [home for home in sorted(folder.iterdir()) if home.is_dir()]
-    fruits = {home: names(home.name) for home in homes}
-    listed = frozenset(fruit for fruit in fruits.values() if fruit)
+    origins = _read_origins(folder / PHOTOS_CSV)
+    subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    listed, unknown = map_classes((path.name for path in subfolders), to_fruit)
     photos: list[Photo] = []
     skipped: list[str] = []
-    for home, fruit in fruits.items():
-        pictures = list(find_images(home)) if fruit else []
-        if fruit and not pictures:
-            skipped.append(f"{home.name}: the folder holds no pictures")
-        for picture in counted(pictures, f"reading {home}", progress):
+    for subfolder in subfolders:
+        fruit = to_fruit(subfolder.name)
+        if not fruit:
+            continue
+        pictures = list(find_images(subfolder))
+        if not pictures:
+            skipped.append(f"{subfolder.name}: the folder has no pictures")
+        for picture in report_progress(pictures, f"reading {subfolder}", progress):
             name = picture.relative_to(folder).as_posix()
             source, license_name = origins.get(name, (folder.name, ""))
-            try:
-                width, height = upright_size(check_within(picture, folder))
-            except (Unusable, PictureError) as reason:
-                skipped.append(skipped_line(name, reason))
-                continue
-            photos.append(
-                Photo(
-                    path=picture,
-                    width=width,
-                    height=height,
+            with skip_unusable(name, skipped):
+                photo = Photo(
+                    picture,
+                    *upright_size(check_within(picture, folder)),
                     listed=listed,
-                    labels=frozenset([fruit or ""]),
+                    labels=frozenset([fruit]),
                     group=name,
                     source=source,
                     license=license_name,
                 )
-            )
-    unknown = tuple(home.name for home, fruit in fruits.items() if not fruit)
+                photos.append(photo)
     return PhotoSet(tuple(photos), listed, "one folder per fruit", tuple(skipped), unknown)
 
 
-def class_names(table: Path | None) -> ClassNames:
-    """What class names mean: our own table, and before it the user's.
+def class_mapping(table: Path | None) -> ClassMapping:
+    """Return a mapping from class names to fruits.
 
     Args:
-        table: a JSON object from class names to fruits, such as {"boskoop": "apple"}, or `None`.
+        table: JSON file that maps class names to fruits, such as {"boskoop": "apple"}, and takes
+            precedence over the built-in names; or None.
 
     Raises:
-        DataError: it can't be read, or names a fruit that we have no word for.
+        DataError: The file can't be read, or maps a class to an unknown fruit.
     """
     if table is None:
         return find_fruit
     own: dict[str, str] = {}
-    for name, meant in read_json(table).items():
-        fruit = find_fruit(meant) if isinstance(meant, str) else None
+    for name, value in read_json(table).items():
+        fruit = find_fruit(value) if isinstance(value, str) else None
         if fruit is None:
-            raise DataError(f"{table}: {meant!r} is none of {', '.join(FRUITS)}.")
+            raise DataError(f"{table}: {value!r} is none of {', '.join(FRUITS)}.")
         own[name.strip().lower()] = fruit
     return lambda name: own.get(name.strip().lower()) or find_fruit(name)
 
 
-def _reader(folder: Path, names: ClassNames) -> Callable[[Path, ClassNames, Progress], PhotoSet]:
+def _detect_reader(folder: Path, to_fruit: ClassMapping) -> Reader:
     if (folder / INSTANCES).is_file():
         return read_coco
     if (folder / DATA_YAML).is_file() or (folder / CLASSES_TXT).is_file():
         return read_yolo
     if next(folder.rglob("*.xml"), None):
         return read_voc
-    if any(home.is_dir() and names(home.name) for home in folder.iterdir()):
+    if any(path.is_dir() and to_fruit(path.name) for path in folder.iterdir()):
         return read_class_folders
-    raise DataError(f"{folder} is in none of the forms that can be read: {FORMS}.")
+    raise DataError(
+        f"{folder} has none of the supported formats: COCO ({INSTANCES}), Pascal VOC (.xml files), "
+        f"YOLO ({DATA_YAML} or {CLASSES_TXT}), or one subfolder of photos for each fruit."
+    )
 
 
-def _origins(path: Path) -> dict[str, tuple[str, str]]:
-    """Source and license of each file that the table names."""
+def _read_origins(path: Path) -> dict[str, tuple[str, str]]:
+    """Return (source, license) of each file in the table."""
     if not path.is_file():
         return {}
     try:

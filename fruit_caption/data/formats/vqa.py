@@ -1,13 +1,18 @@
-"""Data sets as files of VQA v2, for other people's tools, and from them.
+"""Converts data sets to and from VQA v2 (Goyal et al., 2017, "Making the V in VQA Matter").
 
-    questions.json     {"questions": [{"question_id", "image_id", "question"}, …], "images": […]}
-    annotations.json   {"annotations": [{"question_id", "image_id", "question_type", "answer_type",
-                       "multiple_choice_answer", "answers": [{"answer", …}, … ten]}, …]}
+Each split has two files:
 
-A pair for each split, as Goyal et al. 2017 ("Making the V in VQA Matter") published theirs.
-Answers are short there: "yes", "3", "apple and banana". Ten people gave those of VQA v2; ours are
-proven, so that ten would agree. `images` (`id` and `file_name`, as COCO has them) is our addition:
-VQA v2's pictures are found by the number in which their names end.
+    FOLDER/
+        train_questions.json
+            {"questions": [{"question_id", "image_id", "question"}, ...],
+             "images": [{"id", "file_name"}, ...]}
+        train_annotations.json
+            {"annotations": [{"question_id", "image_id", "question_type", "answer_type",
+                              "multiple_choice_answer", "answers": [{"answer", ...}, ...]}, ...]}
+
+Answers are short: "yes", "3", "apple and banana". In VQA v2, ten people answered each question;
+here, all ten answers are the correct one. The list of images is an addition: in VQA v2, the name
+of a picture ends in the number of its image.
 """
 
 from __future__ import annotations
@@ -30,98 +35,104 @@ from fruit_caption.language.questions import Kind, Value, parse_question
 from fruit_caption.utils.errors import DataError, OutOfDomain
 from fruit_caption.utils.files import atomic_write, lock_folder, read_json, write_json
 from fruit_caption.utils.paths import Unusable, check_within, safe_relative_path
-from fruit_caption.utils.progress import Progress, counted, no_progress
+from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 VQA = "vqa"
+"""Name of the folder of the written files within the folder of a data set."""
+
 QUESTIONS, ANNOTATIONS = "questions.json", "annotations.json"
-PEOPLE = 10
-TYPES = {"presence": "yes/no", "count": "number", "total": "number"}
-"""What VQA v2 calls an answer to a kind of question; else it is "other"."""
+"""Suffixes of the file names."""
+
+NUM_ANSWERS = 10
+"""Number of answers per question."""
+
+ANSWER_TYPES = {"presence": "yes/no", "count": "number", "total": "number"}
+"""VQA v2's type of the answer to each kind of question; "other" for the remaining kinds."""
+
 SPLITS: dict[str, Split] = {
     "train": "train",
     "val": "validation",
     "test": "test",
     "unseen": "unseen",
 }
-"""The split of a pair of files, by what its name holds."""
+"""The split of a pair of files, by the part of the file name that tells it."""
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What was taken from files of VQA v2, and how many questions are none about fruit."""
+class ImportResult:
+    """What was imported from files of VQA v2.
+
+    Attributes:
+        texts: The questions about fruit, by photo.
+        ignored: Number of other questions.
+    """
 
     texts: tuple[PhotoQA, ...]
-    left_out: int
-
-
-# Out -----------------------------------------------------------------------------------------
+    ignored: int
 
 
 def write_vqa(folder: Path, texts: Sequence[PhotoQA]) -> Path:
     """Write the questions of a data set, without captions, as files of VQA v2.
 
     Args:
-        folder: of the data set, in whose subfolder `vqa` they are filed.
-        texts: what `qa.json` holds.
+        folder: Folder of the data set; the files are written to its subfolder `vqa`.
+        texts: The content of `qa.json`.
 
     Returns:
-        the subfolder.
+        The subfolder.
+
+    Raises:
+        FruitError: The files can't be written.
     """
-    numbered = list(enumerate(sorted(texts, key=lambda text: text.file_name), start=1))
+    images = list(enumerate(sorted(texts, key=lambda text: text.file_name), start=1))
     for split in get_args(Split):
-        rows = [(number, text) for number, text in numbered if text.split == split]
-        asked = [
-            (1000 * number + place, number, item)
-            for number, text in rows
-            for place, item in enumerate(text.questions)
+        in_split = [(image, text) for image, text in images if text.split == split]
+        pairs = [
+            (1000 * image + place, image, pair)
+            for image, text in in_split
+            for place, pair in enumerate(text.questions)
         ]
-        if asked:
-            _write_pair(folder / VQA, split, rows, asked)
+        if not pairs:
+            continue
+        header = {
+            "data_type": "fruit",
+            "data_subtype": split,
+            "info": {"description": "Photos of fruit"},
+        }
+        questions = {
+            "task_type": "Open-Ended",
+            "questions": [
+                {"question_id": number, "image_id": image, "question": pair.question}
+                for number, image, pair in pairs
+            ],
+            "images": [{"id": image, "file_name": text.file_name} for image, text in in_split],
+        }
+        annotations = {"annotations": [_annotation(*numbered_pair) for numbered_pair in pairs]}
+        write_json(folder / VQA / f"{split}_{QUESTIONS}", header | questions)
+        write_json(folder / VQA / f"{split}_{ANNOTATIONS}", header | annotations)
     return folder / VQA
 
 
-def _write_pair(
-    out: Path,
-    split: Split,
-    rows: Sequence[tuple[int, PhotoQA]],
-    asked: Sequence[tuple[int, int, QAPair]],
-) -> None:
-    about = {
-        "data_type": "fruit",
-        "data_subtype": split,
-        "info": {"description": "Photos of fruit"},
+def _annotation(number: int, image: int, pair: QAPair) -> dict[str, Any]:
+    answer = short_answer(pair)
+    return {
+        "question_id": number,
+        "image_id": image,
+        "question_type": pair.kind,
+        "answer_type": ANSWER_TYPES.get(pair.kind, "other"),
+        "multiple_choice_answer": answer,
+        "answers": [
+            {"answer": answer, "answer_confidence": "yes", "answer_id": person}
+            for person in range(1, NUM_ANSWERS + 1)
+        ],
     }
-    questions = [
-        {"question_id": number, "image_id": image, "question": item.question}
-        for number, image, item in asked
-    ]
-    images = [{"id": number, "file_name": text.file_name} for number, text in rows]
-    write_json(
-        out / f"{split}_{QUESTIONS}",
-        about | {"task_type": "Open-Ended", "questions": questions, "images": images},
-    )
-    annotations = [
-        {
-            "question_id": number,
-            "image_id": image,
-            "question_type": item.kind,
-            "answer_type": TYPES.get(item.kind, "other"),
-            "multiple_choice_answer": short(item),
-            "answers": [
-                {"answer": short(item), "answer_confidence": "yes", "answer_id": person}
-                for person in range(1, PEOPLE + 1)
-            ],
-        }
-        for number, image, item in asked
-    ]
-    write_json(out / f"{split}_{ANNOTATIONS}", about | {"annotations": annotations})
 
 
-def short(item: QAPair) -> str:
-    """An answer in as few words as VQA v2's have: "yes", "3", "apple and banana", "nothing"."""
-    value = parse_answer(item.kind, item.answer, item.fruit)
+def short_answer(pair: QAPair) -> str:
+    """Return an answer in the style of VQA v2: "yes", "3", "apple and banana", "nothing"."""
+    value = parse_answer(pair.kind, pair.answer, pair.fruit)
     if value is None:
-        return item.answer  # of another domain than fruit
+        return pair.answer  # not about fruit
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, frozenset):
@@ -129,129 +140,119 @@ def short(item: QAPair) -> str:
     return str(value)
 
 
-# In ------------------------------------------------------------------------------------------
-
-
-def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> Imported:
+def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> ImportResult:
     """Make a data set of the questions about fruit in files of VQA v2.
 
-    Questions and answers are put in plain words, those in which a model is asked; whatever is not
-    one of the questions that can be asked here, or has an answer that makes no sense, is left out.
+    Questions and answers are reworded with the templates. Questions of other kinds, and those
+    whose answer makes no sense, are ignored.
 
     Args:
-        source: holds pairs of files whose names end in `questions.json` and `annotations.json`
-            and hold "train", "val" or "test", and the pictures, as deep as one likes.
-        out: the folder to make.
-        progress: told in words what is being done.
+        source: Folder with the files, and with the pictures in it or in its subfolders. The file
+            names must tell the split, see `SPLITS`.
+        out: Folder of the new data set.
+        progress: Receives status messages.
 
     Raises:
-        DataError: a file is missing or of another form, a picture is missing, or no question is
-            about fruit.
-        FruitError: another process is at work in the folder, or it can't be written to.
+        DataError: A file is missing or invalid, a picture is missing, or no question is about
+            fruit.
+        FruitError: Another process has locked the folder, or it can't be written to.
     """
     if out.resolve().is_relative_to(source.resolve()):
         raise DataError(f"{out} lies in {source}; make the data set elsewhere.")
-    found: dict[Path, tuple[Split, list[QAPair]]] = {}
-    left_out = 0
-    for split, questions, answers in _pairs(source):
-        pictures = _pictures(source, questions)
-        for row in counted(_rows(questions, "questions"), f"reading {questions.name}", progress):
-            item = _item(row, answers)
-            if item is None:
-                left_out += 1
+    pairs_of: dict[Path, tuple[Split, list[QAPair]]] = {}
+    ignored = 0
+    for split, path, answers in _read_files(source):
+        pictures = _find_pictures(source, path)
+        for row in report_progress(_rows(path, "questions"), f"reading {path.name}", progress):
+            pair = _parse_pair(row, answers)
+            if pair is None:
+                ignored += 1
                 continue
-            picture = pictures.get(_number(row, "image_id"))
+            picture = pictures.get(_id(row, "image_id"))
             if picture is None:
                 raise DataError(f"{source} lacks the picture of image {row.get('image_id')!r}.")
-            first, items = found.setdefault(picture, (split, []))
-            if first != split:
-                raise DataError(f"{picture} is in two splits, {first} and {split}.")
-            items.append(item)
-    if not found:
-        raise DataError(f"{source} holds no question about fruit that can be asked here.")
+            first_split, pairs = pairs_of.setdefault(picture, (split, []))
+            if first_split != split:
+                raise DataError(f"{picture} is in two splits, {first_split} and {split}.")
+            pairs.append(pair)
+    if not pairs_of:
+        raise DataError(f"{source} has no question about fruit that can be used.")
     with lock_folder(out):
         texts = [
-            PhotoQA(_copied(picture, source, out), split, None, tuple(items))
-            for picture, (split, items) in counted(
-                sorted(found.items()), f"copying {source}", progress
+            PhotoQA(_copy_picture(picture, source, out), split, None, tuple(pairs))
+            for picture, (split, pairs) in report_progress(
+                sorted(pairs_of.items()), f"copying {source}", progress
             )
         ]
         write_qa(out, texts, {"from": "VQA v2"})
-    return Imported(tuple(texts), left_out)
+    return ImportResult(tuple(texts), ignored)
 
 
-def _pairs(source: Path) -> Iterator[tuple[Split, Path, dict[Any, str]]]:
-    """The files of questions, each with its split and the answer to every question."""
-    files = sorted(source.glob(f"*{QUESTIONS}"))
-    if not files:
-        raise DataError(f"{source} holds no file whose name ends in {QUESTIONS}.")
-    for questions in files:
-        splits = [split for part, split in SPLITS.items() if part in questions.name]
+def _read_files(source: Path) -> Iterator[tuple[Split, Path, dict[Any, str]]]:
+    """Yield the split, the path and the answers by question id of each file of questions."""
+    paths = sorted(source.glob(f"*{QUESTIONS}"))
+    if not paths:
+        raise DataError(f"{source} has no file whose name ends in {QUESTIONS}.")
+    for path in paths:
+        splits = [split for part, split in SPLITS.items() if part in path.name]
         if len(splits) != 1:
-            raise DataError(f"{questions}: its name must hold one of {', '.join(SPLITS)}.")
-        # VQA v2 calls the one v2_OpenEnded_mscoco_train2014_questions.json, the other without
-        # OpenEnded.
-        name = questions.name.replace("OpenEnded_", "").replace(QUESTIONS, ANNOTATIONS)
-        rows = _rows(source / name, "annotations")
-        yield (
-            splits[0],
-            questions,
-            {
-                _number(row, "question_id"): str(row.get("multiple_choice_answer", ""))
-                for row in rows
-            },
-        )
+            raise DataError(f"{path}: the file name must contain one of {', '.join(SPLITS)}.")
+        # In VQA v2, only the names of the files of questions contain "OpenEnded_".
+        name = path.name.replace("OpenEnded_", "").replace(QUESTIONS, ANNOTATIONS)
+        answers = {
+            _id(row, "question_id"): str(row.get("multiple_choice_answer", ""))
+            for row in _rows(source / name, "annotations")
+        }
+        yield splits[0], path, answers
 
 
-def _rows(path: Path, name: str) -> list[dict[str, Any]]:
-    rows = read_json(path).get(name)
+def _rows(path: Path, key: str) -> list[dict[str, Any]]:
+    rows = read_json(path).get(key)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f'{path} is no file of VQA v2: "{name}" must be a list of objects.')
+        raise DataError(f'{path} is not a file of VQA v2: "{key}" must be a list of objects.')
     return rows
 
 
-def _number(row: dict[str, Any], name: str) -> int | str | None:
-    """By which a question or a picture is called; some tools write numbers as text."""
-    number = row.get(name)
-    return number if isinstance(number, (int, str)) else None
+def _id(row: dict[str, Any], key: str) -> int | str | None:
+    """Return the id of a question or an image; some tools write it as a string."""
+    value = row.get(key)
+    return value if isinstance(value, (int, str)) else None
 
 
-def _pictures(source: Path, questions: Path) -> dict[Any, Path]:
-    """Where the picture of each image lies: where the file says so, or by its name's number."""
+def _find_pictures(source: Path, questions: Path) -> dict[Any, Path]:
+    """Return the picture of each image id: as listed, or else by the number in its name."""
     rows = read_json(questions).get("images")
     if not isinstance(rows, list):
         numbers = ((re.search(r"\d+$", path.stem), path) for path in find_images(source))
         return {int(number.group()): path for number, path in numbers if number}
-    places = {}
+    pictures = {}
     for row in rows:
         try:
             name = safe_relative_path(row["file_name"])
             files = [path for path in (source / IMAGES / name, source / name) if path.is_file()]
-            places[_number(row, "id")] = check_within(files[0], source)
+            pictures[_id(row, "id")] = check_within(files[0], source)
         except (Unusable, KeyError, TypeError, IndexError, OSError) as error:
             raise DataError(f"{questions}: an image can't be used: {error}.") from None
-    return places
+    return pictures
 
 
-def _item(row: dict[str, Any], answers: dict[Any, str]) -> QAPair | None:
-    """A question in plain words, if it is one about fruit and has an answer."""
+def _parse_pair(row: dict[str, Any], answers: dict[Any, str]) -> QAPair | None:
+    """Return a question in the words of the templates, or None if it can't be used."""
     try:
-        asked = parse_question(str(row.get("question", "")))
+        question = parse_question(str(row.get("question", "")))
     except OutOfDomain:
         return None
-    if asked.kind == "caption":
+    kind, fruit = question.kind, question.fruit
+    if kind == "caption":
         return None
-    value = _value(asked.kind, answers.get(_number(row, "question_id"), ""))
+    value = _parse_short_answer(kind, answers.get(_id(row, "question_id"), ""))
     if value is None:
         return None
-    question = templates.question(asked.kind, asked.fruit)
-    return QAPair(
-        question, templates.answer(asked.kind, asked.fruit, value), asked.kind, asked.fruit, GRAMMAR
-    )
+    answer = templates.answer(kind, fruit, value)
+    return QAPair(templates.question(kind, fruit), answer, kind, fruit, GRAMMAR)
 
 
-def _value(kind: Kind, answer: str) -> Value | None:
-    """What one of VQA v2's short answers means."""
+def _parse_short_answer(kind: Kind, answer: str) -> Value | None:
     if kind == "presence":
         return {"yes": True, "no": False}.get(answer)
     if kind == "identify":
@@ -259,10 +260,10 @@ def _value(kind: Kind, answer: str) -> Value | None:
     return parse_answer(kind, f"{answer} fruits")
 
 
-def _copied(picture: Path, source: Path, out: Path) -> str:
-    """The name that a picture gets among those of the data set."""
-    home = source / IMAGES if picture.is_relative_to(source / IMAGES) else source
-    name = picture.relative_to(home)
+def _copy_picture(picture: Path, source: Path, out: Path) -> str:
+    """Copy a picture into the data set and return its name there."""
+    images = source / IMAGES
+    name = picture.relative_to(images if picture.is_relative_to(images) else source)
     with atomic_write(out / IMAGES / name) as draft:
         shutil.copyfile(picture, draft)
     return name.as_posix()

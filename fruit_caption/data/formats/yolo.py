@@ -1,4 +1,14 @@
-"""Photos and boxes as YOLO text files, a box a line: class, center and size as shares."""
+"""Reads YOLO annotations: one text file per photo with one line per box.
+
+    FOLDER/
+        data.yaml                   names: [apple, banana]
+        train/images/bowl.jpg
+        train/labels/bowl.txt       0 0.48 0.55 0.20 0.25
+
+The numbers of a line are the class, the center (x, y) and the size (width, height) of the box, as
+fractions of the photo's width and height. Instead of `data.yaml`, there may be a `classes.txt` with
+one class name per line, and the text files may lie beside the photos.
+"""
 
 from __future__ import annotations
 
@@ -8,53 +18,56 @@ from typing import Any
 
 import yaml
 
-from fruit_caption.data.formats.common import ClassNames, clip_box, find_images, skipped_line
+from fruit_caption.data.formats.common import (
+    ClassMapping,
+    clip_box,
+    find_images,
+    map_classes,
+    skip_unusable,
+)
 from fruit_caption.data.records import FruitBox, Photo, PhotoSet
-from fruit_caption.language.fruits import find_fruit
-from fruit_caption.utils.errors import DataError, PictureError
+from fruit_caption.language.words import find_fruit
+from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import upright_size
 from fruit_caption.utils.paths import Unusable, check_within
-from fruit_caption.utils.progress import Progress, counted, no_progress
+from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 DATA_YAML, CLASSES_TXT = "data.yaml", "classes.txt"
+"""The two files that may list the class names."""
 
 
 def read_yolo(
-    folder: Path, names: ClassNames = find_fruit, progress: Progress = no_progress
+    folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
-    """Read the photos of a folder and its subfolders with their label files.
+    """Read the photos in a folder and its subfolders with their label files.
 
-    A photo's labels lie beside it or in a folder `labels` where its own is called `images`. An
-    empty label file says that the photo shows nothing; a photo without one is left out, as are
-    those with a broken line. All that is left out is listed in `PhotoSet.skipped`.
+    An empty label file means that the photo shows no fruit. A photo without a label file, or with
+    an invalid line in it, is skipped, and the reason is listed.
 
     Args:
-        folder: holds `data.yaml` or `classes.txt`.
-        names: gives the fruit of a class name, or `None`.
-        progress: told in words what is being done.
+        folder: Folder with `data.yaml` or `classes.txt`.
+        to_fruit: Maps class names to fruits.
+        progress: Receives status messages.
 
     Raises:
-        DataError: the classes can't be read.
+        DataError: The class names or a folder can't be read.
     """
-    classes = _classes(folder)
-    fruits = {number: names(name) for number, name in classes.items()}
-    listed = frozenset(fruit for fruit in fruits.values() if fruit)
+    classes = _read_classes(folder)
+    fruits = {number: to_fruit(name) for number, name in classes.items()}
+    listed, unknown = map_classes(classes.values(), to_fruit)
     photos: list[Photo] = []
     skipped: list[str] = []
-    for picture in counted(list(find_images(folder)), f"reading {folder}", progress):
+    for picture in report_progress(list(find_images(folder)), f"reading {folder}", progress):
         name = picture.relative_to(folder).as_posix()
-        try:
-            labels = check_within(_labels_of(folder, picture), folder)
+        with skip_unusable(name, skipped):
+            labels = check_within(_find_labels(folder, picture), folder)
             size = upright_size(check_within(picture, folder))
-            boxes = tuple(_boxes(labels, fruits, size))
+            boxes = tuple(_read_boxes(labels, fruits, size))
             photos.append(Photo(picture, *size, boxes, listed, group=name, source=folder.name))
-        except (Unusable, PictureError) as reason:
-            skipped.append(skipped_line(name, reason))
-    unknown = tuple(sorted(classes[number] for number, fruit in fruits.items() if not fruit))
     return PhotoSet(tuple(photos), listed, "YOLO", tuple(skipped), unknown)
 
 
-def _classes(folder: Path) -> dict[int, str]:
+def _read_classes(folder: Path) -> dict[int, str]:
     path = folder / DATA_YAML
     try:
         if not path.is_file():
@@ -66,7 +79,7 @@ def _classes(folder: Path) -> dict[int, str]:
         return {int(number): str(name) for number, name in rows}
     except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())[:100]
-        raise DataError(f"{path} does not list classes as YOLO does: {reason}.") from None
+        raise DataError(f"{path} is not a YOLO list of classes: {reason}.") from None
 
 
 def _mapping(value: Any) -> dict[Any, Any]:
@@ -75,45 +88,40 @@ def _mapping(value: Any) -> dict[Any, Any]:
     return value
 
 
-def _labels_of(folder: Path, picture: Path) -> Path:
-    inner = picture.relative_to(folder).with_suffix(".txt")
-    beside = [*("labels" if part == "images" else part for part in inner.parts)]
-    for path in (folder.joinpath(*beside), folder / inner):
+def _find_labels(folder: Path, picture: Path) -> Path:
+    beside = picture.relative_to(folder).with_suffix(".txt")
+    in_labels = Path(*("labels" if part == "images" else part for part in beside.parts))
+    for path in (folder / in_labels, folder / beside):
         if path.is_file():
             return path
-    raise Unusable(f"it has no label file {'/'.join(beside)}")
+    raise Unusable(f"it has no label file {in_labels.as_posix()}")
 
 
-def _boxes(path: Path, fruits: dict[int, str | None], size: tuple[int, int]) -> list[FruitBox]:
+def _read_boxes(path: Path, fruits: dict[int, str | None], size: tuple[int, int]) -> list[FruitBox]:
     boxes = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"its labels can't be read ({error})") from None
-    for place, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                boxes.append(_box(line.split(), fruits, size))
+                boxes.append(_parse_box(line, fruits, size))
             except Unusable as reason:
-                raise Unusable(f"{path.name}, line {place}: {reason}") from None
+                raise Unusable(f"{path.name}, line {number}: {reason}") from None
     return [box for box in boxes if box.fruit]
 
 
-def _box(values: list[str], fruits: dict[int, str | None], size: tuple[int, int]) -> FruitBox:
+def _parse_box(line: str, fruits: dict[int, str | None], size: tuple[int, int]) -> FruitBox:
     try:
-        kind, x, y, width, height = (float(value) for value in values)
-        if not all(math.isfinite(value) for value in (kind, x, y, width, height)):
+        number, x, y, width, height = map(float, line.split())
+        if not all(map(math.isfinite, (number, x, y, width, height))):
             raise ValueError
     except ValueError:
-        raise Unusable(f"it is not a class and four numbers: {' '.join(values)[:60]!r}") from None
-    if kind not in fruits:
-        raise Unusable(f"there is no class {values[0]}")
-    across, down = size
-    return clip_box(
-        fruits[int(kind)] or "",
-        (x - width / 2) * across,
-        (y - height / 2) * down,
-        (x + width / 2) * across,
-        (y + height / 2) * down,
-        size,
-    )
+        text = " ".join(line.split())[:60]
+        raise Unusable(f"{text!r} is not a class and four numbers") from None
+    if number not in fruits:
+        raise Unusable(f"there is no class {line.split()[0]}")
+    left, right = (x - width / 2) * size[0], (x + width / 2) * size[0]
+    top, bottom = (y - height / 2) * size[1], (y + height / 2) * size[1]
+    return clip_box(fruits[int(number)] or "", (left, top, right, bottom), size)

@@ -1,1 +1,1 @@
-"""Text generation with a KerasNLP language model."""
+"""Generation of captions, questions and answers with a KerasNLP language model."""

@@ -1,281 +1,195 @@
-"""A language model goes on with thousands of prompts that share a prefix, batch by batch."""
+"""Completes many prompts that share a prefix with a language model, batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from fruit_caption.datagen.language_model.sampling import Continuation
-
-STOP = "\n"
-_SPACES = str.maketrans("Ġ▁", "  ")
-"""How tokenizers spell a space: GPT-2's kind, and SentencePiece."""
+from fruit_caption.datagen.language_model.sampling import SamplingModel
+from fruit_caption.datagen.language_model.tokens import detokenize, single_token, tokenize
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A text that the model wrote, as it wrote it: mostly with a space in front.
+class Completion:
+    """A text that the model generated, usually with a space in front.
 
     Attributes:
-        text: without the token that ended it.
-        likelihood: the mean log-likelihood of its tokens, the one that ended it among them, as
-            the model sees it: whatever the temperature was and what was banned.
-        ended: whether the model ended it; if not, it was cut off.
+        text: The text without the token that ended it.
+        log_likelihood: The mean log-likelihood of its tokens (the end token included) under the
+            model itself, regardless of temperature and banned tokens.
+        ended: Whether the model ended the text; otherwise it was cut off.
     """
 
     text: str
-    likelihood: float
+    log_likelihood: float
     ended: bool
 
 
 class Generator:
-    """Writes one draft for each prompt with a causal language model.
+    """Generates one completion per prompt with a causal language model.
 
-    The model reads the prefix once; its keys and values are kept for every prompt. All batches
-    have the same shapes, so that the model is compiled once, and memory grows with the batch, not
-    with the number of prompts. Prompts of similar length share a batch.
+    The model reads its start token (if it has one), the prefix, and then a prompt. The prefix is
+    read only once: its keys and values are cached and shared by all prompts. All batches have the
+    same shape, so the model is compiled once, and memory depends on the batch size only.
 
-    The model reads its start token (if it has one), the prefix, then a prompt. Prefix and prompts
-    become tokens each by themselves: end the prefix with the end of a line, and no prompt with a
-    space.
+    Prefix and prompts are tokenized separately: the prefix should end with a line break, and no
+    prompt with a space.
 
     Args:
-        model: any `keras_hub.models.CausalLM` with a preprocessor that keeps a cache.
-        prefix: what every prompt follows, such as a few examples.
-        prompt_tokens: the longest prompt.
-        new_tokens: the longest draft, with the token that ends it.
-        batch_size: how many drafts are written at a time.
-        temperature: above 0; the lower, the likelier the likely.
-        top_p: only the likeliest tokens that make up so much of the probability are drawn; 0 is
-            greedy.
-        stop: what ends a draft: one token's text. The model's own end token does, too.
-        seed: other numbers, other drafts.
+        model: A `keras_hub.models.CausalLM` with a preprocessor and a key-value cache.
+        prefix: The text in front of every prompt, such as a few examples.
+        max_prompt_tokens: Maximum length of a prompt, in tokens.
+        max_new_tokens: Maximum length of a completion, in tokens, including the end token.
+        batch_size: Number of completions that are generated at once.
+        temperature: Sampling temperature, above 0.
+        top_p: Nucleus sampling threshold, see `sampling.sample_top_p`; 0 is greedy.
+        stop: The text that ends a completion; a single token. The model's own end token ends it
+            too.
+        seed: Random seed.
 
     Attributes:
-        tokens: how many tokens were written so far.
+        tokens: Number of tokens generated so far.
 
     Raises:
-        ValueError: `stop` is more than one token, or the model can't read as many tokens.
+        ValueError: If `stop` is not a single token, or if the model's maximum sequence length is
+            too short.
     """
 
     def __init__(
         self,
         model: Any,
         prefix: str,
-        prompt_tokens: int,
-        new_tokens: int,
+        max_prompt_tokens: int,
+        max_new_tokens: int,
         batch_size: int = 32,
         temperature: float = 0.9,
         top_p: float = 0.95,
-        stop: str = STOP,
+        stop: str = "\n",
         seed: int = 0,
     ) -> None:
         self.tokens = 0
-        self.prompt_tokens = prompt_tokens
-        self.new_tokens = new_tokens
+        self.max_prompt_tokens = max_prompt_tokens
+        self.max_new_tokens = max_new_tokens
         self.batch_size = batch_size
         self.seed = seed
         self.tokenizer = model.preprocessor.tokenizer
         self.vocabulary_size = model.backbone.vocabulary_size
-        self.stop = _only_token(self.tokenizer, stop)
-        self.ends = {self.stop, self.tokenizer.end_token_id} - {None}
+        self.stop = single_token(self.tokenizer, stop)
+        self.end_tokens = {self.stop, self.tokenizer.end_token_id} - {None}
         start = [self.tokenizer.start_token_id] if self.tokenizer.start_token_id is not None else []
-        read = np.array([*start, *tokenize(self.tokenizer, [prefix])[0]], "int32")
-        columns = prompt_tokens + new_tokens
-        most = getattr(model.backbone, "max_sequence_length", None)
-        if most is not None and len(read) + columns > most:
+        prefix_tokens = np.array([*start, *tokenize(self.tokenizer, [prefix])[0]], "int32")
+        columns = max_prompt_tokens + max_new_tokens
+        limit = getattr(model.backbone, "max_sequence_length", None)
+        if limit is not None and len(prefix_tokens) + columns > limit:
             raise ValueError(
-                f"A prefix of {len(read)} tokens, prompts of {prompt_tokens} and drafts of "
-                f"{new_tokens} make up more than the {most} tokens that the model can read."
+                f"A prefix of {len(prefix_tokens)} tokens, prompts of {max_prompt_tokens} and "
+                f"completions of {max_new_tokens} are more than the {limit} tokens that the model "
+                "can read."
             )
-        # What the cache holds beyond the prefix is overwritten before anything attends to it.
-        _, self._cache = model._build_cache(ops.convert_to_tensor(np.pad(read, (0, columns))[None]))
-        self._continuation = Continuation(
-            model, len(read), new_tokens, self.ends, temperature, top_p
+        # The part of the cache behind the prefix is overwritten before it is used.
+        padded = np.pad(prefix_tokens, (0, columns))[None]
+        _, self._cache = model._build_cache(ops.convert_to_tensor(padded))
+        self._sampling_model = SamplingModel(
+            model, len(prefix_tokens), max_new_tokens, self.end_tokens, temperature, top_p
         )
 
     def generate(
         self, prompts: Sequence[str], banned: Sequence[np.ndarray], keys: Sequence[int]
-    ) -> list[Draft]:
-        """One draft for each prompt; for several, repeat a prompt with other keys.
+    ) -> list[Completion]:
+        """Generate one completion per prompt; for several, repeat a prompt with other keys.
 
         Args:
-            prompts: what follows the prefix.
-            banned: for each prompt True for the tokens that its draft must not hold, bool
-                (vocabulary,): `never(...) | banned_tokens(...)`. Where all are banned, the draft
-                ends at once.
-            keys: for each prompt a number from 0. A prompt with the same key and mask becomes the
-                same draft, whatever it is written together with.
+            prompts: The texts that follow the prefix.
+            banned: For each prompt a mask of shape (vocabulary,) that is True for the tokens that
+                must not be generated, see `TokenMasks`. If all are banned, the completion is
+                empty.
+            keys: For each prompt a random key, 0 or more. The same prompt, mask and key give the
+                same completion, whatever else is in the batch.
 
         Raises:
-            ValueError: a prompt is empty or longer than `prompt_tokens`.
+            ValueError: If a prompt is empty or longer than `max_prompt_tokens`.
         """
         if not prompts:
             return []
         rows = tokenize(self.tokenizer, prompts)
         for prompt, row in zip(prompts, rows, strict=True):
-            if not 0 < len(row) <= self.prompt_tokens:
+            if not 0 < len(row) <= self.max_prompt_tokens:
                 raise ValueError(
-                    f"A prompt must have 1 to {self.prompt_tokens} tokens; this has {len(row)}: "
-                    f"{prompt!r}"
+                    f"A prompt must have 1 to {self.max_prompt_tokens} tokens; this has "
+                    f"{len(row)}: {prompt!r}"
                 )
-        order = np.argsort([len(row) for row in rows], kind="stable")
-        drafts: dict[int, Draft] = {}
+        # Sampling starts after the shortest prompt of a batch, so similar lengths share a batch.
+        order = np.argsort([len(row) for row in rows], kind="stable").tolist()
+        completions: dict[int, Completion] = {}
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            written = self._write(
-                [rows[n] for n in batch], [banned[n] for n in batch], [keys[n] for n in batch]
+            generated = self._generate_batch(
+                [rows[i] for i in batch], [banned[i] for i in batch], [keys[i] for i in batch]
             )
-            drafts.update(zip(batch.tolist(), written, strict=True))
-        return [drafts[n] for n in range(len(prompts))]
+            completions.update(zip(batch, generated, strict=True))
+        return [completions[i] for i in range(len(prompts))]
 
-    def _write(
-        self, rows: list[np.ndarray], banned: list[np.ndarray], keys: list[int]
-    ) -> list[Draft]:
-        """Drafts for no more prompts than a batch holds. The last fills the rows left over."""
-        rest = self.batch_size - len(rows)
-        outputs = self._continuation.predict_on_batch(
+    def _generate_batch(
+        self, prompts: list[np.ndarray], banned: list[np.ndarray], keys: list[int]
+    ) -> list[Completion]:
+        """Generate completions for at most `batch_size` prompts of token ids."""
+        outputs = self._sampling_model.predict_on_batch(
             {
                 "cache": self._cache,
-                "tokens": _filled(self._prompts(rows), rest),
-                "lengths": _filled(np.array([len(row) for row in rows], "int32"), rest),
-                "banned": _filled(self._mask(banned), rest),
-                "chances": _filled(self._chances(keys), rest),
+                "tokens": self._pad_batch(self._prompt_array(prompts)),
+                "lengths": self._pad_batch(np.array([len(row) for row in prompts], "int32")),
+                "banned": self._pad_batch(self._mask_array(banned)),
+                "random": self._pad_batch(self._random_array(keys)),
             }
         )
+        # The rows that fill up the batch are dropped by `strict=False`.
         new = [
-            self._until_end(tokens[len(row) : len(row) + self.new_tokens])
-            for tokens, row in zip(outputs["tokens"], rows, strict=False)
+            self._until_end(tokens[len(prompt) : len(prompt) + self.max_new_tokens])
+            for prompt, tokens in zip(prompts, outputs["tokens"], strict=False)
         ]
         self.tokens += sum(len(tokens) for tokens in new)
-        ended = [tokens[-1] in self.ends for tokens in new]
-        texts = _detokenize(
+        ended = [tokens[-1] in self.end_tokens for tokens in new]
+        texts = detokenize(
             self.tokenizer,
             [tokens[:-1] if end else tokens for tokens, end in zip(new, ended, strict=True)],
         )
         return [
-            Draft(text, float(likelihood) / len(tokens), end)
-            for text, likelihood, tokens, end in zip(
-                texts, outputs["likelihood"], new, ended, strict=False
+            Completion(text, float(log_likelihood) / len(tokens), end)
+            for text, log_likelihood, tokens, end in zip(
+                texts, outputs["log_likelihood"], new, ended, strict=False
             )
         ]
 
-    def _prompts(self, rows: list[np.ndarray]) -> np.ndarray:
-        """Prompts, each with room for its draft, (rows, columns)."""
-        tokens = np.zeros((len(rows), self.prompt_tokens + self.new_tokens), "int32")
-        for place, row in enumerate(rows):
-            tokens[place, : len(row)] = row
-        return tokens
+    def _pad_batch(self, rows: np.ndarray) -> np.ndarray:
+        """Fill up a batch by repeating its last row."""
+        missing = self.batch_size - len(rows)
+        return np.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1), mode="edge")
 
-    def _mask(self, banned: list[np.ndarray]) -> np.ndarray:
-        """What is banned, (rows, vocabulary), with at least the end of the text left to write."""
-        # A model may have room for more tokens than its tokenizer knows; they have no text.
-        mask = np.ones((len(banned), self.vocabulary_size), bool)
-        for place, row in enumerate(banned):
-            mask[place, : len(row)] = row
-        mask[mask.all(axis=1), self.stop] = False
-        return mask
+    def _prompt_array(self, prompts: list[np.ndarray]) -> np.ndarray:
+        """Return prompts with room for their completions, int32 (rows, columns)."""
+        columns = self.max_prompt_tokens + self.max_new_tokens
+        return np.stack([np.pad(prompt, (0, columns - len(prompt))) for prompt in prompts])
 
-    def _chances(self, keys: list[int]) -> np.ndarray:
-        """Random numbers in [0, 1) that depend on nothing but seed and key, (rows, new_tokens)."""
-        return np.stack(
-            [
-                np.random.default_rng([self.seed, key]).random(self.new_tokens, "float32")
-                for key in keys
-            ]
+    def _mask_array(self, banned: list[np.ndarray]) -> np.ndarray:
+        """Return the masks with at least the stop token allowed, bool (rows, vocabulary)."""
+        # A model's vocabulary may be larger than its tokenizer's: ban the ids without a text.
+        size = self.vocabulary_size
+        masks = np.stack(
+            [np.pad(mask, (0, size - len(mask)), constant_values=True) for mask in banned]
         )
+        masks[masks.all(axis=1), self.stop] = False
+        return masks
+
+    def _random_array(self, keys: list[int]) -> np.ndarray:
+        """Return numbers in [0, 1) that depend only on seed and key, (rows, max_new_tokens)."""
+        generators = [np.random.default_rng([self.seed, key]) for key in keys]
+        return np.stack([rng.random(self.max_new_tokens, "float32") for rng in generators])
 
     def _until_end(self, tokens: np.ndarray) -> list[int]:
-        """The tokens up to the first that ends a draft, and that one."""
-        ends = np.flatnonzero(np.isin(tokens, list(self.ends)))
+        """Return the tokens up to and including the first end token."""
+        ends = np.flatnonzero(np.isin(tokens, list(self.end_tokens)))
         return tokens[: ends[0] + 1 if len(ends) else None].tolist()
-
-
-def banned_tokens(tokenizer: Any, words: Collection[str]) -> np.ndarray:
-    """Tokens that are one of some words, in any case, with or without a space in front.
-
-    A word that is several tokens can't be banned so: each of them may be part of other words.
-
-    Returns:
-        True for the tokens of the words, bool (vocabulary,).
-    """
-    spelt = _words(tokenizer)
-    mask = np.zeros(_size(tokenizer), bool)
-    mask[[token for word in words for token in spelt.get(word.lower(), ())]] = True
-    return mask
-
-
-@lru_cache(maxsize=4)
-def never(tokenizer: Any, stop: str = STOP) -> np.ndarray:
-    """Tokens that no text of ours holds: digits, capitals, all that is not plain ASCII.
-
-    Of special and control tokens only `stop` and the model's own end token are left.
-
-    Returns:
-        True for what must not be written, bool (vocabulary,), read-only.
-    """
-    mask = np.ones(_size(tokenizer), bool)
-    plain = [token for token, text in _texts(tokenizer).items() if _is_plain(text)]
-    mask[plain] = False
-    mask[list(tokenizer.special_token_ids)] = True
-    mask[_only_token(tokenizer, stop)] = False
-    if tokenizer.end_token_id is not None:
-        mask[tokenizer.end_token_id] = False
-    mask.setflags(write=False)
-    return mask
-
-
-def _is_plain(text: str) -> bool:
-    unwanted = any(character.isdigit() or character.isupper() for character in text)
-    return text.isascii() and text.isprintable() and not unwanted
-
-
-@lru_cache(maxsize=4)
-def _texts(tokenizer: Any) -> Mapping[int, str]:
-    """Each token's spelling with spaces as spaces: of what is not ASCII, bytes of their own."""
-    return {
-        tokenizer.token_to_id(token): token.translate(_SPACES)
-        for token in tokenizer.get_vocabulary()
-    }
-
-
-@lru_cache(maxsize=4)
-def _words(tokenizer: Any) -> Mapping[str, list[int]]:
-    """The tokens of each word in lower case, without the space in front."""
-    words: dict[str, list[int]] = {}
-    for token, text in _texts(tokenizer).items():
-        words.setdefault(text.removeprefix(" ").lower(), []).append(token)
-    return words
-
-
-@lru_cache(maxsize=4)
-def _size(tokenizer: Any) -> int:
-    return max(_texts(tokenizer)) + 1
-
-
-def _only_token(tokenizer: Any, text: str) -> int:
-    tokens = tokenize(tokenizer, [text])[0]
-    if len(tokens) != 1:
-        raise ValueError(f"{text!r} is {len(tokens)} tokens; only one token can end a draft.")
-    return int(tokens[0])
-
-
-def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
-    """The tokens of each text, int32 (tokens,)."""
-    return [np.asarray(tokens, "int32") for tokens in tokenizer(list(texts))]
-
-
-def _detokenize(tokenizer: Any, rows: list[list[int]]) -> list[str]:
-    """The texts of some tokens; no tokens are no text, which not every tokenizer knows."""
-    texts = iter(tokenizer.detokenize([row for row in rows if row]) if any(rows) else [])
-    return [next(texts) if row else "" for row in rows]
-
-
-def _filled(rows: np.ndarray, rest: int) -> np.ndarray:
-    """Rows with the last repeated `rest` times."""
-    return np.pad(rows, [(0, rest)] + [(0, 0)] * (rows.ndim - 1), mode="edge")

@@ -1,4 +1,4 @@
-"""Where the language model that writes comes from: one ships, others are folders or fetched."""
+"""Loads the language model that writes texts: the one that ships, a folder, or a download."""
 
 from __future__ import annotations
 
@@ -11,71 +11,74 @@ from fruit_caption.utils.files import shipped_folder
 from fruit_caption.utils.paths import Unusable, check_within
 
 SHIPPED = "shipped"
-"""The name of the small GPT-2 that comes with the project."""
-
-MARK = "config.json"
-"""The file by which a folder is known to be a preset."""
+"""Name of the small GPT-2 that ships with the project."""
 
 SCORES = "scores.json"
-"""Beside a preset that `fruit train-writer` made: how it does with what it never saw."""
+"""File with the evaluation results, in the presets that `fruit train-writer` makes."""
+
+_CONFIG = "config.json"
+"""File that every preset folder has."""
 
 
 def load_preset(preset: str) -> Any:
-    """The causal language model of a preset.
+    """Load a causal language model.
 
     Args:
-        preset: `SHIPPED`, or what `keras_nlp.models.CausalLM.from_preset` takes: a name such as
-            "gpt2_base_en", a handle such as "hf://owner/name", or a local folder.
+        preset: `SHIPPED`, or an argument of `keras_nlp.models.CausalLM.from_preset`: a name such
+            as "gpt2_base_en", a handle such as "hf://owner/name", or a local folder.
 
     Raises:
-        WriterError: there is no such preset, it can't be fetched, or is no causal language model.
+        WriterError: If there is no such preset, if it can't be downloaded or loaded, or if it is
+            not a causal language model.
     """
-    place = str(shipped_preset()) if preset == SHIPPED else preset
-    if Path(place).is_dir() and not (Path(place) / MARK).is_file():
-        raise WriterError(f"{place} is no preset of KerasNLP: it has no {MARK}.")
-    for path in Path(place).rglob("*") if Path(place).is_dir() else ():
-        try:
-            check_within(path, Path(place))
-        except Unusable as reason:
-            raise WriterError(f"{path}: {reason}.") from None
+    source = str(shipped_preset()) if preset == SHIPPED else preset
+    folder = Path(source)
+    if folder.is_dir():
+        if not (folder / _CONFIG).is_file():
+            raise WriterError(f"{folder} is not a KerasNLP preset: it has no {_CONFIG}.")
+        for path in folder.rglob("*"):
+            try:
+                check_within(path, folder)
+            except Unusable as reason:
+                raise WriterError(f"{path}: {reason}.") from None
     import keras_nlp
 
     try:
-        return keras_nlp.models.CausalLM.from_preset(place)
-    # Each of the places that presets come from has failures of its own.
+        return keras_nlp.models.CausalLM.from_preset(source)
+    # Each of the sources (Kaggle, Hugging Face, folders) raises errors of its own.
     except Exception as error:
-        raise WriterError(_reason(place, error)) from error
+        raise _load_error(source, error) from error
 
 
-def is_taught(preset: str) -> bool:
-    """Whether `fruit train-writer` made a preset, which left its scores there."""
-    place = shipped_preset() if preset == SHIPPED else Path(preset)
-    return (place / SCORES).is_file()
+def is_trained_on_prompts(preset: str) -> bool:
+    """Return whether `fruit train-writer` made the preset."""
+    folder = shipped_preset() if preset == SHIPPED else Path(preset)
+    return (folder / SCORES).is_file()
 
 
 def shipped_preset() -> Path:
-    """The folder of the language model that ships.
+    """Return the folder of the language model that ships.
 
     Raises:
-        WriterError: it is not there.
+        WriterError: If it is missing.
     """
     folder = shipped_folder("writer")
-    if not (folder / MARK).is_file():
+    if not (folder / _CONFIG).is_file():
         raise WriterError(f"The language model that ships is missing: {folder}.", "writer-missing")
     return folder
 
 
-def _reason(preset: str, error: Exception) -> str:
-    """One line about why a preset could not be loaded."""
+def _load_error(preset: str, error: Exception) -> WriterError:
     text = " ".join(str(error).split())
     if "Unknown preset identifier" in text:
-        return (
-            f"There is no preset {preset!r}: name one of KerasNLP's, such as gpt2_base_en, "
+        return WriterError(
+            f"There is no preset {preset!r}; choose a KerasNLP preset such as gpt2_base_en, "
             f'"hf://owner/name", a folder, {SHIPPED!r} or {GRAMMAR!r}.'
         )
     if isinstance(error, (ValueError, TypeError)) and "CausalLM" in text:
-        return f"The preset {preset!r} is no causal language model, such as GPT-2."
-    return (
-        f"The preset {preset!r} can't be loaded ({text[:160]}); if it is to be downloaded, check "
-        f"the connection, or write without: --writer {SHIPPED} or --writer {GRAMMAR}."
+        return WriterError(f"The preset {preset!r} is not a causal language model such as GPT-2.")
+    return WriterError(
+        f"The preset {preset!r} can't be loaded ({text[:160]}). If it has to be downloaded, check "
+        "the connection.",
+        "preset-not-loaded",
     )

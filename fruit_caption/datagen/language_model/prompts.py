@@ -1,30 +1,36 @@
-"""What a language model is asked to go on with: facts about a photo, and what is wanted of them.
+"""Builds the prompts of the language model: facts about a photo, and what to write about it.
 
-One line is one text. A prompt is a few finished lines, the same for every photo, then the first
-half of one more: the model writes the second half, and a line's end ends it. Any causal language
-model can go on with such a list; our own small one has learnt from nothing else.
+Every text is one line. A prompt consists of a few complete example lines, the same for all
+photos, and the beginning of one more line, which the model completes. A line break ends the text.
+Any causal language model can continue such a list; the one that ships was trained on nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS, SYNONYMS, plural
+from fruit_caption.language.fruits import NUMBER_WORDS, SPELLINGS, list_quantities, plural
 from fruit_caption.language.questions import Value
 
 Task = Literal["caption", "count", "total", "identify", "presence"]
+"""A caption, or a question of this kind with its answer."""
+
 TASKS: tuple[Task, ...] = get_args(Task)
+
 Counts = Mapping[str, int | None]
-"""The kinds of fruit in a photo, each with its number, or `None` where that is unknown."""
+"""The facts about a photo: the number of each fruit, or None where it is unknown."""
 
 PROMPT_VERSION = 1
-"""Another number means that the same model would write other texts."""
+"""Version of the prompts; increase it with any change that makes a model write other texts."""
 
 END = "\n"
-ANSWER = " answer: "
+"""Ends a line."""
 
-EXAMPLES: Mapping[Task, tuple[tuple[Counts, str | None, str], ...]] = {
+ANSWER = " answer: "
+"""Separates a question from its answer."""
+
+EXAMPLES: Mapping[Task, Sequence[tuple[Counts, str | None, str]]] = {
     "caption": (
         ({"lemon": 2}, None, "two lemons lying side by side"),
         ({"pear": 1, "plum": 4}, None, "four plums and a single pear, seen from above"),
@@ -53,43 +59,53 @@ EXAMPLES: Mapping[Task, tuple[tuple[Counts, str | None, str], ...]] = {
         ({}, None, "does this show any fruit? answer: no, there is no fruit"),
     ),
 }
-"""For each task a few lines by hand: the facts, the fruit that is asked about, and the text."""
+"""Hand-written examples of each task: the facts, the fruit that the question is about, the text."""
 
 
-def few_shot(task: Task, examples: int | None = None) -> str:
-    """The finished lines that every prompt of a task begins with: all, or the first few."""
+def few_shot(task: Task, number: int | None = None) -> str:
+    """Return the example lines at the beginning of a prompt: all of them, or the first few."""
     return "".join(
-        line(task, counts, fruit, text) for counts, fruit, text in EXAMPLES[task][:examples]
+        line(task, counts, fruit, text) for counts, fruit, text in EXAMPLES[task][:number]
     )
 
 
 def prompt(task: Task, counts: Counts, fruit: str | None = None) -> str:
-    """The first half of a line: the facts, and what is to be said of them or asked."""
-    if task == "caption":
-        return f"Photo: {facts(counts)}. Caption:"
-    return f"Photo: {facts(counts)}. Ask {_wish(task, fruit)}. Question:"
+    """Return the beginning of a line: the facts, and what to write about them.
+
+    Args:
+        task: What to write.
+        counts: The facts.
+        fruit: The fruit that the question is about, if any.
+    """
+    facts = f"Photo: {list_quantities(counts)}."
+    return (
+        f"{facts} Caption:"
+        if task == "caption"
+        else f"{facts} Ask {_topic(task, fruit)}. Question:"
+    )
 
 
 def line(task: Task, counts: Counts, fruit: str | None, text: str) -> str:
-    """A finished line."""
+    """Return a complete line: a prompt and the text that follows it."""
     return f"{prompt(task, counts, fruit)} {text}{END}"
 
 
-def facts(counts: Counts) -> str:
-    """Facts in words: "1 apple, 3 pears, some grapes", or "no fruit"."""
-    return ", ".join(_fact(fruit, number) for fruit, number in counts.items()) or "no fruit"
+def split_pair(text: str) -> tuple[str, str] | None:
+    """Split the end of a line into question and answer, or return None if it isn't both."""
+    question, separator, answer = text.strip().partition(ANSWER.strip())
+    return (question.strip(), answer.strip()) if separator else None
 
 
 def wrong_words(counts: Counts, task: Task, fruit: str | None, value: Value | None) -> set[str]:
-    """Words that a true text about these facts has no use for: other fruits, other numbers.
+    """Return words that can't occur in a correct text: names of other fruits, other numbers.
 
-    Fruits of two words are not among them, since each of the two may be right.
+    Names of two words are left out, because each of the two words may be correct.
 
     Args:
-        counts: the facts.
-        task: what is written.
-        fruit: what is asked about.
-        value: the right answer to the question; `None` for a caption.
+        counts: The facts.
+        task: What to write.
+        fruit: The fruit that the question is about, if any.
+        value: The correct answer to the question; None for a caption.
     """
     fruits = {*counts, fruit} if task in ("caption", "identify") else {fruit}
     if task == "caption":
@@ -98,9 +114,8 @@ def wrong_words(counts: Counts, task: Task, fruit: str | None, value: Value | No
         numbers = {int(value)} if isinstance(value, int) else set()
     wrong = {
         spelling
-        for name, meant in [*((name, name) for name in FRUITS), *SYNONYMS.items()]
-        for spelling in (name, FRUITS.get(name, f"{name}s"))
-        if meant not in fruits and " " not in spelling
+        for spelling, name in SPELLINGS.items()
+        if name not in fruits and " " not in spelling
     }
     wrong |= {
         word
@@ -114,21 +129,9 @@ def wrong_words(counts: Counts, task: Task, fruit: str | None, value: Value | No
     return wrong
 
 
-def _wish(task: Task, fruit: str | None) -> str:
+def _topic(task: Task, fruit: str | None) -> str:
     if task == "count":
         return f"how many {plural(fruit or '')}"
     if task == "presence":
         return f"whether there is {fruit or 'any fruit'}"
     return {"total": "how many fruits", "identify": "which fruits"}[task]
-
-
-def _fact(fruit: str, number: int | None) -> str:
-    if number is None:
-        return f"some {plural(fruit)}"
-    return f"{number} {fruit if number == 1 else plural(fruit)}"
-
-
-def parted(text: str) -> tuple[str, str] | None:
-    """The question and the answer that a line's second half holds, or `None` if it isn't both."""
-    question, mark, answer = text.strip().partition(ANSWER.strip())
-    return (question.strip(), answer.strip()) if mark else None

@@ -1,238 +1,178 @@
-"""A language model that writes about photos; of what it writes, only what the boxes prove stays.
+"""Writes captions, questions and answers with a language model, and keeps only correct ones.
 
-Every text is tried a few times. Of the candidates that the checker lets pass, the one that the
-model itself finds likeliest is taken, unless the photo has it already.
+Several completions are generated for every text. Of those that the boxes of the photo confirm,
+the one that is most likely under the model is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from fruit_caption.data.qa import MODEL, QAPair
-from fruit_caption.data.records import Photo
-from fruit_caption.datagen.checker import is_true, is_true_caption
 from fruit_caption.datagen.language_model import prompts
-from fruit_caption.datagen.language_model.generation import Draft, Generator, banned_tokens, never
-from fruit_caption.datagen.language_model.presets import is_taught, load_preset
+from fruit_caption.datagen.language_model.generation import Completion, Generator
+from fruit_caption.datagen.language_model.presets import is_trained_on_prompts, load_preset
 from fruit_caption.datagen.language_model.prompts import END, PROMPT_VERSION, TASKS, Task
-from fruit_caption.datagen.question_specs import QuestionSpec
-from fruit_caption.language.questions import Value
+from fruit_caption.datagen.language_model.requests import GenerationStats, Text, TextRequest
+from fruit_caption.datagen.language_model.tokens import TokenMasks
 
-CANDIDATES, TRIES = 2, 4
-"""How many drafts of a text one try makes, and how often it is tried."""
+CANDIDATES = 2
+"""Number of completions per text and attempt."""
 
-ROOMS, NEW_TOKENS, BATCH = (32, 64), 40, 64
-"""How much room there is for a prompt, usually and at most, how long a text may be, both in tokens,
-and how many drafts are written at once. The less room, the faster."""
+ATTEMPTS = 4
+"""Maximum number of attempts per text."""
+
+PROMPT_SIZES = (32, 64)
+"""Lengths to which prompts are padded, in tokens. A short one is faster."""
+
+MAX_NEW_TOKENS = 40
+"""Maximum length of a text, in tokens."""
+
+BATCH_SIZE = 64
+"""Number of completions that are generated at once."""
 
 TEMPERATURE, TOP_P = 0.9, 0.95
 
 
 class LanguageModelWriter:
-    """A causal language model that fulfils requests.
+    """Writes the requested texts with a causal language model.
 
-    An author goes to another process as the name of its preset, which is loaded again there.
+    A text depends only on the seed, the photo and the request, so a run that was interrupted
+    continues with the same texts. Pickling stores the name of the preset, not the weights.
 
     Args:
-        preset: see `presets.load_preset`.
-        seed: of what it draws. A draft depends on it, on the photo and on what is asked, and on
-            nothing else, so that a stopped run goes on as if nothing had been.
+        preset: See `presets.load_preset`.
+        seed: Random seed.
 
     Raises:
-        WriterError: the preset can't be loaded.
+        WriterError: If the preset can't be loaded.
     """
 
     def __init__(self, preset: str, seed: int) -> None:
         self.preset, self.seed = preset, seed
         self._model = load_preset(preset)
+        self._token_masks = TokenMasks(self._model.preprocessor.tokenizer, END)
         self._generators: dict[tuple[Task, int], Generator] = {}
-        self._bans: dict[frozenset[str], np.ndarray] = {}
 
     def __reduce__(self) -> tuple[Callable[..., LanguageModelWriter], tuple[str, int]]:
         return LanguageModelWriter, (self.preset, self.seed)
 
-    def about(self) -> dict[str, Any]:
-        """All that the words it writes depend on, for `qa.json`."""
-        sampler = {"temperature": TEMPERATURE, "top_p": TOP_P, "candidates": CANDIDATES}
+    def metadata(self) -> dict[str, Any]:
+        """Return everything that the texts depend on, for `qa.json`."""
         return {
             "writer": self.preset,
             "prompt_version": PROMPT_VERSION,
             "seed": self.seed,
-            "sampler": sampler | {"tries": TRIES, "new_tokens": NEW_TOKENS},
+            "sampler": {
+                "temperature": TEMPERATURE,
+                "top_p": TOP_P,
+                "candidates": CANDIDATES,
+                "tries": ATTEMPTS,
+                "new_tokens": MAX_NEW_TOKENS,
+            },
         }
 
-    def generate(self, requests: Sequence[TextRequest]) -> tuple[list[Text], Tally]:
-        """A proven text for each request, or `None` where none was found; and how it went."""
+    def generate(self, requests: Sequence[TextRequest]) -> tuple[list[Text], GenerationStats]:
+        """Write the requested texts.
+
+        No text is used twice for the same photo.
+
+        Returns:
+            A text for each request, None where no correct one was generated; and statistics.
+        """
         texts: list[Text] = [None] * len(requests)
-        tally = Tally(tokens=-self._tokens())
+        stats = GenerationStats(tokens=-self._tokens())
         used: set[tuple[str, str]] = set()
-        for attempt in range(TRIES):
+        for attempt in range(ATTEMPTS):
             for task in TASKS:
-                open_ones = [
-                    place
-                    for place, request in enumerate(requests)
-                    if request.task == task and texts[place] is None
+                missing = [
+                    index
+                    for index, request in enumerate(requests)
+                    if request.task == task and texts[index] is None
                 ]
-                drafts = self._draft([requests[place] for place in open_ones], task, attempt)
-                for place, candidates in zip(open_ones, drafts, strict=True):
-                    texts[place] = _best(requests[place], candidates, used, tally)
-        tally.tokens += self._tokens()
-        return texts, tally
+                completions = self._complete([requests[i] for i in missing], task, attempt)
+                for index, candidates in zip(missing, completions, strict=True):
+                    texts[index] = _select(requests[index], candidates, used, stats)
+        stats.tokens += self._tokens()
+        return texts, stats
 
     def _tokens(self) -> int:
         return sum(generator.tokens for generator in self._generators.values())
 
-    def _draft(
+    def _complete(
         self, requests: Sequence[TextRequest], task: Task, attempt: int
-    ) -> list[list[Draft]]:
-        """`CANDIDATES` drafts for each request of one task."""
+    ) -> list[list[Completion]]:
+        """Return `CANDIDATES` completions for each request, none if its prompt is too long."""
         if not requests:
             return []
-        texts = [prompts.prompt(task, each.photo.counts(), each.fruit) for each in requests]
-        lengths = [len(tokens) for tokens in self._model.preprocessor.tokenizer(texts)]
-        drafts: list[list[Draft]] = [[] for _ in requests]
-        # A photo of very many kinds makes a prompt that fits nowhere: the grammar writes then.
-        for least, room in pairwise((0, *ROOMS)):
-            some = [place for place, length in enumerate(lengths) if least < length <= room]
-            written = self._write(
-                [requests[place] for place in some], [texts[place] for place in some], room, attempt
-            )
-            for place, candidates in zip(some, written, strict=True):
-                drafts[place] = candidates
-        return drafts
-
-    def _write(
-        self, requests: Sequence[TextRequest], texts: Sequence[str], room: int, attempt: int
-    ) -> list[list[Draft]]:
-        """`CANDIDATES` drafts for each request of one task whose prompt has room."""
-        if not requests:
-            return []
-        task = requests[0].task
-        asked: list[str] = []
-        bans: list[np.ndarray] = []
-        keys: list[int] = []
-        for request, text in zip(requests, texts, strict=True):
+        texts, masks = [], []
+        for request in requests:
             counts = request.photo.counts()
-            ban = self._ban(prompts.wrong_words(counts, task, request.fruit, request.value))
-            for candidate in range(CANDIDATES):
-                asked.append(text)
-                bans.append(ban)
-                keys.append(_key(self.seed, request, attempt, candidate))
-        drafts = iter(self._generator(task, room).generate(asked, bans, keys))
-        return [list(islice(drafts, CANDIDATES)) for _ in requests]
+            texts.append(prompts.prompt(task, counts, request.fruit))
+            wrong = prompts.wrong_words(counts, task, request.fruit, request.value)
+            masks.append(self._token_masks.words(wrong) | self._token_masks.non_text)
+        lengths = [len(tokens) for tokens in self._model.preprocessor.tokenizer(texts)]
+        completions: list[list[Completion]] = [[] for _ in requests]
+        for smaller_size, size in pairwise((0, *PROMPT_SIZES)):
+            fitting = [i for i, length in enumerate(lengths) if smaller_size < length <= size]
+            if not fitting:
+                continue
+            numbered = [(i, number) for i in fitting for number in range(CANDIDATES)]
+            generated = self._generator(task, size).generate(
+                [texts[i] for i, _ in numbered],
+                [masks[i] for i, _ in numbered],
+                [_random_key(self.seed, requests[i], attempt, number) for i, number in numbered],
+            )
+            for (i, _), completion in zip(numbered, generated, strict=True):
+                completions[i].append(completion)
+        return completions
 
-    def _generator(self, task: Task, room: int) -> Generator:
-        if (task, room) not in self._generators:
-            self._generators[task, room] = Generator(
+    def _generator(self, task: Task, prompt_size: int) -> Generator:
+        key = task, prompt_size
+        if key not in self._generators:
+            # A model that was trained on these prompts needs only one example.
+            examples = 1 if is_trained_on_prompts(self.preset) else None
+            self._generators[key] = Generator(
                 self._model,
-                # Who has been taught these lines knows them after one example.
-                prefix=prompts.few_shot(task, 1 if is_taught(self.preset) else None),
-                prompt_tokens=room,
-                new_tokens=NEW_TOKENS,
-                batch_size=BATCH,
+                prefix=prompts.few_shot(task, examples),
+                max_prompt_tokens=prompt_size,
+                max_new_tokens=MAX_NEW_TOKENS,
+                batch_size=BATCH_SIZE,
                 temperature=TEMPERATURE,
                 top_p=TOP_P,
                 stop=END,
                 seed=self.seed,
             )
-        return self._generators[task, room]
-
-    def _ban(self, words: set[str]) -> np.ndarray:
-        """The tokens of words that can't be right here, and of those that never are."""
-        key = frozenset(words)
-        if key not in self._bans:
-            tokenizer = self._model.preprocessor.tokenizer
-            self._bans[key] = banned_tokens(tokenizer, words) | never(tokenizer)
-        return self._bans[key]
+        return self._generators[key]
 
 
-def _best(
-    request: TextRequest, drafts: Sequence[Draft], used: set[tuple[str, str]], tally: Tally
+def _select(
+    request: TextRequest,
+    completions: Sequence[Completion],
+    used: set[tuple[str, str]],
+    stats: GenerationStats,
 ) -> Text:
-    """The likeliest draft that is proven and that its photo doesn't have yet."""
-    proven: dict[str, tuple[float, str | QAPair]] = {}
-    for draft in drafts:
-        tally.written[request.task] += 1
-        text = request.proven(draft.text) if draft.ended else None
+    """Return the most likely correct text that its photo doesn't have yet, or None.
+
+    It is added to `used`, pairs of photo and text, and the completions are counted in `stats`.
+    """
+    correct: dict[str, tuple[float, Text]] = {}
+    for completion in completions:
+        stats.written[request.task] += 1
+        text = request.verify(completion.text) if completion.ended else None
         if text is not None:
-            tally.accepted[request.task] += 1
-            proven[draft.text.strip()] = draft.likelihood, text
-    for words, (_, text) in sorted(proven.items(), key=lambda pair: (-pair[1][0], pair[0])):
+            stats.accepted[request.task] += 1
+            correct[completion.text.strip()] = completion.log_likelihood, text
+    for words, (_, text) in sorted(correct.items(), key=lambda item: (-item[1][0], item[0])):
         if (request.name, words) not in used:
             used.add((request.name, words))
             return text
     return None
 
 
-def _key(seed: int, request: TextRequest, attempt: int, candidate: int) -> int:
-    """A number that only this draft has."""
-    parts = (seed, request.name, request.task, request.fruit, attempt, candidate)
+def _random_key(seed: int, request: TextRequest, attempt: int, number: int) -> int:
+    """Return a key that differs between all completions."""
+    parts = (seed, request.name, request.task, request.fruit, attempt, number)
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
-
-
-Text = str | QAPair | None
-"""A caption, a question with its answer, or nothing, where no draft was proven."""
-
-
-@dataclass
-class Tally:
-    """How writing went: for each task how many drafts were written and how many of them proven,
-    and how many tokens all drafts have.
-    """
-
-    written: Counter[str] = field(default_factory=Counter)
-    accepted: Counter[str] = field(default_factory=Counter)
-    tokens: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Count what was written elsewhere, too."""
-        self.written += other.written
-        self.accepted += other.accepted
-        self.tokens += other.tokens
-
-
-@dataclass(frozen=True)
-class TextRequest:
-    """A text that is wanted of the model: a caption, or a question with its answer.
-
-    Attributes:
-        name: of the photo.
-        photo: the photo.
-        spec: the question, or `None` for a caption.
-    """
-
-    name: str
-    photo: Photo
-    spec: QuestionSpec | None
-
-    @property
-    def task(self) -> Task:
-        """What kind of text is wanted."""
-        return self.spec.kind if self.spec else "caption"
-
-    @property
-    def fruit(self) -> str | None:
-        """The fruit that is asked about, if the question is about one."""
-        return self.spec.fruit if self.spec else None
-
-    @property
-    def value(self) -> Value | None:
-        """The right answer; `None` for a caption."""
-        return self.spec.value if self.spec else None
-
-    def proven(self, text: str) -> str | QAPair | None:
-        """What a draft says, if the boxes prove it: a caption, or a question with its answer."""
-        if self.spec is None:
-            return text.strip() if is_true_caption(text.strip(), self.photo) else None
-        halves = prompts.parted(text)
-        if halves is None:
-            return None
-        item = QAPair(*halves, self.spec.kind, self.spec.fruit, MODEL)
-        return item if is_true(item, self.photo) else None

@@ -1,4 +1,4 @@
-"""COCO in, COCO out; what can't be used is listed, never dropped in silence."""
+"""Reading and writing COCO files; everything that can't be used is listed."""
 
 import json
 import re
@@ -47,23 +47,23 @@ def save(folder, content):
     return folder
 
 
-def test_fields_and_facts(folder):
-    found = read_coco(save(folder, coco()))
-    first, second = found.photos
+def test_fields_and_counts(folder):
+    photo_set = read_coco(save(folder, coco()))
+    first, second = photo_set.photos
     assert (first.group, first.source, first.license) == ("g", "here", "CC0")
-    # The second box stands out by less than the slack, and is clipped.
+    # The second box exceeds the photo by less than the tolerance, and is clipped.
     assert first.boxes[1] == FruitBox("apple", 30, 20, 10, 10)
     assert first.counts() == {"apple": 2, "banana": None}
     assert first.total() is None
     assert second.count("apple") == 0
     assert second.count("kiwi") is None
     assert second.total() == 0
-    assert found.listed == {"apple", "banana"}
-    assert found.unknown_classes == ("spoon",)
-    assert found.skipped == ()
+    assert photo_set.listed == {"apple", "banana"}
+    assert photo_set.unknown_classes == ("spoon",)
+    assert photo_set.skipped == ()
 
 
-def test_a_box_round_a_crowd_proves_presence_but_no_number(folder):
+def test_a_crowd_box_proves_presence_but_no_count(folder):
     content = coco()
     content["annotations"][2]["iscrowd"] = 1
     del content["images"][0]["count_ok"]
@@ -71,12 +71,12 @@ def test_a_box_round_a_crowd_proves_presence_but_no_number(folder):
     assert photo.counts() == {"apple": 2, "banana": None}
 
 
-def test_two_images_of_one_file_are_one_photo(folder):
+def test_the_second_image_of_a_file_is_skipped(folder):
     content = coco()
     content["images"][1] |= {"file_name": "images/a.jpg", "width": 40, "height": 30}
-    found = read_coco(save(folder, content))
-    assert len(found.photos) == 1
-    assert found.skipped == ("images/a.jpg: another image is the same file",)
+    photo_set = read_coco(save(folder, content))
+    assert len(photo_set.photos) == 1
+    assert photo_set.skipped == ("images/a.jpg: another image is the same file",)
 
 
 def test_a_photo_that_is_not_exhaustive_proves_no_absence(folder):
@@ -91,9 +91,9 @@ def test_a_photo_that_is_not_exhaustive_proves_no_absence(folder):
     ("where", "change", "reason"),
     [
         ("images", {"file_name": "missing.jpg"}, "missing.jpg: there is no such file"),
-        ("images", {"file_name": "../../etc/passwd"}, "no path inside the folder"),
-        ("images", {"file_name": "/etc/passwd"}, "no path inside the folder"),
-        ("images", {"file_name": 5}, "no path inside the folder"),
+        ("images", {"file_name": "../../etc/passwd"}, "not a path inside the folder"),
+        ("images", {"file_name": "/etc/passwd"}, "not a path inside the folder"),
+        ("images", {"file_name": 5}, "not a path inside the folder"),
         ("images", {"width": 41}, "a.jpg: it has 40 x 30 pixels"),
         ("images", {"height": "many"}, "its height is 'many'"),
         ("annotations", {"category_id": 99}, "unknown category 99"),
@@ -105,19 +105,19 @@ def test_a_photo_that_is_not_exhaustive_proves_no_absence(folder):
         ("annotations", {"bbox": [1, 2, 3, None]}, "is not \\[left"),
     ],
 )
-def test_what_cannot_be_used_is_listed(folder, where, change, reason):
+def test_unusable_photos_and_annotations_are_listed(folder, where, change, reason):
     content = coco()
     content[where][0] |= change
-    found = read_coco(save(folder, content))
-    assert len(found.skipped) == 1
-    assert re.search(reason, found.skipped[0])
+    photo_set = read_coco(save(folder, content))
+    assert len(photo_set.skipped) == 1
+    assert re.search(reason, photo_set.skipped[0])
 
 
 def test_a_broken_picture_is_listed(folder):
     (folder / "images" / "a.jpg").write_text("no picture")
-    found = read_coco(save(folder, coco()))
-    assert [photo.path.name for photo in found.photos] == ["b.jpg"]
-    assert "a.jpg" in found.skipped[0]
+    photo_set = read_coco(save(folder, coco()))
+    assert [photo.path.name for photo in photo_set.photos] == ["b.jpg"]
+    assert "a.jpg" in photo_set.skipped[0]
 
 
 @pytest.mark.parametrize(
@@ -128,19 +128,19 @@ def test_a_broken_picture_is_listed(folder):
         ("{}", '"images" must be a list'),
         (json.dumps(coco(images=[])), "no usable photo"),
         (json.dumps(coco(images=coco()["images"] * 2)), "two images with the id 7"),
-        (json.dumps(coco(annotations=[{"id": 1}])), '"image_id" is missing'),
+        (json.dumps(coco(annotations=[{"id": 1}])), 'must have an integer "image_id"'),
         (json.dumps(coco(categories=[1])), '"categories" must be a list of objects'),
         ("\udcff", "can't be read"),
     ],
 )
-def test_a_broken_file_is_refused_by_name(folder, text, message):
+def test_an_invalid_file_is_an_error_with_its_name(folder, text, message):
     (folder / "instances.json").write_text(text, errors="surrogateescape")
-    with pytest.raises(DataError, match=r"instances\.json") as refusal:
+    with pytest.raises(DataError, match=r"instances\.json") as error:
         read_coco(folder)
-    assert message in str(refusal.value)
+    assert message in str(error.value)
 
 
-def test_missing_folder_and_file(tmp_path):
+def test_a_missing_folder_or_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         read_coco(tmp_path / "nothing")
     with pytest.raises(DataError, match=r"instances\.json: there is no such file"):
@@ -148,11 +148,11 @@ def test_missing_folder_and_file(tmp_path):
 
 
 def test_written_photos_read_back(folder):
-    found = read_coco(save(folder, coco()))
-    write_coco(folder, found.photos, found.listed)
+    photo_set = read_coco(save(folder, coco()))
+    write_coco(folder, photo_set.photos, photo_set.listed)
     again = read_coco(folder)
-    assert again.photos == found.photos
-    assert again.listed == found.listed
+    assert again.photos == photo_set.photos
+    assert again.listed == photo_set.listed
 
 
 json_values = st.recursive(
@@ -167,10 +167,10 @@ json_values = st.recursive(
                               "count_ok", "listed", "group", "license"]),
        value=json_values)  # fmt: skip
 @settings(max_examples=200, deadline=None)
-def test_any_value_anywhere_is_read_listed_or_refused(tmp_path_factory, where, field, value):
+def test_any_value_in_any_field_is_read_listed_or_an_error(tmp_path_factory, where, field, value):
     folder = tmp_path_factory.mktemp("coco")
     content = coco()
     content[where][0][field] = value
     with suppress(DataError):
-        found = read_coco(save(folder, content), check_pictures=False)
-        assert len(found.photos) + len(found.skipped) >= 2
+        photo_set = read_coco(save(folder, content), check_pictures=False)
+        assert len(photo_set.photos) + len(photo_set.skipped) >= 2

@@ -1,4 +1,4 @@
-"""A folder in any of four forms gives the same photos, and what is wrong in it is listed."""
+"""Folders in the four supported formats; everything that can't be used is listed."""
 
 import json
 from contextlib import suppress
@@ -12,7 +12,7 @@ from PIL import Image
 
 from fruit_caption.config import DataConfig
 from fruit_caption.data.formats.coco import read_coco
-from fruit_caption.data.formats.folders import class_names, read_photos
+from fruit_caption.data.formats.folders import class_mapping, read_photos
 from fruit_caption.data.qa import read_qa
 from fruit_caption.data.records import FruitBox
 from fruit_caption.datagen.generate import generate_data
@@ -22,7 +22,7 @@ CLASSES = ["Apples", "banana", "lime", "spoon"]
 
 
 def as_voc(photos: Path, folder: Path) -> Path:
-    """The same photos with VOC annotations."""
+    """Convert a COCO folder to Pascal VOC."""
     (folder / "JPEGImages").mkdir(parents=True)
     (folder / "Annotations").mkdir()
     for photo in read_coco(photos).photos:
@@ -41,7 +41,7 @@ def as_voc(photos: Path, folder: Path) -> Path:
 
 
 def as_yolo(photos: Path, folder: Path) -> Path:
-    """The same photos with YOLO labels."""
+    """Convert a COCO folder to YOLO."""
     (folder / "train" / "images").mkdir(parents=True)
     (folder / "train" / "labels").mkdir()
     (folder / "data.yaml").write_text("train: train/images\nnames: [apple, banana, lime]\n")
@@ -59,21 +59,21 @@ def as_yolo(photos: Path, folder: Path) -> Path:
     return folder
 
 
-def boxes_by_name(found):
+def boxes_by_name(photo_set):
     return {
         photo.path.name: [
             (box.fruit, *(round(v, 6) for v in (box.left, box.top, box.width, box.height)))
             for box in photo.boxes
         ]
-        for photo in found.photos
+        for photo in photo_set.photos
     }
 
 
-@pytest.mark.parametrize(("write", "form"), [(as_voc, "Pascal VOC"), (as_yolo, "YOLO")])
-def test_every_form_gives_the_same_boxes(photos, tmp_path, write, form):
-    found = read_photos(write(photos, tmp_path / "other"))
+@pytest.mark.parametrize(("convert", "format_name"), [(as_voc, "Pascal VOC"), (as_yolo, "YOLO")])
+def test_all_formats_give_the_same_boxes(photos, tmp_path, convert, format_name):
+    found = read_photos(convert(photos, tmp_path / "other"))
     original = read_photos(photos)
-    assert (original.form, found.form) == ("COCO", form)
+    assert (original.format, found.format) == ("COCO", format_name)
     assert boxes_by_name(found) == boxes_by_name(original)
     assert found.listed == original.listed
     assert found.skipped == ()
@@ -95,7 +95,7 @@ VOC = """<annotation><filename>a.png</filename><size><width>40</width><height>30
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><annotation>&c;</annotation>'
 
 
-def test_voc_by_hand(voc):
+def test_voc_boxes_and_unknown_classes(voc):
     found = read_photos(voc)
     assert found.photos[0].boxes == (FruitBox("apple", 1, 2, 10, 20),)
     assert found.unknown_classes == ("spoon",)
@@ -106,15 +106,15 @@ def test_voc_by_hand(voc):
     [
         (BOMB, "declares a document type"),
         (BOMB.encode("utf-16"), "declares a document type"),
-        ("<annotation>", "no valid XML"),
-        ("<html/>", "no VOC annotation"),
-        (VOC.replace("a.png", "../../a.png"), "no path inside"),
+        ("<annotation>", "not valid XML"),
+        ("<html/>", "the root element is <html>, expected <annotation>"),
+        (VOC.replace("a.png", "../../a.png"), "not a path inside"),
         (VOC.replace("<width>40", "<width>50"), "it has 40 x 30 pixels"),
-        (VOC.replace("<xmin>1<", "<xmin>one<", 1), "'one' and no number"),
+        (VOC.replace("<xmin>1<", "<xmin>one<", 1), "<bndbox/xmin> must be a number, not 'one'"),
         (VOC.replace("<xmax>11<", "<xmax>1100<"), "lies outside"),
     ],
 )
-def test_a_broken_voc_file_is_listed(voc, text, reason):
+def test_an_invalid_voc_file_is_listed(voc, text, reason):
     Image.new("RGB", (40, 30)).save(voc / "b.png")
     (voc / "b.xml").write_text(VOC.replace("a.png", "b.png"))
     (voc / "a.xml").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -133,7 +133,7 @@ def yolo(tmp_path):
     return tmp_path
 
 
-def test_yolo_by_hand(yolo):
+def test_yolo_boxes_and_unknown_classes(yolo):
     found = read_photos(yolo)
     assert found.photos[0].boxes == (FruitBox("apple", 15, 5, 10, 10),)
     assert found.listed == {"apple", "banana", "lime"}
@@ -147,14 +147,14 @@ def test_yolo_by_hand(yolo):
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        ("0 .5 .5 .1 .1 .1", "line 1: it is not a class and four numbers"),
+        ("0 .5 .5 .1 .1 .1", "line 1: '0 .5 .5 .1 .1 .1' is not a class and four numbers"),
         ("0 .5 .5 .1 .1\n99 .5 .5 .1 .1", "line 2: there is no class 99"),
         ("0 .5 .5 .1 nan", "not a class and four numbers"),
         ("0 .5 .5 2 .1", "lies outside"),
         (None, "it has no label file a.txt"),
     ],
 )
-def test_a_broken_yolo_file_is_listed(yolo, labels, reason):
+def test_an_invalid_yolo_file_is_listed(yolo, labels, reason):
     if labels is None:
         (yolo / "a.txt").unlink()
     else:
@@ -165,16 +165,16 @@ def test_a_broken_yolo_file_is_listed(yolo, labels, reason):
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "names: 5", "names: [", "names: {one: apple}"])
-def test_classes_that_cannot_be_read_are_refused(yolo, text):
+def test_invalid_yolo_classes_are_an_error(yolo, text):
     (yolo / "data.yaml").write_text(text)
-    with pytest.raises(DataError, match=r"data\.yaml") as refusal:
+    with pytest.raises(DataError, match=r"data\.yaml") as error:
         read_photos(yolo)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.fixture
 def class_folders(tmp_path):
-    """Photos in folders called after what they show."""
+    """Photos in subfolders that are named after what they show."""
     for place, name in enumerate(["Apples", "passion_fruit", "dogs"]):
         (tmp_path / name).mkdir()
         for number in range(12):
@@ -187,11 +187,11 @@ def class_folders(tmp_path):
     return tmp_path
 
 
-def test_class_folders_tell_which_but_not_how_many(class_folders, tmp_path_factory):
+def test_class_folders_tell_the_fruit_but_no_count(class_folders, tmp_path_factory):
     found = read_photos(class_folders)
     assert len(found.photos) == 24
     assert found.unknown_classes == ("dogs",)
-    assert found.skipped == ("plum: the folder holds no pictures",)
+    assert found.skipped == ("plum: the folder has no pictures",)
     apple = found.photos[0]
     assert (apple.fruits, apple.count("apple"), apple.count("plum")) == (("apple",), None, None)
     assert (apple.source, apple.license) == ("here", "CC0")
@@ -206,32 +206,32 @@ def test_class_folders_tell_which_but_not_how_many(class_folders, tmp_path_facto
     assert again == {frozenset(["apple"]), frozenset(["passion fruit"])}
 
 
-def test_a_loop_of_links_ends(class_folders):
+def test_links_to_folders_are_not_followed(class_folders):
     (class_folders / "Apples" / "again").symlink_to(class_folders)
     assert len(read_photos(class_folders).photos) == 24
 
 
-def test_the_users_own_names_come_first(class_folders):
+def test_the_users_class_names_take_precedence(class_folders):
     table = class_folders / "names.json"
     table.write_text(json.dumps({"Dogs": "cherries"}))
-    assert "cherry" in read_photos(class_folders, class_names(table)).listed
+    assert "cherry" in read_photos(class_folders, class_mapping(table)).listed
     for text in ('{"dogs": "hound"}', '{"dogs": 5}', "[]"):
         table.write_text(text)
         with pytest.raises(DataError, match=r"names\.json"):
-            class_names(table)
+            class_mapping(table)
 
 
-def test_a_folder_of_no_known_form_is_told_which_there_are(tmp_path):
+def test_a_folder_of_unknown_format_is_an_error_with_the_formats(tmp_path):
     with pytest.raises(DataError, match="Pascal VOC"):
         read_photos(tmp_path)
     (tmp_path / "plum").mkdir()
-    with pytest.raises(DataError, match="no photo that can be used: plum: the folder holds no"):
+    with pytest.raises(DataError, match="no usable photo: plum: the folder has no"):
         read_photos(tmp_path)
 
 
-def test_sources_are_merged_and_every_photo_is_kept_once(photos, yolo, tmp_path_factory):
+def test_sources_are_merged_without_duplicate_photos(photos, yolo, tmp_path_factory):
     out = tmp_path_factory.mktemp("merged")
-    # Another picture by the same name, and the same picture by the same name.
+    # Another picture with the same name, and the same picture with the same name.
     same = sorted((photos / "images").iterdir())[1]
     Image.new("RGB", (40, 20), "red").save(yolo / "00.png")
     (yolo / "00.txt").write_text("")
@@ -252,7 +252,7 @@ def test_sources_are_merged_and_every_photo_is_kept_once(photos, yolo, tmp_path_
 
 @given(text=st.text(max_size=80) | st.from_regex(r"([0-9] (0\.\d )*)*", fullmatch=True))
 @settings(max_examples=200, deadline=None)
-def test_any_yolo_labels_are_read_or_listed(tmp_path_factory, text):
+def test_any_yolo_labels_are_read_listed_or_an_error(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("yolo")
     (folder / "classes.txt").write_text("apple")
     Image.new("RGB", (4, 4)).save(folder / "a.png")
@@ -266,7 +266,7 @@ def test_any_yolo_labels_are_read_or_listed(tmp_path_factory, text):
     text=st.text(max_size=20),
 )
 @settings(max_examples=200, deadline=None)
-def test_any_voc_content_is_read_or_listed(tmp_path_factory, tag, text):
+def test_any_voc_content_is_read_listed_or_an_error(tmp_path_factory, tag, text):
     folder = tmp_path_factory.mktemp("voc")
     Image.new("RGB", (40, 30)).save(folder / "a.png")
     broken = VOC.replace(f"<{tag}>", f"<{tag}>{text}")
@@ -275,8 +275,8 @@ def test_any_voc_content_is_read_or_listed(tmp_path_factory, tag, text):
         assert len(read_photos(folder).photos) == 1
 
 
-def test_labels_and_boxes_tell_apart_what_is_known(photos):
+def test_counts_of_labels_without_boxes_are_unknown(photos):
     photo = read_coco(photos).photos[0]
-    labelled = replace(photo, boxes=(), labels=frozenset(["apple"]))
-    assert labelled.counts() == {"apple": None}
-    assert labelled.total() is None
+    labeled = replace(photo, boxes=(), labels=frozenset(["apple"]))
+    assert labeled.counts() == {"apple": None}
+    assert labeled.total() is None

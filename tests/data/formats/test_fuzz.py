@@ -1,6 +1,6 @@
-"""Files from strangers: every reader reads them, or refuses them in a line; nothing else.
+"""Fuzzing: every reader either reads a broken file or raises a FruitError with a one-line message.
 
-A few hundred cases in all; `make fuzz` tries more than ten thousand.
+Runs a few hundred cases; `make fuzz` runs more than ten thousand.
 """
 
 import json
@@ -31,11 +31,11 @@ from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.files import read_json
 
 CASES = int(os.environ.get("FRUIT_FUZZ", 25))
-"""For each reader and each way of breaking its file."""
+"""Number of cases for each reader and each way of breaking its file."""
 
 fuzz = settings(
     max_examples=CASES,
-    deadline=30_000,  # what hangs is found; what waits for other work is not blamed
+    deadline=30_000,  # finds hangs, but tolerates a busy machine
     derandomize=CASES < 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -46,7 +46,7 @@ PHOTO, SIDE = "apple_7.png", 40
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Two pictures, to which a file may say what it likes."""
+    """Two pictures, which the broken files may refer to."""
     folder = tmp_path_factory.mktemp("fuzz") / "photos"
     (folder / "images").mkdir(parents=True)
     for name in (PHOTO, "b.png"):
@@ -84,48 +84,47 @@ YAML = "path: .\ntrain: images\nnc: 2\nnames:\n  0: apple\n  1: pear\n"
 LABELS = "0 0.5 0.5 0.2 0.3\n1 0.2 0.2 0.1 0.1\n"
 
 
-def in_photos(found: PhotoSet, folder: Path) -> None:
-    """What every reader of photos promises."""
-    home = folder.resolve()
-    for photo in found.photos:
-        assert photo.path.resolve().is_relative_to(home)
+def check_photos(photo_set: PhotoSet, folder: Path) -> None:
+    """Check what every reader of photos guarantees."""
+    for photo in photo_set.photos:
+        assert photo.path.resolve().is_relative_to(folder.resolve())
         assert photo.path.is_file()
         for box in photo.boxes:
             assert box.fruit in FRUITS
             assert 0 <= box.left < box.left + box.width <= photo.width + 0.01
             assert 0 <= box.top < box.top + box.height <= photo.height + 0.01
-    assert all(len(line.splitlines()) <= 1 for line in found.skipped)
+    assert all(len(line.splitlines()) <= 1 for line in photo_set.skipped)
 
 
-def coco(folder: Path) -> None:
-    in_photos(read_coco(folder), folder)
+def check_coco(folder: Path) -> None:
+    check_photos(read_coco(folder), folder)
 
 
-def voc(folder: Path) -> None:
-    in_photos(read_voc(folder), folder)
+def check_voc(folder: Path) -> None:
+    check_photos(read_voc(folder), folder)
 
 
-def yolo(folder: Path) -> None:
-    in_photos(read_yolo(folder), folder)
+def check_yolo(folder: Path) -> None:
+    check_photos(read_yolo(folder), folder)
 
 
-def table(folder: Path) -> None:
-    in_photos(read_photos(folder), folder)
+def check_class_folders(folder: Path) -> None:
+    check_photos(read_photos(folder), folder)
 
 
-def qa(folder: Path) -> None:
+def check_qa(folder: Path) -> None:
     for text in read_qa(folder):
         assert not Path(text.file_name).is_absolute()
         assert ".." not in Path(text.file_name).parts
         assert all(isinstance(item.question, str) for item in text.questions)
 
 
-def config(folder: Path) -> None:
-    found = RunConfig.from_json(read_json(folder / "config.json"))
-    assert RunConfig.from_json(json.loads(json.dumps(found.to_json()))) == found
+def check_config(folder: Path) -> None:
+    config = RunConfig.from_json(read_json(folder / "config.json"))
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
-def vqa(folder: Path) -> None:
+def check_vqa(folder: Path) -> None:
     out = Path(mkdtemp()) / "out"
     try:
         for text in import_vqa(folder, out).texts:
@@ -136,77 +135,82 @@ def vqa(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader and what it reads: the files beside the pictures, the first of which is broken."""
+    """A reader and its files besides the pictures; the first file is the one to break."""
 
-    read: Any
+    check: Any
     files: dict[str, Any]
 
     @property
-    def sound(self) -> Any:
-        """What the file holds that is to be broken: text, or what JSON is made of."""
+    def valid(self) -> Any:
+        """Valid content of the file to break: text, or a dictionary to be written as JSON."""
         return next(iter(self.files.values()))
 
     @property
     def text(self) -> str:
-        return json.dumps(self.sound) if isinstance(self.sound, dict) else self.sound
+        return json.dumps(self.valid) if isinstance(self.valid, dict) else self.valid
 
 
 READERS = {
-    "coco": Reader(coco, {"instances.json": COCO}),
-    "voc": Reader(voc, {"a.xml": VOC}),
-    "yolo classes": Reader(yolo, {"data.yaml": YAML, "images/apple_7.txt": LABELS}),
-    "yolo labels": Reader(yolo, {"images/apple_7.txt": LABELS, "data.yaml": YAML}),
-    "yolo names": Reader(yolo, {"classes.txt": "apple\npear\n", "images/apple_7.txt": LABELS}),
+    "coco": Reader(check_coco, {"instances.json": COCO}),
+    "voc": Reader(check_voc, {"a.xml": VOC}),
+    "yolo classes": Reader(check_yolo, {"data.yaml": YAML, "images/apple_7.txt": LABELS}),
+    "yolo labels": Reader(check_yolo, {"images/apple_7.txt": LABELS, "data.yaml": YAML}),
+    "yolo names": Reader(
+        check_yolo, {"classes.txt": "apple\npear\n", "images/apple_7.txt": LABELS}
+    ),
     "photos.csv": Reader(
-        table, {"photos.csv": f"file,source,license\nimages/{PHOTO},web,CC0\n", "apple/": ""}
+        check_class_folders,
+        {"photos.csv": f"file,source,license\nimages/{PHOTO},web,CC0\n", "apple/": ""},
     ),
-    "qa": Reader(qa, {"qa.json": QA}),
-    "config": Reader(config, {"config.json": CONFIG}),
+    "qa": Reader(check_qa, {"qa.json": QA}),
+    "config": Reader(check_config, {"config.json": CONFIG}),
     "vqa questions": Reader(
-        vqa, {"v2_train_questions.json": VQA, "v2_train_annotations.json": VQA}
+        check_vqa, {"v2_train_questions.json": VQA, "v2_train_annotations.json": VQA}
     ),
-    "vqa answers": Reader(vqa, {"v2_train_annotations.json": VQA, "v2_train_questions.json": VQA}),
+    "vqa answers": Reader(
+        check_vqa, {"v2_train_annotations.json": VQA, "v2_train_questions.json": VQA}
+    ),
 }
-OF_JSON = [name for name, reader in READERS.items() if isinstance(reader.sound, dict)]
+JSON_READERS = [name for name, reader in READERS.items() if isinstance(reader.valid, dict)]
 
 
-def try_to_read(reader: Reader, folder: Path, content: bytes) -> bool:
-    """Whether the reader takes its file with another content; it may refuse it in a line."""
+def is_accepted(reader: Reader, folder: Path, content: bytes) -> bool:
+    """Whether the reader accepts a content; if not, it must raise an error with one line."""
     written = []
-    for place, (name, sound) in enumerate(reader.files.items()):
+    for place, (name, valid) in enumerate(reader.files.items()):
         path = folder / name
         if name.endswith("/"):
             path.mkdir()
             shutil.copy(folder / "images" / PHOTO, path)
         else:
-            text = json.dumps(sound) if isinstance(sound, dict) else sound
+            text = json.dumps(valid) if isinstance(valid, dict) else valid
             path.write_bytes(text.encode() if place else content)
         written.append(path)
     try:
-        reader.read(folder)
-        told = ""
+        reader.check(folder)
+        message = ""
     except FruitError as error:
-        told = str(error)
+        message = str(error)
     finally:
         for path in written:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert len(told.splitlines()) <= 1, told
-    return not told
+    assert len(message.splitlines()) <= 1, message
+    return not message
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_sound_files_are_read(name, folder):
-    assert try_to_read(READERS[name], folder, READERS[name].text.encode())
+def test_valid_files_are_accepted(name, folder):
+    assert is_accepted(READERS[name], folder, READERS[name].text.encode())
 
 
 @pytest.mark.parametrize("name", READERS)
 @fuzz
 @given(content=st.binary(max_size=200) | st.text(ENCODABLE, max_size=200).map(str.encode))
 def test_any_bytes(name, folder, content):
-    try_to_read(READERS[name], folder, content)
+    is_accepted(READERS[name], folder, content)
 
 
-ODD = st.one_of(
+ODD_VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
@@ -220,35 +224,34 @@ ODD = st.one_of(
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container of a JSON value with each of its keys."""
+    """Return every container in a JSON value with each of its keys."""
     if isinstance(value, dict):
         keys: list[Any] = list(value)
     else:
         keys = list(range(len(value))) if isinstance(value, list) else []
-    return [each for key in keys for each in [(value, key), *places(value[key])]]
+    return [place for key in keys for place in [(value, key), *places(value[key])]]
 
 
-@pytest.mark.parametrize("name", OF_JSON)
+@pytest.mark.parametrize("name", JSON_READERS)
 @fuzz
 @given(data=st.data())
-def test_values_of_another_kind(name, folder, data):
-    """One to three values are replaced, taken out or doubled."""
-    content = deepcopy(READERS[name].sound)
+def test_replaced_deleted_and_duplicated_values(name, folder, data):
+    content = deepcopy(READERS[name].valid)
     for _ in range(data.draw(st.integers(1, 3))):
         if not (found := places(content)):
             break
         container, key = found[data.draw(st.integers(0, len(found) - 1))]
-        what = data.draw(st.sampled_from(["other", "other", "out", "twice"]))
-        if what == "out":
+        change = data.draw(st.sampled_from(["replace", "replace", "delete", "duplicate"]))
+        if change == "delete":
             del container[key]
-        elif what == "twice" and isinstance(container, list):
+        elif change == "duplicate" and isinstance(container, list):
             container.append(deepcopy(container[key]))
         else:
-            container[key] = deepcopy(data.draw(ODD))
-    try_to_read(READERS[name], folder, json.dumps(content).encode())
+            container[key] = deepcopy(data.draw(ODD_VALUES))
+    is_accepted(READERS[name], folder, json.dumps(content).encode())
 
 
-PIECES = (
+FRAGMENTS = (
     "<!DOCTYPE a [<!ENTITY b 'c'>]>", "&b;", "&lt;", "<!DOCTYPE a SYSTEM 'file:///etc/hosts'>",
     "<object>", "</object>", "<name>", "]]>", "<?xml version='1.0' encoding='utf-7'?>", "nan",
     "-1e999", "9" * 5000, "!!python/object/apply:os.system ['true']", "&a [*a]", "*a", "<<: *a",
@@ -260,18 +263,18 @@ PIECES = (
 @pytest.mark.parametrize("name", READERS)
 @fuzz
 @given(seed=st.integers(0, 2**32))
-def test_pieces_in_the_wrong_place(name, folder, seed):
-    """Parts of the text are cut out, and what confuses parsers is put there."""
-    chance, text = random.Random(seed), READERS[name].text
-    for _ in range(chance.randint(1, 3)):
-        start = chance.randrange(len(text) + 1)
-        end = min(len(text), start + int(chance.expovariate(0.2)))
-        text = text[:start] + chance.choice(["", *PIECES]) + text[end:]
-    try_to_read(READERS[name], folder, text.encode("utf-8", "surrogatepass"))
+def test_text_with_confusing_fragments(name, folder, seed):
+    """Replace parts of the text by fragments that confuse parsers."""
+    rng, text = random.Random(seed), READERS[name].text
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(len(text) + 1)
+        end = min(len(text), start + int(rng.expovariate(0.2)))
+        text = text[:start] + rng.choice(["", *FRAGMENTS]) + text[end:]
+    is_accepted(READERS[name], folder, text.encode("utf-8", "surrogatepass"))
 
 
-def test_entities_are_not_unfolded(folder):
-    """A billion laughs in a few lines of XML."""
+def test_xml_entities_are_not_expanded(folder):
+    """The "billion laughs" attack."""
     laughs = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 10))
     text = f"<!DOCTYPE a [<!ENTITY l0 'ha'>{laughs}]>" + VOC.replace("apple<", "&l9;<", 1)
     (folder / "a.xml").write_text(text)

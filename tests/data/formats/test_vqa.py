@@ -1,4 +1,4 @@
-"""Files of VQA v2, out and in."""
+"""Writing and importing files of VQA v2."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fruit_caption.data.dataset import read_data
-from fruit_caption.data.formats.vqa import import_vqa, short, write_vqa
+from fruit_caption.data.formats.vqa import import_vqa, short_answer, write_vqa
 from fruit_caption.data.qa import QAPair, read_qa
 from fruit_caption.language.answers import parse_answer
 from fruit_caption.utils.errors import DataError
@@ -23,111 +23,110 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("kind", "answer", "fruit", "expected"), ANSWERS)
-def test_answers_are_as_short_as_in_vqa(kind, answer, fruit, expected):
-    assert short(QAPair("?", answer, kind, fruit, "grammar")) == expected
+def test_short_answers(kind, answer, fruit, expected):
+    assert short_answer(QAPair("?", answer, kind, fruit, "grammar")) == expected
 
 
 def meanings(texts):
     return {
-        (text.file_name, item.kind, item.fruit, parse_answer(item.kind, item.answer, item.fruit))
+        (text.file_name, pair.kind, pair.fruit, parse_answer(pair.kind, pair.answer, pair.fruit))
         for text in texts
-        for item in text.questions
+        for pair in text.questions
     }
 
 
-def test_what_is_written_can_be_read_back(data, tmp_path):
+def test_written_files_can_be_imported(data, tmp_path):
     texts = read_qa(data)
-    # What is written lies beside the data set's own files; what is read lies elsewhere.
-    source = tmp_path / "theirs"
+    source = tmp_path / "source"
     source.mkdir()
     (source / "images").symlink_to(data / "images")
     written = write_vqa(source, texts)
     for file in written.iterdir():
         file.rename(source / file.name)
     with pytest.raises(DataError, match="leads out of the folder"):
-        import_vqa(source, tmp_path / "ours")
+        import_vqa(source, tmp_path / "out")
     (source / "images").unlink()
     (data / "images").rename(source / "images")
     try:
-        imported = import_vqa(source, tmp_path / "ours")
+        imported = import_vqa(source, tmp_path / "out")
     finally:
         (source / "images").rename(data / "images")
-    assert imported.left_out == 0
+    assert imported.ignored == 0
     assert meanings(imported.texts) == meanings(texts)
     assert {text.file_name: text.split for text in imported.texts} == {
         text.file_name: text.split for text in texts
     }
-    assert set(read_data(tmp_path / "ours").fruits) <= set(read_data(data).fruits)
+    assert set(read_data(tmp_path / "out").fruits) <= set(read_data(data).fruits)
 
 
-def theirs(folder, split="train2014", questions=None, answers=None):
-    """A folder such as VQA v2's authors offer."""
+def write_vqa_v2(folder, split="train2014", questions=None, answers=None):
+    """Write files with the names and the structure of the original VQA v2."""
     folder.mkdir(exist_ok=True)
     pictures = folder / split
     pictures.mkdir()
     for number in (42, 73) if split != "val2014" else (580,):
         Image.new("RGB", (8, 8)).save(pictures / f"COCO_{split}_{number:012d}.jpg")
-    asked = questions or [
+    rows = questions or [
         (42001, 42, "How many bananas are in the bowl?", "2"),
         (42002, 42, "Is the man wearing a hat?", "yes"),
         (42003, 42, "Is there an apple?", "no"),
         (73001, 73, "What fruit is this?", "oranges"),
         (73002, 73, "How many apples are there?", "many"),
     ]
-    rows = [
-        {"question_id": one, "image_id": image, "question": question}
-        for one, image, question, _ in asked
+    question_rows = [
+        {"question_id": number, "image_id": image, "question": question}
+        for number, image, question, _ in rows
     ]
-    told = [
+    answer_rows = [
         {
-            "question_id": one,
+            "question_id": number,
             "image_id": image,
             "multiple_choice_answer": answer,
             "answers": [{"answer": answer, "answer_confidence": "yes", "answer_id": 1}],
         }
-        for one, image, _, answer in reversed(asked)
+        for number, image, _, answer in reversed(rows)
     ]
     (folder / f"v2_OpenEnded_mscoco_{split}_questions.json").write_text(
-        json.dumps({"task_type": "Open-Ended", "questions": rows})
+        json.dumps({"task_type": "Open-Ended", "questions": question_rows})
     )
     (folder / f"v2_mscoco_{split}_annotations.json").write_text(
-        json.dumps({"annotations": answers if answers is not None else told})
+        json.dumps({"annotations": answers if answers is not None else answer_rows})
     )
     return folder
 
 
-def test_questions_about_fruit_are_taken_from_vqa_v2(tmp_path):
-    source = theirs(tmp_path / "theirs")
-    theirs(source, "val2014", [(1, 580, "Any limes?", "yes")])
-    imported = import_vqa(source, tmp_path / "ours")
-    assert imported.left_out == 2
-    assert read_qa(tmp_path / "ours") == list(imported.texts)
-    first, second, third = imported.texts  # by name
+def test_questions_about_fruit_are_imported_from_vqa_v2(tmp_path):
+    source = write_vqa_v2(tmp_path / "source")
+    write_vqa_v2(source, "val2014", [(1, 580, "Any limes?", "yes")])
+    imported = import_vqa(source, tmp_path / "out")
+    assert imported.ignored == 2
+    assert read_qa(tmp_path / "out") == list(imported.texts)
+    first, second, third = imported.texts  # sorted by file name
     assert first.file_name == "train2014/COCO_train2014_000000000042.jpg"
     assert (first.split, third.split) == ("train", "validation")
-    assert [(item.question, item.answer) for item in first.questions] == [
+    assert [(pair.question, pair.answer) for pair in first.questions] == [
         ("how many bananas are there?", "there are two bananas"),
         ("is there an apple?", "no, there is no apple"),
     ]
-    assert [item.answer for item in second.questions] == ["it shows orange"]
-    assert read_data(tmp_path / "ours").fruits == ("apple", "banana", "lime")
+    assert [pair.answer for pair in second.questions] == ["it shows orange"]
+    assert read_data(tmp_path / "out").fruits == ("apple", "banana", "lime")
 
 
-def test_what_cannot_be_used_is_named(tmp_path):
-    source = theirs(tmp_path / "theirs", questions=[(1, 7, "Any limes?", "yes")])
+def test_unusable_files_are_an_error(tmp_path):
+    source = write_vqa_v2(tmp_path / "source", questions=[(1, 7, "Any limes?", "yes")])
     with pytest.raises(DataError, match="lacks the picture of image 7"):
-        import_vqa(source, tmp_path / "ours")
-    other = theirs(tmp_path / "other", questions=[(1, 42, "Who is this?", "Ada")])
+        import_vqa(source, tmp_path / "out")
+    other = write_vqa_v2(tmp_path / "other", questions=[(1, 42, "Who is this?", "Ada")])
     with pytest.raises(DataError, match="no question about fruit"):
-        import_vqa(other, tmp_path / "ours")
+        import_vqa(other, tmp_path / "out")
     with pytest.raises(DataError, match="lies in"):
-        import_vqa(other, other / "ours")
-    broken = theirs(tmp_path / "broken", answers=[3])
+        import_vqa(other, other / "out")
+    broken = write_vqa_v2(tmp_path / "broken", answers=[3])
     with pytest.raises(DataError, match='"annotations" must be a list of objects'):
-        import_vqa(broken, tmp_path / "ours")
-    odd = theirs(tmp_path / "odd", "mine")
-    with pytest.raises(DataError, match="must hold one of train, val, test, unseen"):
-        import_vqa(odd, tmp_path / "ours")
-    with pytest.raises(DataError, match="holds no file whose name ends in"):
-        import_vqa(source / "train2014", tmp_path / "ours")
-    assert not (tmp_path / "ours").exists()
+        import_vqa(broken, tmp_path / "out")
+    odd = write_vqa_v2(tmp_path / "odd", "mine")
+    with pytest.raises(DataError, match="must contain one of train, val, test, unseen"):
+        import_vqa(odd, tmp_path / "out")
+    with pytest.raises(DataError, match="has no file whose name ends in"):
+        import_vqa(source / "train2014", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
