@@ -13,7 +13,7 @@ from fruit_caption.commands.engine_options import EngineOptions
 from fruit_caption.commands.options import DATA, DataFolder, Options
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.utils.errors import FruitError
-from fruit_caption.utils.startup import silence_stderr, start_keras
+from fruit_caption.utils.startup import import_keras, silence_stderr, start_keras
 
 
 def train(
@@ -71,6 +71,7 @@ def train(
     """Train a model on a data set and save it as a run."""
     if encoder and pretrained is not None:
         raise FruitError("--encoder can't be combined with --pretrained or --scratch.")
+    import_keras()
     with silence_stderr():
         from fruit_caption.training.distribution import WorkerGroup
 

@@ -42,12 +42,17 @@ def export(run: Run, format: Format, bits: int = 32) -> Path:
         The folder of the export, inside the run folder.
 
     Raises:
-        RunError: There is no such run, or the converter is missing or too old.
+        RunError: There is no such run, Keras does not run on TensorFlow, or the converter is
+            missing or too old.
         FruitError: The number of bits is not supported, another process is exporting to this
             folder, or the folder can't be written to.
     """
     if bits not in (32, 16):
         raise FruitError(f"Weights can have 32 or 16 bits, not {bits}.")
+    if keras.backend.backend() != "tensorflow":
+        raise RunError(
+            f"Exporting needs the TensorFlow backend of Keras; this is {keras.backend.backend()}."
+        )
     model = run.load_model()
     out = run.export_folder(format)
     single = format == "litert"

@@ -148,7 +148,9 @@ class Captioner(keras.Model):
 
     def decode_step(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
         """Run the decoder and return its outputs for the last word, see `decoding.Runtime`."""
-        return self.step_decoder.predict_on_batch(dict(inputs))
+        # PyTorch takes tensors or arrays, but not both.
+        tensors = {name: ops.convert_to_tensor(array) for name, array in inputs.items()}
+        return self.step_decoder.predict_on_batch(tensors)
 
     def set_temperature(self, temperature: float) -> None:
         """Divide all logits by a temperature (temperature scaling, Guo et al. 2017).

@@ -15,21 +15,11 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from fruit_caption.data.batches import Batches
 from fruit_caption.utils.errors import FruitError, RunError
 
 Strategy = Literal["mirrored", "multi-worker"]
-
-LOST_WORKER_ERRORS = (
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-    tf.errors.UnavailableError,
-)
-"""Errors that TensorFlow raises when another worker has gone away."""
 
 PREFETCH = 4
 """Number of batches that are prepared ahead of the training step."""
@@ -48,7 +38,7 @@ class WorkerGroup:
         is_chief: True if this process is the chief, which makes decisions and writes files.
 
     Raises:
-        FruitError: TF_CONFIG is missing or invalid.
+        FruitError: TF_CONFIG is missing or invalid, or Keras runs on another backend.
     """
 
     def __init__(
@@ -56,9 +46,18 @@ class WorkerGroup:
     ) -> None:
         self._strategy: Any = None
         self.is_chief = True
+        if strategy is None:  # TensorFlow isn't imported unless it is needed
+            return
+        if keras.backend.backend() != "tensorflow":
+            raise FruitError(
+                f"Distributed training needs the TensorFlow backend of Keras, and this is "
+                f"{keras.backend.backend()}."
+            )
+        import tensorflow as tf
+
         if strategy == "mirrored":
             self._strategy = tf.distribute.MirroredStrategy(devices)
-        elif strategy == "multi-worker":
+        else:
             self.is_chief = _worker_index() == 0
             self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
             patch_keras_20585(self._strategy)
@@ -110,6 +109,8 @@ class WorkerGroup:
         """
         if not _is_multi_worker(self._strategy):
             return list(values)
+        import tensorflow as tf
+
         # Summing is enough, because all workers but the chief contribute zeros.
         terms = [tf.constant(v if self.is_chief else np.zeros_like(v)) for v in values]
         add = tf.function(lambda: tf.distribute.get_replica_context().all_reduce("SUM", terms))
@@ -129,10 +130,10 @@ class WorkerGroup:
         """
         try:
             yield
-        except LOST_WORKER_ERRORS as error:
-            if not self.is_distributed:
-                raise
-            raise RunError("Another worker has stopped.", "worker-lost") from error
+        except Exception as error:
+            if self.is_distributed and _is_lost_worker(error):
+                raise RunError("Another worker has stopped.", "worker-lost") from error
+            raise
 
 
 SINGLE_WORKER = WorkerGroup()
@@ -155,11 +156,31 @@ def _worker_index() -> int:
 
 
 def _is_multi_worker(strategy: Any) -> bool:
+    if strategy is None:
+        return False
+    import tensorflow as tf
+
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def _local_dataset(batches: Batches, context: Any) -> tf.data.Dataset:
+def _is_lost_worker(error: Exception) -> bool:
+    """Whether TensorFlow raised an error because another worker has gone away."""
+    from tensorflow import errors
+
+    return isinstance(
+        error,
+        errors.AbortedError
+        | errors.CancelledError
+        | errors.DeadlineExceededError
+        | errors.InternalError
+        | errors.UnavailableError,
+    )
+
+
+def _local_dataset(batches: Batches, context: Any) -> Any:
     """The parts of all batches for the replicas of this process, one after the other."""
+    import tensorflow as tf
+
     parts = context.num_replicas_in_sync
     local_parts = parts // context.num_input_pipelines
     first = context.input_pipeline_id * local_parts
@@ -196,6 +217,7 @@ def patch_keras_20585(strategy: Any) -> None:
         strategy: The strategy in use. If Keras can average scalars with it, the bug is fixed and
             nothing is patched.
     """
+    import tensorflow as tf
     from keras.src.backend.tensorflow import trainer
 
     try:

@@ -42,6 +42,7 @@ from fruit_caption.training.rehearsal import rehearse
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import FruitError, RunError
 from fruit_caption.utils.files import lock_folder, write_json
+from fruit_caption.utils.startup import silence_stderr
 
 TENSORBOARD = "tensorboard"
 """Folder inside the run for TensorBoard's event files."""
@@ -70,7 +71,8 @@ class TrainingListener:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that results depend on, by package name."""
-    return {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
+    backend = keras.backend.backend()
+    return {name: version(name) for name in (backend, "keras", "numpy", "pillow")}
 
 
 def train(
@@ -183,7 +185,8 @@ class _Trainer:
         self.listener, self.engine, self.workers = listener, engine, workers
         self.history: list[dict[str, Any]] = []
         self.pretrains = bool(not config.start and self.training.pretrain_steps and data.fruits)
-        keras.utils.set_random_seed(self.training.seed)
+        with silence_stderr():  # with another backend, this imports TensorFlow
+            keras.utils.set_random_seed(self.training.seed)
         self.model = self._new_model()
         self.training_model = (
             self._replica() if workers.is_distributed else self.model.training_model
@@ -292,6 +295,8 @@ class _Trainer:
 
     def _add_validation_score(self, epoch: int, logs: dict[str, float]) -> None:
         """Add the chief's share of exact validation answers to the logs of an epoch."""
+        if keras.backend.backend() == "jax":  # which keeps the weights elsewhere while it trains
+            self.training_model.jax_state_sync()
         if self.workers.is_distributed:
             self.model.training_model.set_weights(self.training_model.get_weights())
         exact = score(self._validate())["exact"] if self.workers.is_chief else 0.0

@@ -1,4 +1,4 @@
-"""Silences TensorFlow's start-up messages, some of which no setting turns off."""
+"""Starts Keras on the backend that the user chose, without start-up messages."""
 
 from __future__ import annotations
 
@@ -7,24 +7,56 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from fruit_caption.utils.errors import FruitError
 
+EXTRAS = {"jax": "jax", "torch": "torch"}
+"""Extras of this package that install the backends of Keras other than TensorFlow."""
+
+
+def import_keras() -> None:
+    """Import Keras on the backend that the user chose, and set what the models need.
+
+    The environment variable KERAS_BACKEND, or else the user's keras.json, chooses the backend:
+    TensorFlow, JAX or PyTorch. The models are written for images with channels last and single
+    precision, whatever keras.json says. Set TF_CPP_MIN_LOG_LEVEL=0 to see all TensorFlow output.
+
+    Raises:
+        FruitError: The backend is unknown or not installed, or keras.json is not valid.
+    """
+    is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0"
+    # TensorFlow also warns about every new batch shape at inference.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR if is_quiet else logging.WARNING)
+    with silence_stderr() if is_quiet else nullcontext():
+        try:
+            import keras
+        except (ImportError, ValueError, AssertionError) as error:
+            raise _backend_error(error) from error
+    keras.config.set_image_data_format("channels_last")
+    if keras.config.floatx() in ("float16", "bfloat16"):
+        keras.config.set_floatx("float32")
+
 
 def start_keras() -> None:
-    """Import Keras and initialize its devices without TensorFlow's log messages.
-
-    Set TF_CPP_MIN_LOG_LEVEL=0 to see all TensorFlow output.
-    """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
-        return
-    # It also warns about every new batch shape at inference.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with silence_stderr():
+    """Import Keras and initialize its devices; raises as `import_keras` does."""
+    import_keras()
+    with silence_stderr() if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0" else nullcontext():
         import keras
 
         keras.ops.zeros(())
+
+
+def _backend_error(error: Exception) -> FruitError:
+    """Explain why Keras can't be imported."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        extra = EXTRAS[error.name]
+        return FruitError(
+            f"The Keras backend is {error.name} (KERAS_BACKEND or keras.json), which is not "
+            f"installed: pip install 'fruit-caption[{extra}]'."
+        )
+    reason = str(error).splitlines()[0] if str(error) else "a setting is not valid"
+    return FruitError(f"Keras can't start ({reason}); check KERAS_BACKEND and keras.json.")
 
 
 @contextmanager
