@@ -217,7 +217,7 @@ def _score_all(
 
 SUBSETS: dict[str, Callable[[Prediction], bool]] = {
     "overall": lambda row: row.qa_pair.kind != CAPTION,
-    "counts of 2 and more": lambda row: counts_at_least(row, 2),
+    "counts of 2 or more": lambda row: counts_at_least(row, 2),
 }
 """The subsets of the questions on which variants are compared."""
 

@@ -34,7 +34,7 @@ Scores = dict[str, Any]
 PAGE, TABLES = "report.html", "comparison.md"
 TITLES: dict[Split, str] = {"test": "test split", "unseen": "photos of an unseen source"}
 COUNT_COLUMNS = {
-    "counts of 2 and more": ("several", "exact"),
+    "counts of 2 or more": ("several", "exact"),
     "count within 1": ("kinds", "count", "within_one"),
     "count RMSE": ("kinds", "count", "rmse"),
 }

@@ -44,7 +44,7 @@ def test_markdown():
         "2 seeds."
     )
     assert lines[2] == (
-        "| approach | overall | count | counts of 2 and more | count within 1 | count RMSE "
+        "| approach | overall | count | counts of 2 or more | count within 1 | count RMSE "
         "| calibration error |"
     )
     assert lines[4] == "| majority | 50.0 | 50.0 | - | 75.0 | 1.23 | - |"
