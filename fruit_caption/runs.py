@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from fruit_caption.config import RunConfig
 from fruit_caption.data.qa import Prediction
 from fruit_caption.data.records import Split
-from fruit_caption.utils.errors import DataError, FruitError, RunError
+from fruit_caption.utils.errors import DataError, FruitError, RunError, first_line
 from fruit_caption.utils.files import (
     atomic_write,
     read_json,
@@ -219,7 +219,7 @@ class Run:
                 model = keras.saving.load_model(self.model_file, compile=False, safe_mode=True)
         # A file of unknown origin can hold anything, and Keras raises many kinds of errors.
         except Exception as error:
-            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            reason = first_line(error, 120) or type(error).__name__
             raise RunError(f"{self.model_file} can't be loaded: {reason}") from error
         if not isinstance(model, Captioner):
             raise RunError(f"{self.model_file} is not a fruit model.")

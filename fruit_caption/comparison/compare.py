@@ -22,9 +22,8 @@ from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.data.records import Split
 from fruit_caption.data.splits import group_of
 from fruit_caption.evaluation.evaluate import (
-    BASELINES,
     Evaluation,
-    evaluate_baseline,
+    evaluate_baselines,
     evaluate_split,
 )
 from fruit_caption.evaluation.metrics import counts_at_least
@@ -203,10 +202,10 @@ def _score_all(
             variant: [evaluate_split(run, data, split, report) for run in by_seed]
             for variant, by_seed in runs.items()
         }
-        baselines = {name: evaluate_baseline(name, data, split) for name in BASELINES}
-        scored["results"][split] = {
-            name: [baseline.scores] for name, baseline in baselines.items() if baseline.rows
-        } | {variant.name: [e.scores for e in by_seed] for variant, by_seed in evaluations.items()}
+        baselines = evaluate_baselines(data, split)
+        scored["results"][split] = {name: [scores] for name, scores in baselines.items()} | {
+            variant.name: [e.scores for e in by_seed] for variant, by_seed in evaluations.items()
+        }
         scored["differences"][split] = _differences(evaluations, data, split)
         if not scored["costs"]:
             scored["costs"] = {

@@ -23,7 +23,7 @@ from fruit_caption.datagen.derived_photos import (
     derived_photo,
     file_names,
     require_one_split,
-    save_once,
+    save_derived,
 )
 from fruit_caption.rendering.backdrops import draw_random_backdrop
 from fruit_caption.rendering.camera import composite, illuminate, photograph
@@ -147,7 +147,7 @@ def compose(
         boxes = plan.layout.boxes()
         made = derived_photo(path, (size, size), boxes, plan.listed, plan.sources, plan.group)
         mark = fingerprint(boxes, file_names(plan.sources), size)
-        save_once(made, mark, partial(render_composition, plan))
+        save_derived(made, mark, partial(render_composition, plan))
         composed.append(made)
     return PhotoSet(tuple(composed), pool.listed, "composed photos")
 

@@ -11,8 +11,7 @@ from fruit_caption.data.records import RENDERED, FruitBox, Photo
 from fruit_caption.data.splits import split_of
 from fruit_caption.rendering.scenes import JPEG_QUALITY
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import atomic_write
-from fruit_caption.utils.provenance import has_fingerprint
+from fruit_caption.utils.provenance import save_once
 
 
 def require_one_split(photos: Sequence[Photo]) -> None:
@@ -63,17 +62,16 @@ def derived_photo(
     )
 
 
-def save_once(photo: Photo, mark: str, render: Callable[[], Image.Image]) -> None:
-    """Write the JPEG file of a photo, unless it exists and has the right fingerprint.
+def save_derived(photo: Photo, mark: str, render: Callable[[], Image.Image]) -> None:
+    """Write the picture of a derived photo if it is not there yet, see `provenance.save_once`.
 
     Args:
-        photo: The photo, whose size the existing file must have.
-        mark: Fingerprint of what the picture is made from, stored as the JPEG comment.
+        photo: The photo.
+        mark: Fingerprint of what the picture is made from.
         render: Makes the picture.
 
     Raises:
         FruitError: The file can't be written.
     """
-    if not has_fingerprint(photo.path, (photo.width, photo.height), mark):
-        with atomic_write(photo.path) as draft:
-            render().save(draft, quality=JPEG_QUALITY, comment=mark)
+    size = photo.width, photo.height
+    save_once(photo.path, size, mark, lambda: (render(), JPEG_QUALITY))

@@ -18,7 +18,7 @@ from fruit_caption.datagen.derived_photos import (
     derived_photo,
     file_names,
     require_one_split,
-    save_once,
+    save_derived,
 )
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import PADDING_COLOR, open_picture
@@ -74,7 +74,7 @@ def mosaic(
         extent = (max(x + w for x, _, w, _ in cells), max(y + h for _, y, _, h in cells))
         made = derived_photo(path, extent, boxes, chosen[0].listed, chosen, group_of(chosen[0]))
         mark = fingerprint(boxes, file_names(chosen), extent)
-        save_once(made, mark, partial(_draw, tiles, extent))
+        save_derived(made, mark, partial(_draw, tiles, extent))
         mosaics.append(made)
     listed = frozenset().union(*(pool[0].listed for pool in pools))
     return PhotoSet(tuple(mosaics), listed, "mosaics of photos")

@@ -61,9 +61,9 @@ class Evaluation:
     Attributes:
         rows: The answers.
         scores: The scores of `metrics.score`, and also `captions` (see `score_captions`) and
-            `calibration_error`, 0 to 1 (None for a baseline).
+            `calibration_error`, 0 to 1 (None in the scores of a baseline).
         cost: `parameters`; `megabytes` of the model file; `minutes` of training, all epochs
-            together; `milliseconds` per answer (median). Empty for a baseline.
+            together; `milliseconds` per answer (median).
     """
 
     rows: list[Prediction]
@@ -99,11 +99,7 @@ def evaluate_and_plot(
     evaluation = evaluate_split(run, data, split, report, engine)
     results = run.results(split)
     metrics = read_json(results.metrics_file)
-    metrics["baselines"] = {
-        name: baseline.scores
-        for name in BASELINES
-        if (baseline := evaluate_baseline(name, data, split)).rows
-    }
+    metrics["baselines"] = evaluate_baselines(data, split)
     write_json(results.metrics_file, metrics)
     _draw_plots(results.folder, evaluation.rows, data.splits[split])
     return metrics
@@ -153,22 +149,25 @@ def evaluate_split(
     return Evaluation(rows, scores, cost)
 
 
-def evaluate_baseline(name: str, data: DataSet, split: Split) -> Evaluation:
-    """Evaluate a baseline on a split.
+def evaluate_baselines(data: DataSet, split: Split) -> dict[str, dict[str, Any]]:
+    """Score the baselines on a split.
 
     Args:
-        name: A key of `BASELINES`.
-        data: The data set.
+        data: The data set. The baselines use its `train` split.
         split: The split to evaluate on.
 
     Returns:
-        The evaluation. "color histogram" has no answers if the training photos have no boxes.
+        For each baseline, its scores as in `Evaluation.scores`. "color histogram" is missing if
+        the training photos have no boxes.
 
     Raises:
         PictureError: A photo can't be read.
     """
-    rows = BASELINES[name](data.splits["train"], data.splits[split])
-    return Evaluation(rows, _score(rows) | {"calibration_error": None}, {})
+    scores = {}
+    for name, answer in BASELINES.items():
+        if rows := answer(data.splits["train"], data.splits[split]):
+            scores[name] = _score(rows) | {"calibration_error": None}
+    return scores
 
 
 def _score(rows: Sequence[Prediction]) -> dict[str, Any]:

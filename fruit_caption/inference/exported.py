@@ -21,7 +21,7 @@ import numpy as np
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import Arrays, EncodeFn
 from fruit_caption.runs import Run
-from fruit_caption.utils.errors import DataError, RunError
+from fruit_caption.utils.errors import DataError, RunError, first_line
 from fruit_caption.utils.files import file_sha256, read_json
 from fruit_caption.utils.startup import silence_stderr
 
@@ -74,7 +74,7 @@ class ExportedModel(ABC):
                 for name in (ENCODER, DECODER)
             )
         except (DataError, KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            reason = first_line(error, 120) or type(error).__name__
             raise RunError(f"{folder} can't be loaded ({reason}).", "export-broken") from error
 
     @abstractmethod

@@ -19,9 +19,8 @@ from fruit_caption.rendering.camera import composite, illuminate, photograph
 from fruit_caption.rendering.fruits import FRUIT_MODELS
 from fruit_caption.rendering.scene_plan import BUNCH_FRUITS, MAX_FRUITS, ScenePlan, plan_scene
 from fruit_caption.utils.engines import LOCAL, Engine
-from fruit_caption.utils.files import atomic_write
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
-from fruit_caption.utils.provenance import fingerprint, has_fingerprint
+from fruit_caption.utils.provenance import fingerprint, save_once
 
 JPEG_QUALITY = 92
 """Best JPEG quality that is used."""
@@ -113,10 +112,12 @@ def _write_scene(folder: Path, seed: int, size: int, index: int) -> Photo:
     plan = plan_scene(seed, index, size)
     boxes = plan.layout.boxes()
     comment = fingerprint(seed, index, size, boxes, sorted(plan.listed))
-    if not has_fingerprint(path, (size, size), comment):
+
+    def render() -> tuple[Image.Image, int]:
         scene = render_plan(plan)
-        with atomic_write(path) as draft:
-            Image.fromarray(scene.pixels).save(draft, quality=scene.quality, comment=comment)
+        return Image.fromarray(scene.pixels), scene.quality
+
+    save_once(path, (size, size), comment, render)
     bunched = BUNCH_FRUITS & {box.fruit for box in boxes}
     return Photo(
         path=path,

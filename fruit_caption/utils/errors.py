@@ -19,6 +19,11 @@ class FruitError(Exception):
         self.code = code
 
 
+def first_line(error: Exception, length: int) -> str:
+    """Return the first line of another library's error, at most `length` characters of it."""
+    return str(error).partition("\n")[0][:length]
+
+
 class PictureError(FruitError):
     """A file can't be read as a picture."""
 

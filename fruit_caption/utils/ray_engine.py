@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from fruit_caption.utils.engines import Function
-from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.errors import FruitError, first_line
 from fruit_caption.utils.startup import silence_stderr
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
@@ -62,9 +62,9 @@ class RayEngine:
         except ImportError:
             raise FruitError("Ray is not installed.", "no-ray") from None
         except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0][:160]
             raise FruitError(
-                f"There is no Ray cluster at {address} ({reason}).", "no-ray-cluster"
+                f"There is no Ray cluster at {address} ({first_line(error, 160)}).",
+                "no-ray-cluster",
             ) from error
         context = data.DataContext.get_current()
         context.execution_options.preserve_order = True

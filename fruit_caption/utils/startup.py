@@ -7,12 +7,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.errors import FruitError, first_line
 
-EXTRAS = {"jax": "jax", "torch": "torch"}
-"""Extras of this package that install the backends of Keras other than TensorFlow."""
+OTHER_BACKENDS = ("jax", "torch")
+"""Other backends of Keras than TensorFlow; the extras that install them have the same names."""
 
 
 def import_keras() -> None:
@@ -25,10 +25,7 @@ def import_keras() -> None:
     Raises:
         FruitError: The backend is unknown or not installed, or keras.json is not valid.
     """
-    is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0"
-    # TensorFlow also warns about every new batch shape at inference.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR if is_quiet else logging.WARNING)
-    with silence_stderr() if is_quiet else nullcontext():
+    with _quietly():
         try:
             import keras
         except (ImportError, ValueError, AssertionError) as error:
@@ -41,21 +38,29 @@ def import_keras() -> None:
 def start_keras() -> None:
     """Import Keras and initialize its devices; raises as `import_keras` does."""
     import_keras()
-    with silence_stderr() if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0" else nullcontext():
+    with _quietly():
         import keras
 
         keras.ops.zeros(())
 
 
+def _quietly() -> AbstractContextManager[None]:
+    """Silence TensorFlow and, in the block, stderr, unless the user wants to see all of it."""
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
+        return nullcontext()
+    # TensorFlow also warns about every new batch shape at inference.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return silence_stderr()
+
+
 def _backend_error(error: Exception) -> FruitError:
     """Explain why Keras can't be imported."""
-    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
-        extra = EXTRAS[error.name]
+    if isinstance(error, ModuleNotFoundError) and error.name in OTHER_BACKENDS:
         return FruitError(
             f"The Keras backend is {error.name} (KERAS_BACKEND or keras.json), which is not "
-            f"installed: pip install 'fruit-caption[{extra}]'."
+            f"installed: pip install 'fruit-caption[{error.name}]'."
         )
-    reason = str(error).splitlines()[0] if str(error) else "a setting is not valid"
+    reason = first_line(error, 120) or "a setting is not valid"
     return FruitError(f"Keras can't start ({reason}); check KERAS_BACKEND and keras.json.")
 
 
