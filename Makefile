@@ -42,7 +42,7 @@ check: $(VENV)/installed
 # A small model learns more from a few photos in the templates' plain wording.
 demo: $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 500 --out $(DEMO) --seed 0 --writer grammar
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --pretrain-steps 1300 --batch-size 8 \
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 20 --decoder-epochs 4 --pretrain-steps 1300 --batch-size 8 --freeze \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
 		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention-0
@@ -50,15 +50,15 @@ demo: $(VENV)/runnable
 # The result ships in artifacts/release, with a card that lists the data and the time it takes.
 release: $(VENV)/installed
 	$(if $(and $(PHOTOS),$(LITE0)),,$(error make release PHOTOS="DIR DIR" LITE0=FILE, see artifacts/release/README.md))
-	$(BIN)/fruit generate-data $(addprefix --photos ,$(PHOTOS)) --unseen FajarOC --compose 4000 --mosaic 500 \
-		--scenes 1300 --out data/release --writer grammar
-	$(BIN)/fruit train --encoder efficientnet-lite0 --encoder-weights $(LITE0) --unfreeze 1 --image-size 320 \
-		--epochs 7 --quiz --data data/release --run $(RUN)
+	$(BIN)/fruit generate-data $(addprefix --photos ,$(PHOTOS)) --unseen FajarOC --compose 1500 --scenes 800 \
+		--out data/release --writer grammar
+	$(BIN)/fruit train --encoder efficientnet-lite0 --encoder-weights $(LITE0) --image-size 320 \
+		--epochs 80 --batch-size 64 --mixed-precision --quiz --data data/release --run $(RUN)
 	$(BIN)/fruit export --run $(RUN) --bits 16
 	$(BIN)/fruit evaluate --run $(RUN) --data data/release
 
 bench: $(VENV)/installed
-	$(BIN)/python benchmarks/speed.py ./artifacts/release $(if $(WEIGHTS),--vgg16 "$(WEIGHTS)")
+	$(BIN)/python benchmarks/speed.py ./artifacts/release
 	$(BIN)/python benchmarks/growth.py
 
 fuzz: $(VENV)/installed
@@ -75,7 +75,7 @@ dist: $(VENV)/installed
 docs/scenes.png: docs/scenes.py $(wildcard fruit_caption/rendering/*.py) | $(VENV)/runnable
 	$(BIN)/python docs/scenes.py $@
 
-docs/api.html: docs/api.py fruit_caption/__init__.py fruit_caption/inference/predictor.py fruit_caption/inference/answer.py | $(VENV)/installed
+docs/api.html: docs/api.py fruit_caption/__init__.py $(addprefix fruit_caption/inference/,predictor.py answer.py points.py) | $(VENV)/installed
 	$(BIN)/python docs/api.py $@
 
 docs/sample: $(wildcard artifacts/writer/* fruit_caption/rendering/*.py) | $(VENV)/runnable
@@ -83,8 +83,8 @@ docs/sample: $(wildcard artifacts/writer/* fruit_caption/rendering/*.py) | $(VEN
 	rm $@/written.jsonl
 
 # The picture is drawn larger than the README shows it.
-docs/answer.png: docs/sample/images/scene_3_00001.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
-	$(BIN)/fruit ask $< "how many kiwis?" --show $@
+docs/answer.png: docs/sample/images/scene_3_00000.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
+	$(BIN)/fruit ask $< "how many pineapples?" --show $@
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.save('$@')"
 
 clean:

@@ -24,7 +24,7 @@ from fruit_caption.utils.files import write_text
 TABLES = Path(__file__).with_suffix(".md")
 MAX_COUNT = 6
 """Counts from this one on share a row."""
-DERIVED_NAME = re.compile(r"(composed|mosaic)_\d+_\d+")
+COMPOSED_NAME = re.compile(r"composed_\d+_\d+")
 
 Cell = tuple[str, str]
 """Row and split."""
@@ -48,12 +48,12 @@ def main() -> None:
 
 
 def count_sources(pairs: Iterable[tuple[Photo, PhotoQA]]) -> Counter[Cell]:
-    """Count the photos of each source; composed photos and mosaics are rows of their own."""
+    """Count the photos of each source; composed photos are a row of their own."""
     cells = Counter[Cell]()
     for photo, text in pairs:
-        match = DERIVED_NAME.fullmatch(photo.path.stem)
+        is_composed = COMPOSED_NAME.fullmatch(photo.path.stem)
         source = f"{photo.source or '-'} ({photo.license})"
-        cells[f"{match[1]} of the others" if match else source, text.split] += 1
+        cells["composed of the others" if is_composed else source, text.split] += 1
     return cells
 
 

@@ -27,17 +27,15 @@ import keras
 import numpy as np
 
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
-from fruit_caption.data.batches import Batches
+from fruit_caption.data.batches import DetectionBatches
 from fruit_caption.data.dataset import DataSet, read_data
-from fruit_caption.data.features import FEATURES
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.evaluation.evaluate import encode_photos
 from fruit_caption.language import templates
 from fruit_caption.language.fruits import FRUITS
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import decode
 from fruit_caption.training.pretraining import synthetic_words
-from fruit_caption.training.trainer import compile_model
+from fruit_caption.training.stages import compile_model
 from fruit_caption.utils import engines
 from fruit_caption.utils.plotting import BLUE, INK, VERMILION, new_figure
 
@@ -86,7 +84,10 @@ def main() -> None:
 
 
 def measure_photos(folder: Path) -> Growth:
-    """Measure making a data set of scenes at 64 pixels, and an epoch of a scratch CNN on it."""
+    """Measure making a data set of scenes at 64 pixels, and an epoch of a scratch CNN on it.
+
+    The epoch trains the detector on fresh views.
+    """
     engines.MIN_PARALLEL_ITEMS = max(PHOTOS) + 1  # time of other processes would not be counted
     seconds: dict[str, list[float]] = {"generate-data": [], "an epoch of training": []}
     for number in PHOTOS:
@@ -142,16 +143,14 @@ def _model(
 
 
 def _time_epoch(data: DataSet) -> float:
-    training = TrainingConfig(views=1)
+    training = TrainingConfig()
     config = ModelConfig("scratch", "none", image_size=64, channels=32, units=64)
     model = Captioner(config, data.vocabulary().words, data.fruits)
-    examples = data.splits["train"]
-    files = encode_photos(model, examples, data.folder / FEATURES)
-    grid = model.neck.output["density"].shape[1:3]
-    batches = Batches(examples, files, model.vocabulary, model.fruits, grid, training, epoch=0)
-    compile_model(model.training_model, training, len(batches))
-    model.training_model.train_on_batch(*batches[0])  # traces the step
-    return _time(partial(model.training_model.fit, batches, shuffle=False, verbose=0))
+    trained, grid = model.detector_training_model(), model.detector.output["center"].shape[1:3]
+    batches = DetectionBatches(data.splits["train"], 64, training, 0, model.fruits, grid)
+    compile_model(trained, training.learning_rate, len(batches))
+    trained.train_on_batch(*batches[0])  # traces the step
+    return _time(partial(trained.fit, batches, shuffle=False, verbose=0))
 
 
 def _time(function: Callable[..., object], *args: object) -> float:

@@ -39,7 +39,7 @@ from fruit_caption.utils.files import write_text
 FRUIT = [sys.executable, str(Path(__file__).parents[1] / "cli.py")]
 TABLE = Path(__file__).with_name("kills.md")
 HEADER = ("command", "undisturbed, s", "times killed", "equal results", "files")
-SMALL = "--image-size 48 --pretrain-steps 20 --batch-size 8 --epochs 6".split()
+SMALL = "--image-size 48 --pretrain-steps 20 --batch-size 8 --epochs 4 --decoder-epochs 3".split()
 """Options for a quick training."""
 TIMED_FILES = ("cost.png", "comparison.md", "report.html")
 """Files that show durations; they are not compared."""

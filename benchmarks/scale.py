@@ -1,10 +1,11 @@
 """Measures what each step costs per photo, and thus for a million photos.
 
-    python benchmarks/scale.py --vgg16 FILE
+    python benchmarks/scale.py
 
 Measures the processor time of each step at a small size, which depends less on other work on the
 machine than the clock does; the bytes of features; and the bytes of gradients that workers exchange
-in distributed training. Writes benchmarks/scale.md, on which docs/scale.md builds.
+in distributed training. Weights are random, which takes as long. Writes benchmarks/scale.md, on
+which docs/scale.md builds.
 """
 
 # ruff: noqa: E402
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -22,17 +23,17 @@ from fruit_caption.utils.startup import start_keras
 
 start_keras()
 
-import keras
 import numpy as np
 
 from fruit_caption.config import DataConfig, ModelConfig, TrainingConfig
 from fruit_caption.data import features
-from fruit_caption.data.batches import Batches
-from fruit_caption.data.dataset import read_data
+from fruit_caption.data.augmentation import IDENTITY
+from fruit_caption.data.batches import CachedViews, DetectionBatches
+from fruit_caption.data.dataset import DataSet, Example, read_data
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.evaluation.evaluate import encode_photos, predict
+from fruit_caption.evaluation.evaluate import predict
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.training.trainer import compile_model
+from fruit_caption.training.stages import compile_model
 from fruit_caption.utils import engines, markdown
 from fruit_caption.utils.files import write_text
 
@@ -55,31 +56,37 @@ COST_COLUMNS = (
 )
 
 
+MODELS = {
+    "vgg16, frozen, 224 px": ModelConfig("vgg16", "saved", freeze=True),
+    "efficientnet-lite0, 320 px": ModelConfig("efficientnet-lite0", "saved", image_size=320),
+}
+
+
 @dataclass(frozen=True)
 class ModelCost:
     """Costs of a model.
 
     Attributes:
-        encode: Processor seconds to encode a photo.
-        epoch: Processor seconds per photo of an epoch on cached features.
-        answer: Processor seconds to answer the questions about a photo.
-        feature_bytes: Size of the features of a photo.
+        encode: Processor seconds to encode a photo and cache its features, if the encoder is
+            frozen.
+        feature_bytes: Size of the features of a photo, likewise.
+        epoch: Processor seconds per photo of an epoch of the detector, on cached features or else
+            on fresh views.
+        answer: Processor seconds to open and encode a photo and answer the questions about it.
         step: Seconds of a training step by the clock.
         gradient_bytes: Size of the gradients.
     """
 
     encode: float
+    feature_bytes: int
     epoch: float
     answer: float
-    feature_bytes: int
     step: float
     gradient_bytes: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vgg16", default="imagenet", help="file with weights of VGG16")
-    args = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
     engines.MIN_PARALLEL_ITEMS = PHOTOS + 1  # time of other processes would not be counted
     rows, costs = [], {}
     with tempfile.TemporaryDirectory() as name:
@@ -89,15 +96,12 @@ def main() -> None:
         size = _mean_size(folder / "data/images")
         rows.append(_row("render a scene, texts by templates", seconds, size))
         rows.append(_row("texts by the shipped GPT-2", _measure_writer(folder), 0))
-        for encoder, weights, side in (
-            ("vgg16", args.vgg16, 224),
-            ("efficientnet-lite0", "saved", 320),
-        ):
-            config = ModelConfig(encoder, weights, image_size=side)
-            costs[encoder] = cost = _measure_model(config, folder / "data")
-            rows.append(_row(f"encode with {encoder}, {side} px", cost.encode, cost.feature_bytes))
-            rows.append(_row(f"an epoch on these features, {encoder}", cost.epoch, 0))
-            rows.append(_row(f"answer the questions, {encoder}", cost.answer, 0))
+        for model, config in MODELS.items():
+            costs[model] = cost = _measure_model(config, read_data(folder / "data"))
+            if config.freeze:
+                rows.append(_row(f"encode and cache, {model}", cost.encode, cost.feature_bytes))
+            rows.append(_row(f"an epoch of the detector, {model}", cost.epoch, 0))
+            rows.append(_row(f"answer the questions, {model}", cost.answer, 0))
     content = (
         f"Processor time per photo, measured on {PHOTOS} photos, and extrapolated.\n\n"
         f"{markdown.table(COST_COLUMNS, rows)}\n{_gradient_table(costs)}"
@@ -128,51 +132,62 @@ def _measure_writer(folder: Path) -> float:
     return seconds_per_photo(lambda: generate_data(scenes, folder / "b")) - start
 
 
-def _measure_model(config: ModelConfig, folder: Path) -> ModelCost:
-    data = read_data(folder)
-    keras.utils.set_random_seed(0)
+def _measure_model(config: ModelConfig, data: DataSet) -> ModelCost:
     model = Captioner(config, data.vocabulary().words, data.fruits)
     examples = data.splits["train"]
-    photos = [(example.path, features.IDENTITY) for example in examples]
-    cache = folder / "features"
-    # A first batch traces the encoder.
-    features.cache_features(model.frozen_encoder, photos[:16], config.image_size, cache)
-    encode = seconds_per_photo(lambda: encode_photos(model, examples, cache))
-    encode *= PHOTOS / (len(photos) - 16)
-    files = encode_photos(model, examples, cache)
-    training = TrainingConfig(views=1)
-    grid = model.neck.output["density"].shape[1:3]
-    batches = Batches(examples, files, model.vocabulary, model.fruits, grid, training, epoch=0)
-    compile_model(model.training_model, training, len(batches))
-    model.training_model.train_on_batch(*batches[0])  # traces the step
+    encode, cached = _measure_cache(model, data) if config.freeze else (0.0, None)
+    epoch, step, weights = _measure_training(model, examples, cached)
+    predict(model, examples[:32])  # traces encoder and decoder
+    answer = seconds_per_photo(lambda: predict(model, examples[:32])) * PHOTOS / 32
+    size = cached[0][0][1].stat().st_size if cached else 0
+    return ModelCost(encode, size, epoch, answer, step, FLOAT_BYTES * weights)
+
+
+def _measure_cache(model: Captioner, data: DataSet) -> tuple[float, CachedViews]:
+    """Return the processor seconds per photo of filling the cache, and the cache."""
+    photos = [(example.path, IDENTITY) for example in data.splits["train"]]
+
+    def encode(some: Sequence[features.ViewOfPhoto]) -> list[Path]:
+        cache = data.folder / features.FEATURES
+        return features.cache_features(model.encoder, some, model.image_size, cache)
+
+    encode(photos[:16])  # traces the encoder
+    seconds = seconds_per_photo(lambda: encode(photos)) * PHOTOS / (len(photos) - 16)
+    return seconds, [[(IDENTITY, file)] for file in encode(photos)]
+
+
+def _measure_training(
+    model: Captioner, examples: Sequence[Example], cached: CachedViews | None
+) -> tuple[float, float, int]:
+    """Return processor seconds per photo, seconds per step, and the number of trained weights."""
+    training, grid = TrainingConfig(), model.detector.output["center"].shape[1:3]
+    trained = model.detector_training_model()
+    batches = DetectionBatches(examples, model.image_size, training, 0, model.fruits, grid, cached)
+    compile_model(trained, training.learning_rate, len(batches))
+    trained.train_on_batch(*batches[0])  # traces the step
     steps = []
     start = time.process_time()
     for number in range(STEPS):
         clock = time.perf_counter()
-        model.training_model.train_on_batch(*batches[number % (len(batches) - 1)])
+        trained.train_on_batch(*batches[number % (len(batches) - 1)])
         steps.append(time.perf_counter() - clock)
     epoch = (time.process_time() - start) / STEPS / training.batch_size
-    predict(model, examples[:32], files[:32])  # traces the decoder
-    answer = seconds_per_photo(lambda: predict(model, examples[:32], files[:32])) * PHOTOS / 32
-    weights = sum(
-        int(np.prod(variable.shape)) for variable in model.training_model.trainable_variables
-    )
-    size = files[0][0].stat().st_size
-    return ModelCost(encode, epoch, answer, size, median(steps), FLOAT_BYTES * weights)
+    weights = sum(int(np.prod(variable.shape)) for variable in trained.trainable_variables)
+    return epoch, median(steps), weights
 
 
 def _gradient_table(costs: Mapping[str, ModelCost]) -> str:
     """Format the size of the gradients and how long each network takes to exchange them."""
     rows = [
         [
-            encoder,
+            model,
             f"{cost.gradient_bytes / 1e6:.1f}",
             f"{cost.step:.2f}",
             *(f"{2 * cost.gradient_bytes / speed:.3f}" for speed in NETWORKS.values()),
         ]
-        for encoder, cost in costs.items()
+        for model, cost in costs.items()
     ]
-    header = ["encoder", "gradients, MB", "a step, s", *(f"{name}, s" for name in NETWORKS)]
+    header = ["model", "gradients, MB", "a step, s", *(f"{name}, s" for name in NETWORKS)]
     return (
         "In a ring of many workers, each sends and receives its gradients about twice per step of "
         "16 photos.\n\n" + markdown.table(header, rows)

@@ -7,8 +7,9 @@ predictor = fc.load()
 print(predictor.ask("bowl.jpg", "how many apples?").sentence)
 ```
 
-`load` returns a `Predictor`, which answers questions, counts fruits and writes captions. Every
-`Answer` has a text, a value (a number, a set of fruits, or True or False) and a confidence.
+`load` returns a `Predictor`, which answers questions, counts fruits, points at them and writes
+captions. Every `Answer` has a text, a value (a number, a set of fruits, or True or False) and a
+confidence.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fruit_caption.utils.errors import FruitError, OutOfDomain, PictureError, Ru
 
 if TYPE_CHECKING:
     from fruit_caption.inference.answer import Alternative, Answer
+    from fruit_caption.inference.points import Point
     from fruit_caption.inference.predictor import EncodedImage, Predictor, load
 
 __version__ = "0.1.0"
@@ -29,6 +31,7 @@ __all__ = [
     "FruitError",
     "OutOfDomain",
     "PictureError",
+    "Point",
     "Predictor",
     "RunError",
     "load",

@@ -87,7 +87,6 @@ class DataConfig(_Config):
         names: JSON file that maps class names to fruits, such as {"boskoop": "apple"}.
         open_images: Number of photos to download from Open Images V7.
         compose: Number of photos to compose from fruits cut out of the training photos.
-        mosaic: Number of photos to assemble from two to four whole training photos.
         scenes: Number of synthetic scenes to render.
         scene_size: Side of a rendered scene, in pixels.
         unseen: Sources whose photos become the "unseen" split, a second test set from places that
@@ -104,7 +103,6 @@ class DataConfig(_Config):
     names: str | None = None
     open_images: Count = 0
     compose: Count = 0
-    mosaic: Count = 0
     scenes: Count = 0
     scene_size: Annotated[int, Range(32, 2048)] = 224
     unseen: tuple[str, ...] = ()
@@ -123,10 +121,11 @@ class ModelConfig(_Config):
             "efficientnet-lite0", another network of keras.applications, or "blind" (no image).
         encoder_weights: Weights of a pretrained encoder: "imagenet", the path of a weights file,
             or "none" (random).
-        unfreeze: Number of final stages of a pretrained encoder to train; the others stay frozen.
+        freeze: Keep a pretrained encoder as it is and cache its outputs, which is faster on a CPU.
         attention: Let the decoder attend to the grid of image features instead of only their mean.
         image_size: Side of the square that photos are letterboxed to, in pixels; a multiple of 16.
-        channels: Number of channels of the neck, and of the keys and values of an attention head.
+        channels: Number of channels of an image region, and of the keys and values of an attention
+            head.
         units: Number of units of the LSTM.
         dropout: Dropout rate.
 
@@ -136,7 +135,7 @@ class ModelConfig(_Config):
 
     encoder: str = "vgg16"
     encoder_weights: str = "imagenet"
-    unfreeze: Annotated[int, Range(0, 10)] = 0
+    freeze: bool = False
     attention: bool = True
     image_size: Annotated[int, Range(32, 1024)] = 224
     channels: Annotated[int, Range(1, 4096)] = 128
@@ -154,32 +153,33 @@ class TrainingConfig(_Config):
     """Hyperparameters of training.
 
     Attributes:
-        epochs: Maximum number of passes over the training photos.
+        epochs: Maximum number of passes over the training photos that teach encoder and detector
+            to find fruit; 0 keeps those of a trained model.
+        decoder_epochs: Maximum number of passes that then teach the decoder to answer. With a data
+            set without boxes and labels, the whole model learns to answer in `epochs` passes.
         batch_size: Number of photos per training step.
         questions: Number of questions per photo and step, drawn anew in each epoch.
-        learning_rate: Initial learning rate; it decays to zero along a cosine.
-        density_weight: Weight of the density loss, which teaches where each fruit is.
-        views: Number of views per photo: the photo itself and augmented copies (scaled, shifted,
-            mirrored, with other lighting). Each epoch uses one of them.
-        patience: Number of epochs without a better validation score after which training stops.
+        learning_rate: Highest learning rate; after a warm-up it decays to zero along a cosine.
+        patience: Number of epochs without a better validation score after which a stage ends.
         seed: Random seed of weights, data order, augmentation and dropout.
         quiz: Also learn to generate questions, for `fruit quiz`.
         pretrain_steps: Number of steps that train the decoder on synthetic facts before the photos.
+        mixed_precision: Compute in bfloat16, which is faster on a GPU.
 
     Raises:
         FruitError: A number is out of bounds.
     """
 
-    epochs: Annotated[int, Range(1, 100_000)] = 30
+    epochs: Annotated[int, Range(0, 100_000)] = 30
+    decoder_epochs: Annotated[int, Range(1, 100_000)] = 6
     batch_size: Annotated[int, Range(1, 4096)] = 16
     questions: Annotated[int, Range(1, 256)] = 8
-    learning_rate: Annotated[float, Range(1e-8, 10)] = 2e-3
-    density_weight: Annotated[float, Range(0, 1000)] = 0.1
-    views: Annotated[int, Range(1, 1000)] = 2
+    learning_rate: Annotated[float, Range(1e-8, 10)] = 1e-3
     patience: Annotated[int, Range(1, 100_000)] = 20
     seed: Seed = 0
     quiz: bool = False
     pretrain_steps: Annotated[int, Range(0, 1_000_000)] = 3000
+    mixed_precision: bool = False
 
 
 @dataclass(frozen=True)

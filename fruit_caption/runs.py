@@ -8,7 +8,8 @@
     test/, unseen/  the same two files for other splits, with plots; cost.json has timings
     onnx/, litert/  exports of the model, see `inference.exported`
 
-During training, the folder also holds `state.weights.h5` and `best.weights.h5`.
+During training, the folder also holds the state and the best weights of each stage, such as
+`detector-state.weights.h5` and `detector-best.weights.h5`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from __future__ import annotations
 import csv
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fruit_caption.config import RunConfig
 from fruit_caption.data.qa import Prediction
@@ -37,6 +38,13 @@ from fruit_caption.utils.startup import start_keras
 if TYPE_CHECKING:
     from fruit_caption.data.dataset import Example
     from fruit_caption.models.captioner import Captioner
+
+Stage = Literal["detector", "decoder"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""The stages of a training, in order."""
+
+HISTORY_TYPES: dict[str, Callable[[str], Any]] = {"stage": str, "epoch": int}
+"""Types of the columns of `history.csv` that are not floats."""
 
 ARTIFACTS = Path("artifacts")
 """Folder that holds the runs, relative to the working directory."""
@@ -144,15 +152,13 @@ class Run:
         """Training history, one row per epoch."""
         return self.path / "history.csv"
 
-    @property
-    def state_file(self) -> Path:
-        """Weights and optimizer state after the last epoch; exists only during training."""
-        return self.path / "state.weights.h5"
+    def state_file(self, stage: Stage) -> Path:
+        """Weights and optimizer state after the last epoch of a stage; only during training."""
+        return self.path / f"{stage}-state.weights.h5"
 
-    @property
-    def best_file(self) -> Path:
-        """Weights with the best validation score so far; exists only during training."""
-        return self.path / "best.weights.h5"
+    def best_file(self, stage: Stage) -> Path:
+        """Weights with the best validation score of a stage; only during training."""
+        return self.path / f"{stage}-best.weights.h5"
 
     @property
     def is_started(self) -> bool:
@@ -204,7 +210,7 @@ class Run:
             RunError: There is no such run, it is not finished, or its model can't be loaded.
         """
         if not self.is_finished:
-            if self.state_file.is_file():
+            if self.history_file.is_file():
                 raise RunError(f"{self} is not fully trained yet.", "run-interrupted")
             raise RunError(f"{self} is not a run: it has no model.keras.", "run-missing")
         start_keras()
@@ -229,8 +235,9 @@ class Run:
         """Write `model.keras` and remove the files that are needed only during training."""
         with atomic_write(self.model_file) as draft:
             model.save(draft)
-        for path in (self.state_file, self.best_file):
-            path.unlink(missing_ok=True)
+        for stage in STAGES:
+            self.state_file(stage).unlink(missing_ok=True)
+            self.best_file(stage).unlink(missing_ok=True)
 
     def read_history(self) -> list[dict[str, Any]]:
         """Read `history.csv`.
@@ -247,10 +254,7 @@ class Run:
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 return [
-                    {
-                        name: int(text) if name == "epoch" else float(text)
-                        for name, text in row.items()
-                    }
+                    {name: HISTORY_TYPES.get(name, float)(text) for name, text in row.items()}
                     for row in csv.DictReader(file)
                 ]
         except (OSError, ValueError, TypeError, csv.Error) as error:

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,27 @@ def data(photos, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def plain_data(data, tmp_path_factory) -> Path:
+    """The same pictures and texts without boxes; training on them has one stage only."""
+    out = tmp_path_factory.mktemp("plain") / "data"
+    shutil.copytree(data, out, ignore=shutil.ignore_patterns("features", "instances.json"))
+    return out
+
+
+@pytest.fixture(scope="session")
 def tiny(data):
-    """Settings of a run that trains in seconds; change them with `dataclasses.replace`."""
+    """Settings of a run that trains in seconds; change them with `dataclasses.replace`.
+
+    Most of the time goes into tracing: of each stage, and of pre-training if there is any.
+    """
     return RunConfig(
         data=str(data),
         model=ModelConfig(
             encoder="scratch", encoder_weights="none", image_size=48, channels=8, units=16
         ),
-        training=TrainingConfig(epochs=2, batch_size=8, questions=4, pretrain_steps=2),
+        training=TrainingConfig(
+            epochs=2, decoder_epochs=2, batch_size=8, questions=4, pretrain_steps=0
+        ),
     )
 
 
@@ -77,7 +91,8 @@ def learnt(data, tmp_path_factory):
             dropout=0.0,
         ),
         training=TrainingConfig(
-            epochs=20, batch_size=4, learning_rate=5e-3, quiz=True, pretrain_steps=200
+            epochs=10, decoder_epochs=4, batch_size=4, learning_rate=5e-3, quiz=True,
+            pretrain_steps=500,
         ),
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("runs") / "learnt"

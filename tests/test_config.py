@@ -17,7 +17,8 @@ from fruit_caption.utils.errors import FruitError
     [
         DataConfig(photos=("x",), scenes=3, unseen=("a", "b")),
         ModelConfig(encoder="scratch", attention=False),
-        TrainingConfig(epochs=3),
+        ModelConfig(encoder_weights="saved", freeze=True),
+        TrainingConfig(epochs=3, decoder_epochs=4, mixed_precision=True),
         RunConfig("data", ModelConfig(units=3), TrainingConfig(seed=4), {"keras": "3"}, "run"),
     ],
 )
@@ -32,7 +33,8 @@ def test_round_trip(config):
         (lambda: ModelConfig(image_size=100), "image_size"),
         (lambda: ModelConfig(image_size=16), "image_size"),
         (lambda: ModelConfig(dropout=1.0), "dropout"),
-        (lambda: TrainingConfig(epochs=0), "epochs"),
+        (lambda: TrainingConfig(epochs=-1), "epochs"),
+        (lambda: TrainingConfig(decoder_epochs=0), "decoder_epochs"),
         (lambda: TrainingConfig(learning_rate=float("nan")), "learning_rate"),
         (lambda: TrainingConfig(batch_size="many"), "batch_size"),
     ],
@@ -71,6 +73,8 @@ def test_any_json_is_read_or_refused(where, field, value):
     [
         ("model", "encoder", 5),
         ("model", "attention", "yes"),
+        ("model", "freeze", 1),
+        ("training", "mixed_precision", "bfloat16"),
         ("training", "quiz", None),
         ("training", "seed", [1]),
         (None, "data", None),
@@ -90,6 +94,8 @@ def test_a_missing_or_unknown_setting_is_refused():
         RunConfig.from_json({"model": {}, "training": {}})
     with pytest.raises(FruitError, match="not a valid TrainingConfig"):
         TrainingConfig.from_json({"epoch": 3})
+    with pytest.raises(FruitError, match="not a valid ModelConfig"):
+        ModelConfig.from_json({"unfreeze": 1})  # a setting of an earlier version
 
 
 def test_differences_between_runs():

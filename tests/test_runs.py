@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fruit_caption.runs import Run
+from fruit_caption.runs import STAGES, Run
 from fruit_caption.utils.errors import DataError
 
 
@@ -25,7 +25,7 @@ def test_runs_are_named_by_name_or_path(name, folder):
 
 def test_history_round_trip(tmp_path):
     assert Run(tmp_path).read_history() == []
-    rows = [{"epoch": 1, "loss": 0.1 + 0.2, "validation_exact": 1.0}]
+    rows = [{"stage": "decoder", "epoch": 1, "loss": 0.1 + 0.2, "validation": 1.0}]
     Run(tmp_path).write_history(rows)
     assert Run(tmp_path).read_history() == rows
 
@@ -38,3 +38,17 @@ def test_a_broken_history_is_rejected(tmp_path, content):
     (tmp_path / "history.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"history\.csv can't be read"):
         Run(tmp_path).read_history()
+
+
+def test_files_of_training_are_removed_with_the_last(tmp_path):
+    class Model:
+        def save(self, path):
+            path.write_text("model")
+
+    run = Run(tmp_path)
+    files = [file(stage) for stage in STAGES for file in (run.state_file, run.best_file)]
+    assert len(set(files)) == 4
+    for file in files[1:]:
+        file.write_text("")
+    run.save_model(Model())
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

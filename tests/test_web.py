@@ -191,6 +191,7 @@ def test_the_api_answers_like_the_library(address, predictor, pictures):
             "answer": answer.text, "value": answer.value,
         }  # fmt: skip
         assert details["image"] == picture.name
+        assert details["points"] == answer.to_json()["points"]
         assert details["confidence"] == pytest.approx(answer.confidence, rel=0.01)
         assert len(details["alternatives"]) <= 3
         assert answer.sentence in text

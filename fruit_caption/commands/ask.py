@@ -49,7 +49,9 @@ def ask(
     csv_file: Csv = None,
     show: Annotated[
         Path | None,
-        typer.Option(help="PNG file to write: the picture with detected fruit and attention."),
+        typer.Option(
+            help="PNG file to write: the picture with marks on detected fruit, and attention."
+        ),
     ] = None,
 ) -> None:
     """Answer questions about pictures."""

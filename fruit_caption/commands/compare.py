@@ -32,9 +32,11 @@ def compare(
     ] = 1,
     training: Annotated[
         TrainingConfig,
-        Options("epochs", "batch_size", "learning_rate", "pretrain_steps", "views", "seed"),
+        Options(
+            "epochs", "decoder_epochs", "batch_size", "learning_rate", "pretrain_steps", "seed"
+        ),
     ],
-    model: Annotated[ModelConfig, Options("image_size", "encoder_weights")],
+    model: Annotated[ModelConfig, Options("image_size", "encoder_weights", "freeze")],
 ) -> None:
     """Train several variants of the model and write a report.
 
@@ -50,7 +52,7 @@ def compare(
     variants = [Variant.named(text) for text in variant] if variant else VARIANTS
     config = RunConfig(data=str(data), model=model, training=training, versions=versions())
     folder = Run.named(name).path
-    with ConsoleListener(terminal.notes, training.epochs).shown() as listener:
+    with ConsoleListener(terminal.notes).shown() as listener:
         comparison = compare(config, folder, variants, seeds, listener, terminal.notes.print)
     typer.echo(markdown(comparison))
     terminal.output.print(f"Tables, graphs and {PAGE} are in {folder}/")

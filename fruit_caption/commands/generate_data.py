@@ -30,7 +30,7 @@ def generate_data(
     ] = None,
     config: Annotated[
         DataConfig,
-        Options("photos", "names", "compose", "mosaic", "open_images", "unseen", "writer", "seed"),
+        Options("photos", "names", "compose", "open_images", "unseen", "writer", "seed"),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the data set to make.")] = Path("data/fruit"),
     vqa: Annotated[

@@ -94,7 +94,8 @@ def write_csv(path: Path, answers: Iterable[Answer]) -> Iterator[Answer]:
         atomic_write(path) as draft,
         draft.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, CSV_COLUMNS)
+        # Points have no place in a table with one row per answer.
+        writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
         writer.writeheader()
         for answer in answers:
             row = answer.to_json()

@@ -33,9 +33,7 @@ def train(
             help="Use another encoder: efficientnet-lite0, or a network of keras.applications."
         ),
     ] = None,
-    model: Annotated[
-        ModelConfig, Options("encoder_weights", "unfreeze", "attention", "image_size")
-    ],
+    model: Annotated[ModelConfig, Options("encoder_weights", "freeze", "attention", "image_size")],
     start: Annotated[
         str | None,
         typer.Option("--from", help="Run to continue from; new words and fruits are added to it."),
@@ -54,7 +52,16 @@ def train(
     ] = None,
     training: Annotated[
         TrainingConfig,
-        Options("epochs", "batch_size", "learning_rate", "pretrain_steps", "views", "quiz", "seed"),
+        Options(
+            "epochs",
+            "decoder_epochs",
+            "batch_size",
+            "learning_rate",
+            "pretrain_steps",
+            "mixed_precision",
+            "quiz",
+            "seed",
+        ),
     ],
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run with its own settings.")
@@ -97,7 +104,7 @@ def train(
             start=str(Run.named(start)) if start else None,
             rehearse=str(rehearse) if rehearse else None,
         )
-    console = ConsoleListener(terminal.notes, config.training.epochs)
+    console = ConsoleListener(terminal.notes)
     with engine.start() as encoding_engine, console.shown() as listener:
         scores = train(config, target, resume, listener, encoding_engine, workers, tensorboard)
     if not workers.is_chief:
@@ -128,4 +135,4 @@ def _model_of_run(context: typer.Context, start: str, model: ModelConfig) -> Mod
                 is_off = context.params[option.name] is False
                 flags = option.secondary_opts if is_off else option.opts
                 raise FruitError(f"--from can't be combined with {flags[0]}.")
-    return replace(Run.named(start).read_config().model, unfreeze=model.unfreeze)
+    return replace(Run.named(start).read_config().model, freeze=model.freeze)

@@ -18,11 +18,10 @@ class ConsoleListener(TrainingListener):
 
     Args:
         console: The console to print to; progress bars appear on a terminal only.
-        epochs: Maximum number of epochs.
     """
 
-    def __init__(self, console: Console, epochs: int) -> None:
-        self.console, self.epochs = console, epochs
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -63,9 +62,8 @@ class ConsoleListener(TrainingListener):
     def on_epoch_end(self, row: dict[str, Any], best: float) -> None:
         """Print the loss and the validation score of an epoch."""
         self.console.print(
-            f"epoch {row['epoch']}/{self.epochs}  loss {row['logits_loss']:.3f}  "
-            f"exact validation answers {100 * row['validation_exact']:.1f} % "
-            f"(best {100 * best:.1f} %)"
+            f"{row['stage']}, epoch {row['epoch']}  loss {row['loss']:.3f}  "
+            f"validation {100 * row['validation']:.1f} % right (best {100 * best:.1f} %)"
         )
 
 

@@ -43,7 +43,7 @@ class Variant:
     """A variant of the model.
 
     Attributes:
-        encoder: The encoder, a name that `models.encoders.build_encoder_parts` takes.
+        encoder: The encoder, a name that `models.encoders.build_encoder` takes.
         attention: Whether the decoder attends to the image regions.
     """
 

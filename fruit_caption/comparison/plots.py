@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from fruit_caption.runs import STAGES
 from fruit_caption.utils.plotting import assign_colors, bar_style, new_figure, percent_ranges
 
 _MARKERS = "osD^vPX"
@@ -84,7 +85,7 @@ def draw_accuracy(
 def draw_learning_curves(
     path: Path, histories: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]
 ) -> None:
-    """Draw training loss and validation score over the epochs, side by side.
+    """Draw training loss and validation score over the epochs of each stage.
 
     A thick line is the mean over the seeds, up to the last epoch that all of them reached; thin
     lines are the seeds.
@@ -94,26 +95,38 @@ def draw_learning_curves(
         histories: The rows of `history.csv` for each approach and seed.
     """
     colors = assign_colors(histories)
-    with new_figure(path, 4.2) as figure:
-        left, right = figure.subplots(1, 2)
-        for name, by_seed in histories.items():
-            losses = [[row["logits_loss"] for row in rows] for rows in by_seed]
-            exact = [[100 * row["validation_exact"] for row in rows] for rows in by_seed]
-            for axes, curves in ((left, losses), (right, exact)):
-                mean = [fmean(values) for values in zip(*curves, strict=False)]
-                axes.plot(range(1, len(mean) + 1), mean, label=name, color=colors[name], lw=2)
-                for curve in curves:
-                    axes.plot(range(1, len(curve) + 1), curve, color=colors[name], lw=0.7)
-        left.set_ylabel("training loss of the answers' words")
-        left.set_yscale("log")
-        left.yaxis.set_major_formatter("{x:g}")
-        right.set_ylabel("right validation answers (%)")
-        for axes in (left, right):
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    trained = {row["stage"] for by_seed in histories.values() for rows in by_seed for row in rows}
+    stages = [stage for stage in STAGES if stage in trained] or STAGES
+    with new_figure(path, 6.4) as figure:
+        panels = figure.subplots(2, len(stages), sharex="col", squeeze=False)
+        for stage, (upper, lower) in zip(stages, panels.T, strict=True):
+            for name, by_seed in histories.items():
+                of_stage = [[row for row in rows if row["stage"] == stage] for rows in by_seed]
+                losses = [[row["loss"] for row in rows] for rows in of_stage]
+                scores = [[100 * row["validation"] for row in rows] for rows in of_stage]
+                _draw_curves(upper, name, losses, colors[name])
+                _draw_curves(lower, name, scores, colors[name])
+            upper.set_title(stage)
+            upper.set_yscale("log")
+            upper.yaxis.set_major_formatter("{x:g}")
+            lower.set_xlabel("epoch")
+            lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[0, 0].set_ylabel("training loss")
+        panels[1, 0].set_ylabel("right on validation photos (%)")
+        for axes in panels.flat:
             axes.grid(axis="y")
         several = any(len(by_seed) > 1 for by_seed in histories.values())
-        _legend(figure, left, "thick: mean over seeds; thin: each seed" if several else None)
+        _legend(
+            figure, panels[0, 0], "thick: mean over seeds; thin: each seed" if several else None
+        )
+
+
+def _draw_curves(axes: Axes, name: str, curves: Sequence[Sequence[float]], color: str) -> None:
+    """Draw the curves of all seeds of an approach, and their mean."""
+    mean = [fmean(values) for values in zip(*curves, strict=False)]
+    axes.plot(range(1, len(mean) + 1), mean, label=name, color=color, lw=2)
+    for curve in curves:
+        axes.plot(range(1, len(curve) + 1), curve, color=color, lw=0.7)
 
 
 def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:

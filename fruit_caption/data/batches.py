@@ -1,77 +1,79 @@
-"""Batches for `keras.Model.fit`: cached features or pixels, words, and density maps."""
+"""Batches for `keras.Model.fit`: views of photos with targets of the detector, or with questions.
+
+They depend only on the seed, the epoch and the number of the batch, so a resumed training gets the
+same batches as an uninterrupted one.
+"""
 
 from __future__ import annotations
 
+import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from fruit_caption.config import TrainingConfig
-from fruit_caption.data.augmentation import (
-    IDENTITY,
-    Augmentation,
-    draw_augmentation,
-    letterbox_boxes,
-)
+from fruit_caption.data.augmentation import View, draw_view, render_view
 from fruit_caption.data.dataset import Example
-from fruit_caption.data.features import load_cached
+from fruit_caption.data.features import load_features
 from fruit_caption.data.qa import CAPTION, QUIZ_PROMPT, QAPair
-from fruit_caption.data.records import Photo
+from fruit_caption.data.sampling import sampling_probabilities
+from fruit_caption.data.targets import Shown, draw_targets, show, show_mosaic
 from fruit_caption.language.vocabulary import Vocabulary
+from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.images import open_picture
 
-Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]
-"""Inputs, targets and weights, see `Batches`."""
+MOSAIC_PROBABILITY = 0.35
+"""Probability that a photo whose boxes are complete is shown in a mosaic with three others."""
+
+MAX_WORKERS = 8
+"""Maximum number of threads that prepare batches."""
+
+Arrays = dict[str, np.ndarray]
+Batch = tuple[Arrays, Arrays, Arrays]
+"""Inputs, targets and weights."""
+
+CachedViews = Sequence[Sequence[tuple[View, Path]]]
+"""For each example, views and the files with their features, see `features.cache_features`."""
 
 
-class Batches(keras.utils.PyDataset):
-    """The batches of one epoch: photos in random order, with a random choice of their QA pairs.
+class Batches(keras.utils.PyDataset, ABC):
+    """The batches of one epoch.
 
-    They depend only on the seed and the number of the epoch, so a resumed training gets the same
-    batches as an uninterrupted one.
-
-    A batch is a tuple of three dictionaries:
-
-    - Inputs: "features" or "pixels" (photos, rows, columns, channels) and "words" (photos,
-      questions, steps), the word ids of questions and answers.
-    - Targets: "logits" (photos, questions, steps), the ids of the next words, and "density"
-      (photos, rows, columns, fruits), see `density_maps`.
-    - Weights: "logits" (photos, questions, steps), which are zero except for the answers, and
-      "density" (photos,). Each sums to 1 over the batch, so that the losses of its shards sum to
-      its loss.
+    A batch is a tuple of three dictionaries: inputs, targets and weights. The weights are scaled so
+    that a loss which sums over the batch is a mean, and the losses of the shards of a batch sum to
+    its loss.
 
     Args:
-        examples: The photos and questions to train on.
-        files: For each example, one file per augmentation, which `features.load_cached` reads.
-            Each epoch uses a randomly chosen one.
-        vocabulary: Vocabulary of the model.
-        fruits: Fruits of the model's density maps.
-        grid: Number of rows and columns of the density maps.
-        config: Gives the seed, the batch size and the number of questions per photo.
+        examples: The photos to train on.
+        size: Side in pixels of the pictures.
+        config: Gives the seed and the batch size.
         epoch: Number of the epoch.
+        cached: Views with the features of a frozen encoder, one of which is chosen at random. By
+            default, each photo is shown in a new view.
+
+    Attributes:
+        order: Indices of the examples in the order of the epoch.
+        error: The error that ended the preparation of a batch, if any.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
-        files: Sequence[Sequence[Path]],
-        vocabulary: Vocabulary,
-        fruits: Sequence[str],
-        grid: tuple[int, int],
+        size: int,
         config: TrainingConfig,
         epoch: int,
+        cached: CachedViews | None = None,
     ) -> None:
-        super().__init__(workers=1, max_queue_size=4)
-        self.examples, self.files = examples, files
-        self.vocabulary, self.fruits, self.grid = vocabulary, fruits, grid
-        self.config, self.epoch = config, epoch
-        self.order = np.random.default_rng([config.seed, epoch]).permutation(len(examples))
-        self.steps = max(
-            len(vocabulary.encode_pair(pair.question, pair.answer)) - 1
-            for example in examples
-            for pair in (*example.qa_pairs, *self._quiz_pairs(example))
-        )
+        workers = min(MAX_WORKERS, max(2, os.cpu_count() or 1))
+        super().__init__(workers=workers, max_queue_size=2 * workers)
+        self.examples, self.size, self.config, self.epoch = examples, size, config, epoch
+        self.cached = cached
+        self.error: FruitError | None = None
+        self.order = self._draw_order(np.random.default_rng([config.seed, epoch]))
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.config.batch_size)
@@ -90,32 +92,157 @@ class Batches(keras.utils.PyDataset):
         Returns:
             The inputs, targets and weights. A part without photos has one photo of weight zero.
         """
-        rng = np.random.default_rng([self.config.seed, self.epoch, index])
         size = self.config.batch_size
-        chosen = self.order[index * size : (index + 1) * size]
-        augmentations = [int(rng.integers(len(self.files[place]))) for place in chosen]
-        encoded = [self._encode_some_pairs(self.examples[place], rng) for place in chosen]
-        words, next_words, answers = (np.stack(arrays) for arrays in zip(*encoded, strict=True))
-        weights = {
-            "logits": answers / max(1.0, answers.sum()),
-            "density": np.full(len(chosen), 1 / len(chosen), "float32"),
+        places = self.order[index * size : (index + 1) * size]
+        rows = list(range(len(places)))[shard::num_shards]
+        try:
+            inputs, targets, weights = self._build(index, places, rows or [0])
+        except FruitError as error:
+            self.error = error
+            raise
+        if not rows:  # The last batch may have fewer photos than shards.
+            weights = {name: 0 * array for name, array in weights.items()}
+        return inputs, targets, weights
+
+    @abstractmethod
+    def _draw_order(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw the order of the examples in an epoch."""
+
+    @abstractmethod
+    def _build(self, index: int, places: np.ndarray, rows: Sequence[int]) -> Batch:
+        """Build some rows of batch number `index`, which shows the examples at `places`."""
+
+    def _rng(self, index: int, row: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, self.epoch, index, row])
+
+    def _load(self, place: int, rng: np.random.Generator, size: int) -> tuple[Arrays, Shown]:
+        """Load an example in a random view; return the inputs and what is known about it."""
+        example = self.examples[place]
+        if self.cached:
+            views = self.cached[place]
+            view, file = views[int(rng.integers(len(views)))]
+            features = load_features([file])
+            return {name: array[0] for name, array in features.items()}, show(example.photo, view)
+        view = draw_view(example.photo, rng)
+        picture = open_picture(example.path, min_side=ceil(size / view.side))
+        pixels = render_view(picture, view, size)
+        return {"pixels": pixels}, show(example.photo, view)
+
+
+class DetectionBatches(Batches):
+    """Batches that train encoder and detector.
+
+    - Inputs: `pixels` (photos, size, size, 3), or `coarse` and `fine` features.
+    - Targets: `center`, `kind` and `label`, see `targets.Targets`.
+    - Weights: `center` and `kind` (photos, rows, columns), `label` (photos,).
+
+    Photos are drawn with replacement, see `sampling`.
+
+    Args:
+        examples, size, config, epoch, cached: See `Batches`.
+        fruits: Kinds of fruit of the detector.
+        grid: Number of rows and columns of the detector's grid.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        size: int,
+        config: TrainingConfig,
+        epoch: int,
+        fruits: Sequence[str],
+        grid: tuple[int, int],
+        cached: CachedViews | None = None,
+    ) -> None:
+        self.fruits, self.grid = fruits, grid
+        photos = [example.photo for example in examples]
+        self.complete = [
+            place for place, photo in enumerate(photos) if photo and photo.total() is not None
+        ]
+        self.is_complete = np.isin(np.arange(len(photos)), self.complete)
+        self.probabilities = sampling_probabilities(photos)
+        super().__init__(examples, size, config, epoch, cached)
+
+    def _draw_order(self, rng: np.random.Generator) -> np.ndarray:
+        # Evenly spaced through the cumulative probabilities, so that chance leaves no photo out
+        # that is likely to be shown.
+        number = len(self.examples)
+        positions = (np.arange(number) + rng.random()) / number
+        order = np.searchsorted(self.probabilities.cumsum(), positions).clip(0, number - 1)
+        return rng.permutation(order)
+
+    def _build(self, index: int, places: np.ndarray, rows: Sequence[int]) -> Batch:
+        loaded = [self._load_or_mosaic(places[row], self._rng(index, row)) for row in rows]
+        drawn = [draw_targets(shown, self.fruits, *self.grid) for _, shown in loaded]
+        targets = {
+            name: np.stack([getattr(target, name) for target in drawn])
+            for name in ("center", "kind", "label")
         }
-        rows = np.arange(len(chosen))[shard::num_shards]
-        if not len(rows):  # The last batch may have fewer photos than shards.
-            rows, weights = np.zeros(1, int), {name: 0 * array for name, array in weights.items()}
-        cached = load_cached([self.files[chosen[row]][augmentations[row]] for row in rows])
-        density = [self._density(self.examples[chosen[row]], augmentations[row]) for row in rows]
-        is_pixels = cached.dtype == np.uint8
-        image = {"pixels": cached} if is_pixels else {"features": cached.astype("float32")}
-        return (
-            {"words": words[rows], **image},
-            {"logits": next_words[rows], "density": np.stack(density)},
-            {name: array[rows] for name, array in weights.items()},
+        share = np.float32(1 / len(places))
+        weights = {
+            "center": share * np.stack([target.center_weight for target in drawn]),
+            "kind": share * np.stack([target.kind_weight for target in drawn]),
+            "label": share * targets["label"].sum(axis=1),
+        }
+        return _stack([image for image, _ in loaded]), targets, weights
+
+    def _load_or_mosaic(self, place: int, rng: np.random.Generator) -> tuple[Arrays, Shown]:
+        is_mosaic = rng.random() < MOSAIC_PROBABILITY and self.is_complete[place]
+        if self.cached or not is_mosaic or len(self.complete) < 4:
+            return self._load(place, rng, self.size)
+        others = [self.complete[other] for other in rng.integers(len(self.complete), size=3)]
+        quarters = [self._load(tile, rng, self.size // 2) for tile in (place, *others)]
+        order = rng.permutation(4)
+        first, second, third, fourth = (quarters[number][0]["pixels"] for number in order)
+        pixels = np.block([[[first], [second]], [[third], [fourth]]])
+        return {"pixels": pixels}, show_mosaic([quarters[number][1] for number in order])
+
+
+class QuestionBatches(Batches):
+    """Batches that train the decoder, with a random choice of the questions about each photo.
+
+    - Inputs: `pixels` (photos, size, size, 3), or `coarse` and `fine` features; and `words`
+      (photos, questions, steps), the word ids of questions and answers.
+    - Targets: `logits` (photos, questions, steps), the ids of the next words.
+    - Weights: `logits` (photos, questions, steps), zero except for the answers; they sum to 1.
+
+    Args:
+        examples, size, config, epoch, cached: See `Batches`; `config` also gives the number of
+            questions per photo.
+        vocabulary: Vocabulary of the model.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        size: int,
+        config: TrainingConfig,
+        epoch: int,
+        vocabulary: Vocabulary,
+        cached: CachedViews | None = None,
+    ) -> None:
+        super().__init__(examples, size, config, epoch, cached)
+        self.vocabulary = vocabulary
+        self.steps = max(
+            len(vocabulary.encode_pair(pair.question, pair.answer)) - 1
+            for example in examples
+            for pair in (*example.qa_pairs, *self._quiz_pairs(example))
         )
 
-    def _density(self, example: Example, index: int) -> np.ndarray:
-        augmentation = draw_augmentation(example.name, example.photo, index)
-        return density_maps(example.photo, self.fruits, *self.grid, augmentation)
+    def _draw_order(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.permutation(len(self.examples))
+
+    def _build(self, index: int, places: np.ndarray, rows: Sequence[int]) -> Batch:
+        rng = np.random.default_rng([self.config.seed, self.epoch, index])
+        encoded = [self._encode_some_pairs(self.examples[place], rng) for place in places]
+        words, next_words, answers = (np.stack(arrays) for arrays in zip(*encoded, strict=True))
+        loaded = [self._load(places[row], self._rng(index, row), self.size) for row in rows]
+        inputs = _stack([image for image, _ in loaded])
+        return (
+            inputs | {"words": words[rows]},
+            {"logits": next_words[rows]},
+            {"logits": (answers / max(1.0, answers.sum()))[rows]},
+        )
 
     def _encode_some_pairs(
         self, example: Example, rng: np.random.Generator
@@ -136,6 +263,26 @@ class Batches(keras.utils.PyDataset):
             for pair in example.qa_pairs
             if pair.kind != CAPTION
         ]
+
+
+def encode_all_pairs(
+    vocabulary: Vocabulary, examples: Sequence[Example]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Encode all questions and answers about some photos, see `encode_pairs`.
+
+    Returns:
+        The word ids, the ids of the next words, and the weights, (photos, questions, steps) each.
+    """
+    pairs = [[(pair.question, pair.answer) for pair in example.qa_pairs] for example in examples]
+    lengths = [len(vocabulary.encode_pair(*pair)) - 1 for photo in pairs for pair in photo]
+    shape = max(1, *map(len, pairs)), max(lengths, default=1)
+    encoded = [encode_pairs(vocabulary, photo, shape) for photo in pairs]
+    words, next_words, weights = (np.stack(arrays) for arrays in zip(*encoded, strict=True))
+    return words, next_words, weights
+
+
+def _stack(images: Sequence[Arrays]) -> Arrays:
+    return {name: np.stack([image[name] for image in images]) for name in images[0]}
 
 
 def encode_pairs(
@@ -160,55 +307,3 @@ def encode_pairs(
         words[row, :length], next_words[row, :length] = ids[:-1], ids[1:]
         weights[row, prompt - 1 : length] = 1.0
     return words, next_words, weights
-
-
-def density_maps(
-    photo: Photo | None,
-    fruits: Sequence[str],
-    rows: int,
-    columns: int,
-    augmentation: Augmentation = IDENTITY,
-) -> np.ndarray:
-    """Draw a map for each fruit in which every box is a blob that sums to 1.
-
-    The sum of a map is the number of fruits (Lempitsky & Zisserman, 2010, "Learning To Count
-    Objects in Images"), because augmentations never cut a box.
-
-    Args:
-        photo: The photo with its boxes, or None if nothing is known about it.
-        fruits: The fruits, one map each. Without any, the result has one map of unknown numbers.
-        rows: Number of rows of the maps.
-        columns: Number of columns of the maps.
-        augmentation: How the photo is augmented.
-
-    Returns:
-        float32 array (rows, columns, fruits), which is -1 for fruits whose number is unknown.
-    """
-    maps = np.full((rows, columns, max(1, len(fruits))), -1.0, "float32")
-    if photo is None:
-        return maps
-    for channel, fruit in enumerate(fruits):
-        if photo.count(fruit) is not None:
-            maps[:, :, channel] = 0.0
-    side = augmentation.side
-    for box, (left, top, width, height) in zip(photo.boxes, letterbox_boxes(photo), strict=True):
-        if photo.count(box.fruit) is not None:
-            across = _gaussian(left - augmentation.left, width, columns / side, columns)
-            down = _gaussian(top - augmentation.top, height, rows / side, rows)
-            maps[:, :, fruits.index(box.fruit)] += np.outer(down, across)
-    return maps[:, ::-1] if augmentation.mirrored else maps
-
-
-def _gaussian(start: float, length: float, scale: float, cells: int) -> np.ndarray:
-    """Return a Gaussian over one side of the grid that sums to 1, for one side of a box.
-
-    Args:
-        start: Where the box starts.
-        length: Length of the box's side.
-        scale: Number of grid cells per unit of `start` and `length`.
-        cells: Number of grid cells.
-    """
-    center = (start + length / 2) * scale - 0.5
-    deviation = max(0.5, length * scale / 4)
-    values = np.exp(-0.5 * ((np.arange(cells) - center) / deviation) ** 2)
-    return values / values.sum()

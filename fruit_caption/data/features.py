@@ -1,8 +1,7 @@
-"""Caches the outputs of a frozen encoder, or decoded pixels, in one file per augmented photo.
+"""Caches the outputs of a frozen encoder, in one file per view of a photo.
 
-    CACHE/vgg16-224-14x14x512-<digest of the weights>/<digest of the photo>.npy
-    CACHE/vgg16-224-14x14x512-<digest of the weights>/<digest of the photo>-<augmentation>.npy
-    CACHE/pixels-224/<digest of the photo>.npy
+    CACHE/vgg16-224-<digest of the encoder>/<digest of the photo>.npz
+    CACHE/vgg16-224-<digest of the encoder>/<digest of the photo>-<digest of the view>.npz
 
 Only photos that are not in the cache yet are encoded. An interrupted run continues where it
 stopped, and all runs with the same encoder share their features.
@@ -18,11 +17,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fruit_caption.data.augmentation import IDENTITY, Augmentation, augment
-from fruit_caption.models.surgery import fuse_batch_norm
+from fruit_caption.data.augmentation import IDENTITY, View, draw_view, render_view
+from fruit_caption.data.dataset import Example
+from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.files import atomic_write, file_sha256
-from fruit_caption.utils.images import open_picture
+from fruit_caption.utils.images import letterbox, open_picture
 
 FEATURES = "features"
 """Name of the cache's folder within the folder of a data set."""
@@ -33,11 +33,11 @@ BATCH = 16
 DIGITS = 32
 """Number of hexadecimal digits of a digest in a file or folder name."""
 
-AugmentedPhoto = tuple[Path, Augmentation]
-"""A picture file and its augmentation."""
+Features = dict[str, np.ndarray]
+"""Encoder outputs by name, (photos, rows, columns, channels)."""
 
-FeatureFn = Callable[[np.ndarray], np.ndarray]
-"""Maps uint8 pixels (photos, size, size, 3) to what is cached, one array per photo."""
+ViewOfPhoto = tuple[Path, View]
+"""A picture file and how it is shown."""
 
 StepProgress = Callable[[int, int], None]
 """Progress callback; receives the number of encoded photos, and the number to encode in all."""
@@ -49,140 +49,98 @@ def no_step_progress(done: int, total: int) -> None:
 
 def cache_features(
     encoder: keras.Model,
-    photos: Sequence[AugmentedPhoto],
+    views: Sequence[ViewOfPhoto],
     size: int,
     cache: Path,
     progress: StepProgress = no_step_progress,
     engine: Engine = LOCAL,
 ) -> list[Path]:
-    """Encode the photos that are not in the cache yet.
+    """Encode the views of photos that are not in the cache yet.
 
     Args:
-        encoder: Frozen encoder from uint8 pixels (batch, size, size, 3) to features (batch, rows,
-            columns, channels).
-        photos: The photos and their augmentations.
+        encoder: Frozen encoder, see `models.encoders`.
+        views: The views.
         size: Side in pixels of the encoder's input.
         cache: Folder of the cache.
         progress: Called after each batch.
         engine: Runs the encoder.
 
     Returns:
-        For each photo, a `.npy` file of float16 features (rows, columns, channels).
+        For each view, a file that `load_features` reads.
 
     Raises:
         PictureError: A photo can't be read.
         FruitError: The cache can't be written.
     """
-    shape = "x".join(map(str, encoder.output_shape[1:]))
-    weights = _digest(b"".join(weight.tobytes() for weight in encoder.get_weights()))
-    folder = cache / f"{encoder.name}-{size}-{shape}-{weights}"
-    return _fill_cache(partial(feature_fn, encoder), photos, size, folder, progress, engine)
-
-
-def cache_pixels(
-    photos: Sequence[AugmentedPhoto], size: int, cache: Path, engine: Engine = LOCAL
-) -> list[Path]:
-    """Decode the photos that are not in the cache yet, for an encoder that is not frozen.
-
-    Args:
-        photos: The photos and their augmentations.
-        size: Side in pixels of the encoder's input.
-        cache: Folder of the cache.
-        engine: Decodes the photos.
-
-    Returns:
-        For each photo, a `.npy` file of uint8 pixels (size, size, 3).
-
-    Raises:
-        PictureError: A photo can't be read.
-        FruitError: The cache can't be written.
-    """
-    folder = cache / f"pixels-{size}"
-    return _fill_cache(_identity_fn, photos, size, folder, no_step_progress, engine)
-
-
-def load_cached(files: Sequence[Path]) -> np.ndarray:
-    """Load files of the cache as float16 features or uint8 pixels (photos, rows, columns, n)."""
-    return np.stack([np.load(file) for file in files])
-
-
-def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
-    """Load letterboxed photos, without the cache, as uint8 pixels (photos, size, size, 3).
-
-    Raises:
-        PictureError: A photo can't be read.
-    """
-    return _load_augmented([(photo, IDENTITY) for photo in photos], size)
-
-
-def feature_fn(encoder: keras.Model) -> FeatureFn:
-    """Return a function from uint8 pixels (photos, size, size, 3) to float16 features.
-
-    It has a copy of the encoder's weights; later changes do not affect it.
-    """
-    fused = fuse_batch_norm(encoder)
-
-    def encode(pixels: np.ndarray) -> np.ndarray:
-        features = fused.predict_on_batch(pixels)
-        # VGG16's activations reach several thousand; the largest float16 is 65504.
-        return np.clip(features, -65504, 65504).astype("float16")
-
-    return encode
-
-
-def _identity_fn() -> FeatureFn:
-    return lambda pixels: pixels
-
-
-def _fill_cache(
-    load: Callable[[], FeatureFn],
-    photos: Sequence[AugmentedPhoto],
-    size: int,
-    folder: Path,
-    progress: StepProgress,
-    engine: Engine,
-) -> list[Path]:
-    digests = {path: file_sha256(path)[:DIGITS] for path in dict.fromkeys(p for p, _ in photos)}
-    files = [folder / f"{digests[path]}{_suffix(change)}.npy" for path, change in photos]
-    missing = {file: photo for file, photo in zip(files, photos, strict=True) if not file.exists()}
+    content = [repr(encoder.output_shape).encode(), *(w.tobytes() for w in encoder.get_weights())]
+    folder = cache / f"{encoder.name}-{size}-{_digest(b''.join(content))}"
+    digests = {path: file_sha256(path)[:DIGITS] for path in dict.fromkeys(p for p, _ in views)}
+    files = [folder / f"{digests[path]}{_suffix(view)}.npz" for path, view in views]
+    missing = {file: view for file, view in zip(files, views, strict=True) if not file.exists()}
     items = list(missing.items())
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
     done = 0
     if batches:  # Loading the encoder takes seconds.
-        save = partial(_saver, load)
-        for saved in engine.map_with_model(save, batches, partial(_load_batch, size)):
+        save = partial(_saver, encoder)
+        for saved in engine.map_with_model(save, batches, partial(_render_batch, size)):
             done += saved
             progress(done, len(items))
     return files
 
 
-def _load_batch(
-    size: int, batch: Sequence[tuple[Path, AugmentedPhoto]]
+def fixed_views(example: Example, number: int) -> list[ViewOfPhoto]:
+    """Return the photo itself and `number` - 1 other views, which depend only on its name."""
+    seed = hashlib.sha256(example.name.encode()).digest()
+    rng = np.random.default_rng(list(seed))
+    views = [IDENTITY, *(draw_view(example.photo, rng) for _ in range(number - 1))]
+    return [(example.path, view) for view in views]
+
+
+def load_features(files: Sequence[Path]) -> Features:
+    """Load files of the cache as float32 features."""
+    loaded = []
+    for file in files:
+        with np.load(file) as arrays:
+            loaded.append({name: arrays[name].astype("float32") for name in arrays.files})
+    return {name: np.stack([features[name] for features in loaded]) for name in loaded[0]}
+
+
+def load_pixels(photos: Sequence[Path], size: int) -> np.ndarray:
+    """Load letterboxed photos as uint8 pixels (photos, size, size, 3).
+
+    Raises:
+        PictureError: A photo can't be read.
+    """
+    return np.stack([letterbox(open_picture(photo), size) for photo in photos])
+
+
+def _render_batch(
+    size: int, batch: Sequence[tuple[Path, ViewOfPhoto]]
 ) -> tuple[list[Path], np.ndarray]:
     """Return the files to write for a batch, and the pixels to encode."""
-    return [file for file, _ in batch], _load_augmented([photo for _, photo in batch], size)
+    pixels = [render_view(open_picture(path), view, size) for _, (path, view) in batch]
+    return [file for file, _ in batch], np.stack(pixels)
 
 
-def _saver(load: Callable[[], FeatureFn]) -> Callable[[tuple[list[Path], np.ndarray]], int]:
+def _saver(encoder: keras.Model) -> Callable[[tuple[list[Path], np.ndarray]], int]:
     """Return a function that encodes and saves a batch and returns the number of its photos."""
-    encode = load()
+    fused = fuse_batch_norm(encoder)
 
     def save(batch: tuple[list[Path], np.ndarray]) -> int:
         files, pixels = batch
-        for file, features in zip(files, encode(pixels), strict=True):
-            with atomic_write(file) as draft:
-                np.save(draft, features)
+        encoded = fused.predict_on_batch(pixels)
+        # VGG16's activations reach several thousand; the largest float16 is 65504.
+        features = {n: np.clip(x, -65504, 65504).astype("float16") for n, x in encoded.items()}
+        for index, file in enumerate(files):
+            with atomic_write(file) as draft, draft.open("wb") as stream:
+                np.savez(stream, **{name: array[index] for name, array in features.items()})
         return len(files)
 
     return save
 
 
-def _load_augmented(photos: Sequence[AugmentedPhoto], size: int) -> np.ndarray:
-    return np.stack([augment(open_picture(path), change, size) for path, change in photos])
-
-
-def _suffix(augmentation: Augmentation) -> str:
-    return "" if augmentation == IDENTITY else f"-{_digest(repr(augmentation).encode())[:12]}"
+def _suffix(view: View) -> str:
+    return "" if view == IDENTITY else f"-{_digest(repr(view).encode())[:12]}"
 
 
 def _digest(content: bytes) -> str:

@@ -10,21 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fruit_caption.data.records import Photo, PhotoSet
-from fruit_caption.data.splits import group_of
+from fruit_caption.data.records import RENDERED, Photo, PhotoSet
+from fruit_caption.data.splits import group_of, split_of
 from fruit_caption.datagen.cutouts import Cutout, extract_cutouts
-from fruit_caption.datagen.derived_photos import (
-    derived_photo,
-    file_names,
-    require_one_split,
-    save_derived,
-)
 from fruit_caption.rendering.backdrops import draw_random_backdrop
 from fruit_caption.rendering.camera import composite, illuminate, photograph
 from fruit_caption.rendering.layout import (
@@ -34,12 +27,13 @@ from fruit_caption.rendering.layout import (
     hidden_fractions,
     stratified_count,
 )
+from fruit_caption.rendering.scenes import JPEG_QUALITY
 from fruit_caption.rendering.sdf import Array
 from fruit_caption.rendering.sprites import Sprite, Viewpoint, random_viewpoint
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import open_picture
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
-from fruit_caption.utils.provenance import fingerprint
+from fruit_caption.utils.provenance import fingerprint, save_once
 
 MIN_CUTOUTS = 4
 """Minimum number of cutouts to compose from; fewer would repeat the same fruit too often."""
@@ -138,18 +132,36 @@ def compose(
         PictureError: A background photo can't be read.
         FruitError: The folder can't be written to.
     """
-    require_one_split(photos)
+    splits = sorted({split_of(photo) for photo in photos})
+    if len(splits) > 1:
+        # Otherwise test photos would leak into training.
+        raise DataError(f"Photos of the splits {', '.join(splits)} can't be put into one photo.")
     pool = gather_sources(photos, progress)
     composed = []
     for index in report_progress(range(number), "composing photos", progress):
         path = folder / f"composed_{seed}_{index:05d}.jpg"
         plan = plan_composition(pool, seed, index, size, max_fruits)
-        boxes = plan.layout.boxes()
-        made = derived_photo(path, (size, size), boxes, plan.listed, plan.sources, plan.group)
-        mark = fingerprint(boxes, file_names(plan.sources), size)
-        save_derived(made, mark, partial(render_composition, plan))
-        composed.append(made)
+        composed.append(_write(plan, path))
     return PhotoSet(tuple(composed), pool.listed, "composed photos")
+
+
+def _write(plan: Composition, path: Path) -> Photo:
+    """Write a composed photo, if its file is not there yet, and return its record."""
+    size, boxes = plan.layout.size, plan.layout.boxes()
+    names = [photo.path.name for photo in plan.sources]
+    mark = fingerprint(boxes, names, size)
+    save_once(path, (size, size), mark, lambda: (render_composition(plan), JPEG_QUALITY))
+    licenses = sorted({photo.license or "unknown" for photo in plan.sources})
+    return Photo(
+        path=path,
+        width=size,
+        height=size,
+        boxes=boxes,
+        listed=plan.listed,
+        group=plan.group,
+        source=f"composed from {', '.join(dict.fromkeys(names))}" if names else RENDERED,
+        license=", ".join(licenses) if names else "CC0-1.0",
+    )
 
 
 def gather_sources(photos: Sequence[Photo], progress: Progress = no_progress) -> SourcePool:

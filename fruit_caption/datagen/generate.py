@@ -22,7 +22,6 @@ from fruit_caption.data.records import RENDERED, PhotoSet
 from fruit_caption.data.splits import split_of
 from fruit_caption.datagen.composing import compose
 from fruit_caption.datagen.language_model.prompts import PROMPT_VERSION
-from fruit_caption.datagen.mosaics import mosaic
 from fruit_caption.datagen.text_cache import TEXT_CACHE, TextCache
 from fruit_caption.datagen.texts import Report, generate_texts
 from fruit_caption.rendering.scenes import write_scenes
@@ -34,7 +33,7 @@ from fruit_caption.utils.progress import Progress, no_progress, report_progress
 if TYPE_CHECKING:
     from fruit_caption.datagen.language_model.writer import LanguageModelWriter
 
-GENERATED_NAME = re.compile(r"(scene|composed|mosaic)_\d+_\d+|openimages_[0-9a-f]+")
+GENERATED_NAME = re.compile(r"(scene|composed)_\d+_\d+|openimages_[0-9a-f]+")
 """Matches the names of generated and downloaded photos, which no copied photo may have."""
 
 
@@ -138,7 +137,7 @@ def _load_writer(config: DataConfig) -> LanguageModelWriter | None:
 
 
 def _copied_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
-    """Copy the photos of `config.photos`, and make compositions and mosaics from them.
+    """Copy the photos of `config.photos`, and compose photos from them.
 
     All folders are read before the first photo is copied. Only training photos are reused.
     """
@@ -155,9 +154,10 @@ def _copied_photos(config: DataConfig, out: Path, progress: Progress) -> list[Ph
     ]
     photos = [photo for photo_set in photo_sets for photo in photo_set.photos]
     train = [photo for photo in photos if split_of(photo, config.unseen) == "train"]
-    for number, make in ((config.compose, compose), (config.mosaic, mosaic)):
-        if number:
-            photo_sets.append(make(train, out / IMAGES, number, config.seed, progress=progress))
+    if config.compose:
+        photo_sets.append(
+            compose(train, out / IMAGES, config.compose, config.seed, progress=progress)
+        )
     return photo_sets
 
 

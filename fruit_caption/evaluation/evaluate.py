@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from fruit_caption.data import features
-from fruit_caption.data.augmentation import draw_augmentation
+import numpy as np
+
 from fruit_caption.data.dataset import DataSet, Example
-from fruit_caption.data.features import FEATURES, load_pixels
+from fruit_caption.data.features import load_pixels
 from fruit_caption.data.qa import Prediction
 from fruit_caption.data.records import Split
 from fruit_caption.evaluation import plots
@@ -29,6 +29,7 @@ from fruit_caption.evaluation.baselines import majority, question_alone
 from fruit_caption.evaluation.calibration import expected_calibration_error
 from fruit_caption.evaluation.caption_metrics import score_captions
 from fruit_caption.evaluation.color_histogram import color_histogram_baseline
+from fruit_caption.evaluation.detection import Detected, detected_fruits, score_detections
 from fruit_caption.evaluation.metrics import score
 from fruit_caption.evaluation.photo_sheet import (
     draw_photo_sheet,
@@ -36,7 +37,7 @@ from fruit_caption.evaluation.photo_sheet import (
     worst_mistakes,
 )
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import decode
+from fruit_caption.models.decoding import Arrays, decode
 from fruit_caption.runs import Results, Run
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
@@ -61,7 +62,8 @@ class Evaluation:
     Attributes:
         rows: The answers.
         scores: The scores of `metrics.score`, and also `captions` (see `score_captions`) and
-            `calibration_error`, 0 to 1 (None in the scores of a baseline).
+            `calibration_error`, 0 to 1 (None in the scores of a baseline), and `detector` (see
+            `score_detections`, not in the scores of a baseline).
         cost: `parameters`; `megabytes` of the model file; `minutes` of training, all epochs
             together; `milliseconds` per answer (median).
     """
@@ -140,10 +142,10 @@ def evaluate_split(
     if saved:
         return saved
     model = run.load_model()
-    files = encode_photos(model, examples, data.folder / FEATURES, engine=engine)
-    rows = predict(model, examples, files, engine=engine)
+    rows, found = predict(model, examples, engine=engine)
     results.write_answers(rows)
-    scores, cost = _score(rows), _measure_cost(model, run, examples)
+    cost = _measure_cost(model, run, examples)
+    scores = _score(rows) | {"detector": score_detections(found, examples, model.fruits)}
     write_json(results.cost_file, cost)
     write_json(results.metrics_file, key | {"scores": scores})
     return Evaluation(rows, scores, cost)
@@ -229,90 +231,65 @@ def _draw_plots(out: Path, rows: Sequence[Prediction], examples: Sequence[Exampl
 def predict(
     model: Captioner,
     examples: Sequence[Example],
-    files: Sequence[Sequence[Path]],
     batch: int = 32,
     engine: Engine = LOCAL,
-) -> list[Prediction]:
+) -> tuple[list[Prediction], list[Detected]]:
     """Answer every question about some photos.
 
     Args:
         model: A trained model.
         examples: Photos and questions.
-        files: The output of `encode_photos` for the examples; the first view of each is used.
         batch: Number of photos per batch.
-        engine: Runs the decoder.
+        engine: Runs the model.
 
     Returns:
-        One prediction for each question, in the order of the examples and their questions.
+        One prediction for each question, in the order of the examples and their questions; and the
+        fruits that the detector found in each photo.
+
+    Raises:
+        PictureError: A photo can't be read.
     """
-    plain = [views[0] for views in files]
-    batches = [
-        (examples[start : start + batch], plain[start : start + batch])
-        for start in range(0, len(examples), batch)
+    batches = [examples[start : start + batch] for start in range(0, len(examples), batch)]
+    size = model.config.image_size
+    results = engine.map_with_model(
+        partial(_batch_predictor, model), batches, partial(_load_examples, size)
+    )
+    rows: list[Prediction] = []
+    found: list[Detected] = []
+    for predictions, detected in results:
+        rows += predictions
+        found += detected
+    return rows, found
+
+
+def answer_questions(
+    model: Captioner, examples: Sequence[Example], encoding: Arrays
+) -> list[Prediction]:
+    """Answer every question about photos that went through `Captioner.neck`."""
+    questions = [[pair.question for pair in example.qa_pairs] for example in examples]
+    decoded = decode(model, encoding, questions)
+    return [
+        Prediction(example.name, pair, answer.text, answer.confidence)
+        for example, answers in zip(examples, decoded, strict=True)
+        for pair, answer in zip(example.qa_pairs, answers, strict=True)
     ]
-    predicted = engine.map_with_model(partial(_batch_predictor, model), batches)
-    return [row for rows in predicted for row in rows]
+
+
+def _load_examples(size: int, examples: Sequence[Example]) -> tuple[Sequence[Example], np.ndarray]:
+    return examples, load_pixels([example.path for example in examples], size)
 
 
 def _batch_predictor(
     model: Captioner,
-) -> Callable[[tuple[Sequence[Example], Sequence[Path]]], list[Prediction]]:
-    """Return a function that answers every question about a batch of photos and their files."""
+) -> Callable[[tuple[Sequence[Example], np.ndarray]], tuple[list[Prediction], list[Detected]]]:
+    """Return a function that does `predict` for a batch of examples and their pixels."""
+    encode = model.encoder_fn()
 
-    def predict_batch(batch: tuple[Sequence[Example], Sequence[Path]]) -> list[Prediction]:
-        examples, files = batch
-        cached = features.load_cached(files)
-        # Not `encoder_fn`: fusing batch normalization after every epoch would cost more than it
-        # saves.
-        inputs = (
-            model.trainable_encoder.predict_on_batch(cached)
-            if model.trainable_encoder
-            else cached.astype("float32")
-        )
-        questions = [[pair.question for pair in example.qa_pairs] for example in examples]
-        decoded = decode(model, model.encode_features(inputs), questions)
-        return [
-            Prediction(example.name, pair, answer.text, answer.confidence)
-            for example, answers in zip(examples, decoded, strict=True)
-            for pair, answer in zip(example.qa_pairs, answers, strict=True)
-        ]
+    def predict_batch(
+        batch: tuple[Sequence[Example], np.ndarray],
+    ) -> tuple[list[Prediction], list[Detected]]:
+        examples, pixels = batch
+        encoding = encode(pixels)
+        return answer_questions(model, examples, encoding), detected_fruits(encoding)
 
     return predict_batch
-
-
-def encode_photos(
-    model: Captioner,
-    examples: Sequence[Example],
-    cache: Path,
-    views: int = 1,
-    progress: features.StepProgress = features.no_step_progress,
-    engine: Engine = LOCAL,
-) -> list[list[Path]]:
-    """Compute and cache the outputs of the frozen part of the encoder, or pixels if it has none.
-
-    Args:
-        model: The model with the encoder.
-        examples: The photos.
-        cache: Folder of the cache.
-        views: Number of views per photo; the first is the photo itself, the others are augmented.
-        progress: Called with the number of photos done and their total, without those in the cache.
-        engine: Runs the encoder.
-
-    Returns:
-        For each photo and view, a file of the cache for `features.load_cached`.
-
-    Raises:
-        PictureError: A photo can't be read.
-        FruitError: The cache can't be written to.
-    """
-    photos = [
-        (example.path, draw_augmentation(example.name, example.photo, index))
-        for example in examples
-        for index in range(views)
-    ]
-    size = model.config.image_size
-    if model.frozen_encoder:
-        files = features.cache_features(model.frozen_encoder, photos, size, cache, progress, engine)
-    else:
-        files = features.cache_pixels(photos, size, cache, engine)
-    return [files[start : start + views] for start in range(0, len(files), views)]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from fruit_caption.language.questions import Value
+from fruit_caption.inference.points import Point
+from fruit_caption.language.questions import KINDS, Value
 from fruit_caption.utils.images import PictureInput
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Answer:
         attention: Attention weights of each word over the letterboxed picture, float32
             (words, rows, columns); each word's weights sum to 1. None if the model has no attention
             or the answer was not requested with `detailed=True`.
-        density: Density maps, (rows, columns, fruits); each map sums to the predicted count.
-        fruits: Name of the fruit in each density map.
+        points: All fruits that were detected in the picture, sorted as by `Predictor.points`.
+        fruits: Names of the fruits that the model can detect.
         picture: The picture that was asked about.
     """
 
@@ -70,7 +71,7 @@ class Answer:
     words: tuple[str, ...] = field(repr=False)
     probabilities: tuple[float, ...] = field(repr=False)
     attention: np.ndarray | None = field(repr=False)
-    density: np.ndarray = field(repr=False)
+    points: tuple[Point, ...] = field(repr=False)
     fruits: tuple[str, ...] = field(repr=False)
     picture: PictureInput = field(repr=False)
 
@@ -88,7 +89,9 @@ class Answer:
 
         Returns:
             The keys "image", "question", "kind", "fruit", "answer", "value" (a set of fruits as a
-            sorted list), "confidence", "sure" (`is_confident`), and perhaps "alternatives".
+            sorted list), "confidence", "sure" (`is_confident`), and perhaps "alternatives". Answers
+            about fruit, but not captions, also have "points": the detected fruits that the question
+            is about, each with "fruit", "x", "y" and "confidence" (see `Point`).
         """
         content: dict[str, Any] = {
             "image": self.image,
@@ -98,6 +101,10 @@ class Answer:
             **_to_json(self),
             "sure": self.is_confident,
         }
+        if self.kind in KINDS:
+            content["points"] = [
+                point.to_json() for point in self.points if self.fruit in (None, point.fruit)
+            ]
         if alternatives:
             content["alternatives"] = list(map(_to_json, self.alternatives[:alternatives]))
         return content
@@ -105,7 +112,8 @@ class Answer:
     def show(self) -> Image.Image:
         """Return a drawing of what the answer is based on; a notebook displays it.
 
-        It shows a marker on each fruit in the density maps, and the attention map of each word.
+        It shows a mark on each detected fruit, and the attention map of each word. The marks are
+        numbered; if the question is about one fruit, only its marks are, and others are smaller.
 
         Raises:
             PictureError: The picture can't be read any more.
@@ -130,8 +138,9 @@ class Answer:
         return Overlay(
             picture=self.picture,
             title=(self.question, f"{self.text} ({100 * self.confidence:.0f} % sure)"),
-            density=self.density,
+            points=self.points,
             fruits=self.fruits,
+            asked=self.fruit,
             words=self.words,
             probabilities=self.probabilities,
             attention=self.attention,

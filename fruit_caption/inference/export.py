@@ -24,7 +24,7 @@ from fruit_caption.inference.exported import (
     Format,
 )
 from fruit_caption.models.captioner import Captioner, build_step_decoder
-from fruit_caption.models.surgery import fuse_batch_norm
+from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError
 from fruit_caption.utils.files import atomic_write, file_sha256, lock_folder, write_json

@@ -1,7 +1,7 @@
 """Draws an answer over its photo: where the model finds fruit, and its attention for each word.
 
 The attention maps follow Show, Attend and Tell (Xu et al. 2015): the grid of weights is upsampled
-and laid over the photo. Fruits are the peaks of the density maps.
+and laid over the photo.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
-from typing import NamedTuple
 from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from PIL import Image
 
+from fruit_caption.inference.points import Point
 from fruit_caption.utils.images import PictureInput, letterbox_offset, to_picture
 from fruit_caption.utils.plotting import (
     BLUE,
@@ -31,10 +32,6 @@ from fruit_caption.utils.plotting import (
     VERMILION,
     new_figure,
 )
-
-MIN_PEAK_MASS = 0.4
-"""Minimum mass of a peak, in fruits. On validation photos, 0.4 finds 86 % of the fruits and 90 % of
-the peaks lie on one; 0.3 gives 91 and 83 %, 0.5 gives 77 and 96 %."""
 
 COLUMNS = 5
 """Number of attention maps in a row."""
@@ -48,22 +45,6 @@ NO_ATTENTION_NOTE = "This model has no attention: every word is generated from t
 _MARKERS = tuple(zip((VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY), "osDph8", strict=True))
 
 
-class Peak(NamedTuple):
-    """A peak of a density map.
-
-    Attributes:
-        row: Row of the cell.
-        column: Column of the cell.
-        fruit: Number of the density map.
-        mass: Sum of the density that belongs to the peak, in fruits.
-    """
-
-    row: int
-    column: int
-    fruit: int
-    mass: float
-
-
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """What to draw over a photo.
@@ -71,8 +52,9 @@ class Overlay:
     Attributes:
         picture: The photo.
         title: Texts above the drawing, such as the question and the answer; long ones are wrapped.
-        density: Density maps, (rows, columns, fruits).
-        fruits: Name of each density map.
+        points: The detected fruits, see `points.find_points`.
+        fruits: Names of the fruits that the model can detect.
+        asked: The fruit that the question is about, or None if it is not about a single one.
         words: Words of the answer.
         probabilities: Probability of each word, 0 to 1.
         attention: Attention weights of each word, (words, rows, columns), or None for a model
@@ -81,8 +63,9 @@ class Overlay:
 
     picture: PictureInput
     title: Sequence[str]
-    density: np.ndarray
+    points: Sequence[Point]
     fruits: Sequence[str]
+    asked: str | None
     words: Sequence[str]
     probabilities: Sequence[float]
     attention: np.ndarray | None
@@ -98,8 +81,8 @@ class Overlay:
     def draw(self, path: Path) -> None:
         """Write the drawing as a transparent PNG.
 
-        The photo with a marker on each fruit comes first, then one attention map for each word, all
-        on the same scale.
+        The photo with a mark on each detected fruit comes first, then one attention map for each
+        word, all on the same scale.
 
         Args:
             path: The PNG file to write.
@@ -109,6 +92,7 @@ class Overlay:
             FruitError: The file can't be written.
         """
         photo = to_picture(self.picture)
+        size = photo.size
         photo.thumbnail((MAX_PHOTO_SIDE, MAX_PHOTO_SIDE))
         attention = self.attention
         maps = [] if attention is None else list(attention / attention.max(initial=0))
@@ -124,38 +108,36 @@ class Overlay:
             note = NO_ATTENTION_NOTE if attention is None else ATTENTION_NOTE
             figure.supxlabel(note, size=10, **left)
             grid = figure.add_gridspec(1 + rows, COLUMNS, height_ratios=heights)
-            self._draw_fruits(figure.add_subplot(grid[0, :]), photo)
+            self._draw_fruits(figure.add_subplot(grid[0, :]), photo, size)
             for number, weights in enumerate(maps):
                 axes = figure.add_subplot(grid[1 + number // COLUMNS, number % COLUMNS])
                 percent = 100 * self.probabilities[number]
                 axes.set_title(f"{self.words[number]}  {percent:.0f} %", loc="left")
                 _draw_attention(axes, photo, weights)
 
-    def _draw_fruits(self, axes: Axes, photo: Image.Image) -> None:
-        """Draw the photo, a numbered marker on every peak, and a legend with the counts."""
-        axes.imshow(photo)
+    def _draw_fruits(self, axes: Axes, photo: Image.Image, size: tuple[int, int]) -> None:
+        """Draw the photo, a mark on every detected fruit, and a legend with their numbers.
+
+        Args:
+            axes: Where to draw.
+            photo: The photo, perhaps scaled down.
+            size: Width and height of the photo in pixels before that.
+        """
+        axes.imshow(photo, extent=(0, size[0], size[1], 0))  # the pixels that points are in
         axes.set_anchor("NW")
         axes.set_axis_off()
         if not self.fruits:
             return
-        density = self.density[:, :, : len(self.fruits)]
-        peaks = find_peaks(density)
-        fruits = sorted({peak.fruit for peak in peaks})
-        for fruit, (color, marker) in zip(fruits, cycle(_MARKERS), strict=False):
-            points = [
-                _center(peak, density.shape, photo.size) for peak in peaks if peak.fruit == fruit
-            ]
-            label = f"{self.fruits[fruit]}: {density[:, :, fruit].sum():.1f}"
-            x, y = np.transpose(points)
-            markers = axes.scatter(x, y, 170, "#000000b0", marker=marker, linewidths=2, label=label)
-            markers.set_edgecolor(color)
-            for number, point in enumerate(points, start=1):
-                axes.annotate(str(number), point, ha="center", va="center", color="white", size=8)
+        names = dict.fromkeys(point.fruit for point in self.points)
+        for name, style in zip(names, cycle(_MARKERS), strict=False):
+            points = [(point.x, point.y) for point in self.points if point.fruit == name]
+            is_counted = self.asked in (None, name)
+            _draw_marks(axes, points, style, f"{name}: {len(points)}", is_counted)
         # Passing the handles keeps matplotlib from warning about an empty legend.
         handles = axes.get_legend_handles_labels()
         legend = axes.legend(*handles, loc="upper left", bbox_to_anchor=(1, 1), labelspacing=0.9)
-        legend.set_title("sum of each density map" if peaks else "no fruit in the density maps")
-        legend.set_alignment("left")
+        if not names:
+            legend.set_title("no fruit detected")
 
 
 def undo_letterbox(grid: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -179,27 +161,35 @@ def undo_letterbox(grid: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(upsampled).clip(grid.min(), grid.max())
 
 
-def find_peaks(density: np.ndarray) -> list[Peak]:
-    """Find the fruits in density maps by hill climbing.
-
-    Each cell belongs to the local maximum that is reached by moving to the largest neighbor again
-    and again. A maximum whose cells sum to `MIN_PEAK_MASS` or more is a peak. So a large fruit,
-    whose density is spread over many cells, is found as well as a small one.
+def _draw_marks(
+    axes: Axes,
+    points: Sequence[tuple[float, float]],
+    style: tuple[str, str],
+    label: str,
+    is_counted: bool,
+) -> None:
+    """Draw hollow marks, so that small fruit stays visible, with a number beside each.
 
     Args:
-        density: Density maps, (rows, columns, fruits).
-
-    Returns:
-        The peaks, map by map and row by row.
+        axes: Where to draw.
+        points: Coordinates (x, y) of the marks.
+        style: Color and marker.
+        label: Text in the legend.
+        is_counted: Whether the question is about these fruits; else the marks are smaller and have
+            no numbers.
     """
-    peaks = []
-    for fruit in range(density.shape[2]):
-        grid = density[:, :, fruit]
-        masses = np.bincount(_local_maxima(grid), weights=grid.ravel())
-        for cell in np.flatnonzero(masses >= MIN_PEAK_MASS):
-            row, column = divmod(int(cell), grid.shape[1])
-            peaks.append(Peak(row, column, fruit, float(masses[cell])))
-    return peaks
+    color, marker = style
+    area, width = (130, 2.0) if is_counted else (28, 1.2)
+    x, y = np.transpose(points)
+    marks = axes.scatter(x, y, area, "none", marker=marker, linewidths=width, label=label)
+    marks.set_edgecolor(color)
+    # White around the color, and black around white numbers, stand out from any photo.
+    marks.set_path_effects([withStroke(linewidth=width + 2, foreground="white")])
+    for number, point in enumerate(points if is_counted else (), start=1):
+        text = axes.annotate(
+            str(number), point, (6, 6), textcoords="offset points", color="white", size=9
+        )
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
 
 
 def _draw_attention(axes: Axes, photo: Image.Image, weights: np.ndarray) -> None:
@@ -210,21 +200,3 @@ def _draw_attention(axes: Axes, photo: Image.Image, weights: np.ndarray) -> None
     axes.imshow(heat, cmap="inferno", alpha=heat, vmin=0, vmax=1)
     axes.set_anchor("NW")
     axes.set_axis_off()
-
-
-def _local_maxima(grid: np.ndarray) -> np.ndarray:
-    """Return the flat index of the local maximum that each cell climbs to, (cells,)."""
-    padded = np.pad(grid, 1, constant_values=-np.inf)
-    neighbors = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).reshape(-1, 9)
-    down, across = np.divmod(neighbors.argmax(axis=1), 3)
-    uphill = np.arange(grid.size) + (down - 1) * grid.shape[1] + across - 1
-    while (uphill != uphill[uphill]).any():
-        uphill = uphill[uphill]
-    return uphill
-
-
-def _center(peak: Peak, grid: tuple[int, ...], size: tuple[int, int]) -> tuple[float, float]:
-    """Return the center of a peak's cell in a photo of size (width, height), in pixels."""
-    left, top = letterbox_offset(*size, max(size))
-    x, y = (peak.column + 0.5) / grid[1], (peak.row + 0.5) / grid[0]
-    return x * max(size) - left - 0.5, y * max(size) - top - 0.5

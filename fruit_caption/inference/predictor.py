@@ -22,6 +22,7 @@ import numpy as np
 from fruit_caption.data.qa import CAPTION, CAPTION_PROMPT, QUIZ_PROMPT, QAPair
 from fruit_caption.inference import exported
 from fruit_caption.inference.answer import Alternative, Answer
+from fruit_caption.inference.points import Point, find_points
 from fruit_caption.language import templates
 from fruit_caption.language.answers import parse_answer
 from fruit_caption.language.fruits import FRUITS, join_words, plural
@@ -58,6 +59,15 @@ class _ParsedQuestion:
     prompt: str
 
 
+@dataclass(frozen=True)
+class _ReadPicture:
+    """A picture as it was given, its upright (width, height), and its letterboxed pixels."""
+
+    source: PictureInput
+    size: tuple[int, int]
+    pixels: np.ndarray
+
+
 class Predictor:
     """Answers questions about pictures with a trained model.
 
@@ -69,6 +79,7 @@ class Predictor:
     predictor = fc.load()
     predictor.ask("bowl.jpg", "is there a banana?").value  # True
     predictor.count("bowl.jpg")  # {"apple": 2, "banana": 1}
+    predictor.points("bowl.jpg")  # (Point(fruit="apple", x=212.0, y=96.0, confidence=0.93), ...)
     ```
 
     Args:
@@ -171,6 +182,27 @@ class Predictor:
             for answers in batch.answer([questions] * len(batch.pictures)):
                 yield answers[0].image, _counts(answers)
 
+    def points(self, picture: PictureInput) -> tuple[Point, ...]:
+        """Point at the fruits in a picture.
+
+        ```python
+        for point in predictor.points("bowl.jpg"):
+            print(point.fruit, point.x, point.y, point.confidence)
+        ```
+
+        Args:
+            picture: A path, a Pillow image or a uint8 array.
+
+        Returns:
+            The center of each detected fruit, in the order of `fruits`; those of one fruit from top
+            to bottom, and from left to right in the same row. Their number may differ from that in
+            a written answer.
+
+        Raises:
+            PictureError: The picture can't be read.
+        """
+        return self.encode(picture).points()
+
     def caption(self, picture: PictureInput) -> Answer:
         """Describe a picture in a sentence; the same as asking "describe the photo".
 
@@ -220,22 +252,29 @@ class Predictor:
     ) -> Iterator[_EncodedBatch]:
         size = self.model.image_size
 
-        def read(batch: list[PictureInput]) -> list[tuple[PictureInput, np.ndarray | PictureError]]:
-            return [(picture, _read_pixels(picture, size)) for picture in batch]
+        def read(batch: list[PictureInput]) -> list[_ReadPicture | PictureError]:
+            return [_read_picture(picture, size) for picture in batch]
 
         for batch in prefetch(read, _batches(pictures)):
-            readable: list[PictureInput] = []
-            pixels: list[np.ndarray] = []
-            for picture, result in batch:
-                if isinstance(result, np.ndarray):
-                    readable.append(picture)
-                    pixels.append(result)
+            readable: list[_ReadPicture] = []
+            for result in batch:
+                if isinstance(result, _ReadPicture):
+                    readable.append(result)
                 elif on_error:
                     on_error(result)
                 else:
                     raise result
             if readable:
-                yield _EncodedBatch(self.model, readable, self._encode_pixels(np.stack(pixels)))
+                yield self._encode_batch(readable)
+
+    def _encode_batch(self, batch: list[_ReadPicture]) -> _EncodedBatch:
+        encoding = self._encode_pixels(np.stack([picture.pixels for picture in batch]))
+        detected = zip(encoding["peaks"], encoding["peak_kinds"], batch, strict=True)
+        points = [
+            find_points(peaks, kinds, self.fruits, picture.size)
+            for peaks, kinds, picture in detected
+        ]
+        return _EncodedBatch(self.model, [picture.source for picture in batch], encoding, points)
 
 
 class EncodedImage:
@@ -245,7 +284,7 @@ class EncodedImage:
 
     ```python
     image = predictor.encode("bowl.jpg")
-    image.ask("how many bananas?"), image.count(), image.caption()
+    image.ask("how many bananas?"), image.count(), image.points(), image.caption()
     ```
     """
 
@@ -288,6 +327,14 @@ class EncodedImage:
         """
         return _counts(self._batch.answer([self._predictor._count_questions()])[0])
 
+    def points(self) -> tuple[Point, ...]:
+        """Point at the fruits in the picture.
+
+        Returns:
+            The center of each detected fruit, sorted as by `Predictor.points`.
+        """
+        return self._batch.points[0]
+
     def quiz(self, questions: int = 5, seed: int = 0) -> list[Answer]:
         """Generate questions about the picture and answer them.
 
@@ -316,11 +363,12 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class _EncodedBatch:
-    """Pictures and the encoder's output for them."""
+    """Pictures, the encoder's output for them, and the fruits that it found in each."""
 
     model: Runtime
     pictures: list[PictureInput]
     encoding: Arrays
+    points: list[tuple[Point, ...]]
 
     def answer(
         self, questions: Sequence[Sequence[_ParsedQuestion]], detailed: bool = False
@@ -366,7 +414,7 @@ class _EncodedBatch:
             words=decoded.words,
             probabilities=decoded.probabilities,
             attention=decoded.attention,
-            density=self.encoding["density"][index],
+            points=self.points[index],
             fruits=self.model.fruits,
             picture=picture,
         )
@@ -422,11 +470,12 @@ def _counts(answers: Iterable[Answer]) -> dict[str, int]:
     }
 
 
-def _read_pixels(picture: PictureInput, size: int) -> np.ndarray | PictureError:
+def _read_picture(source: PictureInput, side: int) -> _ReadPicture | PictureError:
     try:
-        return letterbox(to_picture(picture), size)
+        picture = to_picture(source)
     except PictureError as error:
         return error
+    return _ReadPicture(source, picture.size, letterbox(picture, side))
 
 
 def _batches(pictures: Iterable[PictureInput]) -> Iterator[list[PictureInput]]:

@@ -1,11 +1,13 @@
-"""The captioner: one functional Keras model from pixels and tokens to next-token logits.
+"""The captioner: one functional Keras model from pixels and words to the next word.
 
-    pixels -> encoder -> neck -> density maps, initial LSTM state, attention keys and values
-    words, neck outputs, LSTM state -> decoder -> logits of the next word
+    pixels -> encoder -> detector -> regions, centers and kinds of fruit, counts
+    regions, counts -> connector -> initial LSTM state, attention keys and values
+    words, connector outputs, counts, LSTM state -> decoder -> logits of the next word
 
-The decoder reads `question <answer> answer <end>` as one sequence; captioning is answering the
-question "describe the photo". The LSTM starts from the mean of the image features (Show and Tell,
-Vinyals et al. 2015); with attention, every step also attends to the feature grid (see
+Encoder and detector are the eye: they are trained on boxes. The decoder reads what they count. It
+takes `question <answer> answer <end>` as one sequence; captioning is answering the question
+"describe the photo". The LSTM starts from the mean of the image features (Show and Tell, Vinyals et
+al. 2015); with attention, every step also attends to the image regions (see
 `layers.CountingAttention`).
 """
 
@@ -22,56 +24,47 @@ from keras import layers, ops
 from fruit_caption.config import ModelConfig
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import Arrays, EncodeFn
-from fruit_caption.models.encoders import build_encoder_parts, join_parts
+from fruit_caption.models.detector import build_detector, pool_kinds
+from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder
+from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.models.layers import CountingAttention, QuestionLSTM
-from fruit_caption.models.surgery import fuse_batch_norm
-
-DILATIONS = (1, 2, 3)
-"""Dilation rate of each residual block of the neck. A fruit may fill a third of the photo but
-must be counted once, so each cell needs a receptive field of many cells; two undilated 3 x 3
-convolutions were too narrow."""
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class Captioner(keras.Model):
     """Visual question answering model for photos of fruit.
 
-    An image encoder, a convolutional neck that predicts one density map per kind of fruit, and an
-    LSTM decoder, joined in one functional model. Inputs and outputs are dictionaries:
+    An image encoder, a detector that finds and counts fruits, and an LSTM decoder, joined in one
+    functional model. Inputs and outputs are dictionaries:
 
     - `pixels`: uint8 (batch, size, size, 3).
     - `words`: int32 (batch, questions, steps), token ids padded with zeros.
     - `logits`: float (batch, questions, steps, vocabulary size), for the word after each step.
-    - `density`: float (batch, rows, columns, fruits). The sum of a map is a count.
+    - `center`, `kind`: see `detector.build_detector`.
 
-    The models in the attributes share its layers. They are for training on cached features and for
-    decoding word by word.
+    The models in the attributes share its layers.
 
     Args:
         config: `ModelConfig`, or its JSON form.
         words: Words of the vocabulary, without the special tokens.
-        fruits: Kinds of fruit, in the order of the density maps. Without any, the model has one
-            density map that is not trained.
+        fruits: Kinds of fruit. Without any, the detector has one kind that is not trained.
         confidence_threshold: Confidence, 0 to 1, below which an answer is more likely wrong than
             right. `calibration.fit_confidence_threshold` finds it.
         name: Name of the model.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
-        encoder: Model from pixels to features (batch, rows, columns, channels).
-        frozen_encoder: Frozen part of the encoder, from pixels; its outputs can be cached. None if
-            the whole encoder is trainable.
-        trainable_encoder: Trainable part of the encoder, from the outputs of `frozen_encoder` (or
-            from pixels) to features. None if the whole encoder is frozen.
-        neck: Model from features to `density`, `counts` (batch, fruits), the initial LSTM state
-            `state_h` and `state_c` (batch, 1, units), and with attention `keys` (batch, 2,
-            channels, regions) and `values` (batch, 2, regions, channels).
+        encoder: Model from pixels to features, see `encoders`.
+        detector: Model from features to regions and counts, see `detector.build_detector`.
+        connector: Model from `regions` (batch, regions, channels) and `counts` (batch, fruits, 2)
+            to the initial LSTM state `state_h` and `state_c` (batch, 1, units), and with attention
+            `keys` (batch, 2, channels, regions) and `values` (batch, 2, regions, channels).
+        neck: Detector and connector as one model from features, with all outputs that are needed
+            to answer questions.
         decoder: Model from `words`, `state_h`, `state_c`, and with attention `keys`, `values` and
             `counts`, to `logits`, the new state, and with attention `attention` (batch,
             questions, steps, regions).
         step_decoder: The decoder with outputs for the last word only.
-        training_model: All trainable parts as one model, from `words`, and `features` of
-            `frozen_encoder` or `pixels`, to `logits` and `density`.
         config: The `ModelConfig`.
         vocabulary: The `Vocabulary`.
         fruits: The kinds of fruit.
@@ -83,7 +76,7 @@ class Captioner(keras.Model):
     Example:
         model = Captioner(ModelConfig("scratch", "none"), ["how", "many", "apples"], ["apple"])
         outputs = model.predict({"pixels": pixels, "words": words})
-        counts = outputs["density"].sum(axis=(1, 2))  # (batch, fruits)
+        outputs["logits"]  # (batch, questions, steps, vocabulary size)
     """
 
     def __init__(
@@ -98,26 +91,85 @@ class Captioner(keras.Model):
         if isinstance(config, dict):
             config = ModelConfig.from_json(config)
         vocabulary = Vocabulary(words)
-        parts = build_encoder_parts(
-            config.encoder, config.image_size, config.encoder_weights, config.unfreeze
+        encoder = build_encoder(
+            config.encoder, config.image_size, config.encoder_weights, config.freeze
         )
-        encoder, (frozen, trainable) = join_parts(parts), parts
-        neck = _build_neck(config, encoder.output_shape[1:], max(1, len(fruits)))
-        decoder = _build_decoder(config, len(vocabulary), neck)
-        training_model = _build_training_model(trainable, neck, decoder)
+        detector = build_detector(config, encoder, max(1, len(fruits)))
+        connector = _build_connector(config, detector)
+        decoder = _build_decoder(config, len(vocabulary), detector, connector)
 
-        size = config.image_size
-        pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
         tokens = keras.Input((None, None), dtype="int32", name="words")
-        image = {"features": frozen(pixels)} if frozen else {"pixels": pixels}
-        outputs = training_model(image | {"words": tokens})
-        super().__init__({"pixels": pixels, "words": tokens}, outputs, name=name, **kwargs)
+        detected = detector(encoder.output)
+        outputs = {
+            "logits": _decode(connector, decoder, detected, tokens)["logits"],
+            "center": detected["center"],
+            "kind": detected["kind"],
+        }
+        super().__init__({"pixels": encoder.input, "words": tokens}, outputs, name=name, **kwargs)
 
-        self.encoder, self.frozen_encoder, self.trainable_encoder = encoder, frozen, trainable
-        self.neck, self.decoder, self.training_model = neck, decoder, training_model
+        self.encoder, self.detector, self.connector = encoder, detector, connector
+        self.neck, self.decoder = _build_neck(detector, connector), decoder
         self.step_decoder = build_step_decoder(decoder)
         self.config, self.vocabulary, self.fruits = config, vocabulary, tuple(fruits)
         self.confidence_threshold = confidence_threshold
+
+    def training_inputs(self) -> dict[str, keras.KerasTensor]:
+        """Return new image inputs for training: features of a frozen encoder, or else pixels."""
+        is_frozen = self.is_encoder_frozen
+        tensors = self.encoder.output if is_frozen else {"pixels": self.encoder.input}
+        return {
+            name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+            for name, tensor in tensors.items()
+        }
+
+    def detector_training_model(self) -> keras.Model:
+        """Return a model that trains encoder and detector.
+
+        Its inputs are `training_inputs`; its outputs are `center` and `kind` of the detector, and
+        `label`, see `detector.pool_kinds`.
+        """
+        image = self.training_inputs()
+        detected = self.detector(self.encoder(image["pixels"]) if "pixels" in image else image)
+        center, kind = detected["center"], detected["kind"]
+        outputs = {"center": center, "kind": kind, "label": pool_kinds(center, kind)}
+        return keras.Model(image, outputs, name="detector_training")
+
+    def decoder_training_model(self, freeze_detector: bool) -> keras.Model:
+        """Return a model that trains connector and decoder.
+
+        Its inputs are `training_inputs` and `words`; its output is `logits`.
+
+        Args:
+            freeze_detector: Whether encoder and detector stay as they are from now on; else they
+                are trained, too.
+        """
+        encoder, detector = self.encoder, self.detector
+        if freeze_detector:
+            encoder.trainable = detector.trainable = False
+            encoder, detector = _AtInference(encoder), _AtInference(detector)
+        image = self.training_inputs()
+        words = keras.Input((None, None), dtype="int32", name="words")
+        detected = detector(encoder(image["pixels"]) if "pixels" in image else image)
+        decoded = _decode(self.connector, self.decoder, detected, words)
+        return keras.Model(
+            image | {"words": words}, {"logits": decoded["logits"]}, name="decoder_training"
+        )
+
+    @property
+    def is_encoder_frozen(self) -> bool:
+        """Whether the encoder is never trained, so that its outputs can be cached."""
+        is_pretrained = self.config.encoder_weights != "none"
+        return self.config.freeze and is_pretrained and self.config.encoder not in CUSTOM_ENCODERS
+
+    @property
+    def peak_threshold(self) -> float:
+        """Objectness, 0 to 1, above which the detector counts a fruit."""
+        threshold = self.detector.get_layer("peak_counts").threshold
+        return float(ops.convert_to_numpy(threshold))
+
+    @peak_threshold.setter
+    def peak_threshold(self, threshold: float) -> None:
+        self.detector.get_layer("peak_counts").threshold.assign(threshold)
 
     @property
     def image_size(self) -> int:
@@ -138,8 +190,8 @@ class Captioner(keras.Model):
         encoder = fuse_batch_norm(self.encoder)
         return lambda pixels: self.encode_features(encoder.predict_on_batch(pixels))
 
-    def encode_features(self, features: np.ndarray) -> Arrays:
-        """Return the neck outputs for encoder features (batch, rows, columns, channels)."""
+    def encode_features(self, features: Arrays) -> Arrays:
+        """Return the neck outputs for the `coarse` and `fine` features of an encoder."""
         return self.neck.predict_on_batch(features)
 
     def to_device(self, arrays: Arrays) -> Arrays:
@@ -181,36 +233,31 @@ class Captioner(keras.Model):
         return cls(**config)
 
 
-def _build_neck(config: ModelConfig, grid: tuple[int, int, int], num_fruits: int) -> keras.Model:
-    features = keras.Input(grid, name="features")
-    x = layers.BatchNormalization(momentum=0.9, name="neck_norm")(features)
-    x = layers.SpatialDropout2D(config.dropout, name="neck_dropout")(x)
-    x = layers.Conv2D(config.channels, 1, name="neck_project")(x)
-    for dilation in DILATIONS:
-        x = _residual_block(x, dilation, f"neck_block{dilation}")
-    x = _norm_relu(x, "neck_output")
+class _AtInference(layers.Layer):
+    """Runs a model without dropout, also within a model that is trained.
 
-    # Density is factored into the amount of all fruit and the share of each, so that all photos
-    # train counting; few photos show any one fruit.
-    amount = layers.Conv2D(
-        1,
-        1,
-        activation="softplus",
-        # Starts at about one fruit per photo.
-        bias_initializer=keras.initializers.Constant(-6.0),
-        name="amount",
-    )(x)
-    # A softmax over a single fruit has no gradient.
-    activation = "softmax" if num_fruits > 1 else "sigmoid"
-    share = layers.Conv2D(num_fruits, 1, activation=activation, name="fruit_share")(x)
-    density = layers.Multiply(name="density")([amount, share])
+    Calling it with `training=False` is not enough: the `training` of the model around it wins.
+    """
 
-    regions = layers.Reshape((grid[0] * grid[1], config.channels), name="regions")(x)
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(name=f"{model.name}_at_inference", autocast=False)
+        self.model = model
+
+    def call(self, inputs: Any) -> dict[str, Any]:
+        return self.model(inputs, training=False)
+
+
+def _build_connector(config: ModelConfig, detector: keras.Model) -> keras.Model:
+    inputs = {
+        name: keras.Input(detector.output[name].shape[1:], name=name)
+        for name in ("regions", "counts")
+    }
+    regions = inputs["regions"]
     mean = layers.GlobalAveragePooling1D(name="mean_region")(regions)
-    counts = ops.sum(density, axis=(1, 2))
+    counts = layers.Flatten(name="flat_counts")(inputs["counts"])
     image = layers.Concatenate(name="image_vector")([mean, counts])
     image = layers.Dropout(config.dropout, name="image_dropout")(image)
-    outputs = {"density": density, "counts": counts}
+    outputs = {}
     for name in ("state_h", "state_c"):
         state = layers.Dense(config.units, activation="tanh", name=f"{name}_project")(image)
         outputs[name] = layers.Reshape((1, config.units), name=name)(state)
@@ -220,27 +267,19 @@ def _build_neck(config: ModelConfig, grid: tuple[int, int, int], num_fruits: int
             heads = layers.Dense(2 * config.channels, name=f"{name}_project")(regions)
             heads = layers.Reshape((-1, 2, config.channels), name=f"{name}_split")(heads)
             outputs[name] = layers.Permute(order, name=name)(heads)
-    return keras.Model(features, outputs, name="neck")
+    return keras.Model(inputs, outputs, name="connector")
 
 
-def _residual_block(x: keras.KerasTensor, dilation: int, name: str) -> keras.KerasTensor:
-    """Pre-activation residual block (He et al. 2016), dilated (Yu & Koltun 2016)."""
-    channels = x.shape[-1]
-    residual = _norm_relu(x, f"{name}_preact1")
-    residual = layers.Conv2D(
-        channels, 3, padding="same", dilation_rate=dilation, use_bias=False, name=f"{name}_conv1"
-    )(residual)
-    residual = _norm_relu(residual, f"{name}_preact2")
-    residual = layers.Conv2D(channels, 1, name=f"{name}_conv2")(residual)
-    return layers.Add(name=name)([x, residual])
+def _build_neck(detector: keras.Model, connector: keras.Model) -> keras.Model:
+    detected = detector.output
+    outputs = {name: detected[name] for name in ("peaks", "peak_kinds", "counts")}
+    outputs |= connector({name: detected[name] for name in connector.input})
+    return keras.Model(detector.input, outputs, name="neck")
 
 
-def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-    return layers.Activation("relu", name=name)(x)
-
-
-def _build_decoder(config: ModelConfig, vocabulary_size: int, neck: keras.Model) -> keras.Model:
+def _build_decoder(
+    config: ModelConfig, vocabulary_size: int, detector: keras.Model, connector: keras.Model
+) -> keras.Model:
     inputs = {
         "words": keras.Input((None, None), dtype="int32", name="words"),
         "state_h": keras.Input((None, config.units), name="state_h"),
@@ -254,8 +293,9 @@ def _build_decoder(config: ModelConfig, vocabulary_size: int, neck: keras.Model)
     )
     outputs = {"state_h": state_h, "state_c": state_c}
     if config.attention:
+        tensors = connector.output | {"counts": detector.output["counts"]}
         image = {
-            name: keras.Input(neck.output[name].shape[1:], name=name)
+            name: keras.Input(tensors[name].shape[1:], name=name)
             for name in ("keys", "values", "counts")
         }
         context, outputs["attention"] = CountingAttention(name="attention")(x, *image.values())
@@ -263,8 +303,18 @@ def _build_decoder(config: ModelConfig, vocabulary_size: int, neck: keras.Model)
         x = layers.Concatenate(name="state_and_context")([x, context])
     x = layers.Dropout(config.dropout, name="output_dropout")(x)
     x = layers.Dense(config.units, activation="relu", name="output_dense")(x)
-    outputs["logits"] = layers.Dense(vocabulary_size, name="logits")(x)
+    dtype = keras.config.dtype_policy().variable_dtype  # not that of mixed precision
+    outputs["logits"] = layers.Dense(vocabulary_size, dtype=dtype, name="logits")(x)
     return keras.Model(inputs, outputs, name="decoder")
+
+
+def _decode(
+    connector: keras.Model, decoder: keras.Model, detected: dict[str, Any], words: Any
+) -> dict[str, Any]:
+    """The outputs of the decoder for the outputs of the detector."""
+    connected = connector({name: detected[name] for name in connector.input})
+    inputs = detected | connected | {"words": words}
+    return decoder({name: inputs[name] for name in decoder.input})
 
 
 def build_step_decoder(
@@ -292,24 +342,8 @@ def build_step_decoder(
     )
 
 
-def _build_training_model(
-    trainable: keras.Model | None, neck: keras.Model, decoder: keras.Model
-) -> keras.Model:
-    [first] = (trainable or neck).inputs
-    image = keras.Input(first.shape[1:], dtype=first.dtype, name=first.name)
-    words = keras.Input((None, None), dtype="int32", name="words")
-    encoding = neck(trainable(image) if trainable else image)
-    inputs = encoding | {"words": words}
-    decoded = decoder({name: inputs[name] for name in decoder.input})
-    return keras.Model(
-        {image.name: image, "words": words},
-        {"logits": decoded["logits"], "density": encoding["density"]},
-        name="training_model",
-    )
-
-
 def extend_vocabulary(
-    model: Captioner, words: Sequence[str], fruits: Sequence[str], unfreeze: int
+    model: Captioner, words: Sequence[str], fruits: Sequence[str], freeze: bool
 ) -> Captioner:
     """Return a copy of a trained model with more words and kinds of fruit.
 
@@ -320,10 +354,10 @@ def extend_vocabulary(
         model: A trained model.
         words: Words that the new model must know, in addition to those of `model`.
         fruits: Kinds of fruit that it must know, likewise.
-        unfreeze: Number of the encoder's last stages that the new model trains.
+        freeze: Whether the encoder of the new model stays as it is.
     """
     extended = Captioner(
-        replace(model.config, encoder_weights="saved", unfreeze=unfreeze),
+        replace(model.config, encoder_weights="saved", freeze=freeze),
         list(dict.fromkeys([*model.vocabulary.words, *words])),
         list(dict.fromkeys([*model.fruits, *fruits])),
     )

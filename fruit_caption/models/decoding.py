@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Protocol
 
 import numpy as np
@@ -45,7 +46,7 @@ class Runtime(Protocol):
 
     @property
     def fruits(self) -> tuple[str, ...]:
-        """Kinds of fruit, in the order of the density maps."""
+        """Kinds of fruit, in the order of the detector's outputs."""
 
     @property
     def image_size(self) -> int:
@@ -122,7 +123,8 @@ def decode(
     probabilities = np.ones(output.shape)
     attention: np.ndarray | None = None
     if return_attention and "keys" in model.decoder_inputs:
-        attention = np.zeros((*output.shape, *encoding["density"].shape[1:3]), "float32")
+        side = isqrt(encoding["keys"].shape[3])  # the regions form a square grid
+        attention = np.zeros((*output.shape, side, side), "float32")
     active = words[:, :, 0] != 0
     for step in range(MAX_WORDS):
         outputs = model.decode_step(inputs | {"words": words})

@@ -2,8 +2,7 @@
 
 The network of Tan & Le 2019 ("EfficientNet: Rethinking Model Scaling for Convolutional Neural
 Networks") in the Lite variant that Google published in 2020: inverted residual blocks without
-squeeze-and-excitation, and ReLU6 instead of swish. It has a fifth of VGG16's parameters, and models
-that use it answer better (see `benchmarks/encoders.py`).
+squeeze-and-excitation, and ReLU6 instead of swish. It has a fifth of VGG16's parameters.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ def efficientnet_lite0(
 ) -> keras.Model:
     """Build the network without its classifier, with random weights.
 
-    The outputs of the blocks are the layers `block0` to `block15`: `block10` has 16 and `block15`
-    32 pixels per cell. The last layer is the activation of `head`, with 1280 channels.
+    The outputs of the blocks are the layers `block0` to `block15`: `block4` has 8 pixels per cell,
+    `block10` 16 and `block15` 32. The last layer is the activation of `head`, with 1280 channels.
 
     Args:
         input_shape: Shape (rows, columns, 3) of the preprocessed pixels.

@@ -1,6 +1,4 @@
-"""Custom layers and losses: counting attention, an LSTM for several questions per photo, and the
-density map loss.
-"""
+"""The layers of the decoder: counting attention, and an LSTM for several questions per photo."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ class CountingAttention(layers.Layer):
 
     - the softmax average of the values;
     - a sum of the values, gated per region by a sigmoid, which grows with every apple;
-    - the predicted counts, gated per fruit, and their sum on a number line.
+    - the counts of the detector, gated per fruit, and their sums on number lines.
 
     Scores are scaled dot products (Vaswani et al. 2017). On a CPU they cost a fraction of the
     additive scores of Show, Attend and Tell (Xu et al. 2015). Keys and values depend on the photo
@@ -47,13 +45,15 @@ class CountingAttention(layers.Layer):
         queries: Decoder states, (batch, questions, steps, units).
         keys: Keys of the two heads (average and sum), (batch, 2, channels, regions).
         values: Values of the two heads, (batch, 2, regions, channels).
-        counts: Predicted count of each fruit in the whole photo, (batch, fruits).
+        counts: Number of each fruit in the whole photo, and the expected number, (batch, fruits,
+            2), see `detector.PeakCounts`.
 
     Returns:
         A tuple of the context and the attention weights. The context, (batch, questions, steps,
-        2 * channels + MAX_COUNT + 1 + fruits), concatenates the average, the sum, the number line
-        and the gated counts; these are last so that `extend_vocabulary` can append fruits. The
-        attention weights, (batch, questions, steps, regions), are those of the softmax.
+        2 * (channels + MAX_COUNT + 1 + fruits)), concatenates the average, the sum, the two number
+        lines and the gated counts, fruit by fruit; these are last so that `extend_vocabulary` can
+        append fruits. The attention weights, (batch, questions, steps, regions), are those of the
+        softmax.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class CountingAttention(layers.Layer):
         units, channels, regions = queries_shape[-1], keys_shape[2] or 0, keys_shape[3] or 100
         self.query = layers.Dense(2 * channels, name="query")
         self.query.build((None, units))
-        self.count_gate = layers.Dense(counts_shape[-1], activation="sigmoid", name="count_gate")
+        self.count_gate = layers.Dense(counts_shape[1], activation="sigmoid", name="count_gate")
         self.count_gate.build((None, units))
         # Gates start nearly closed, so that the sum over all regions is about as large as one.
         self.gate_bias = self.add_weight(
@@ -92,9 +92,17 @@ class CountingAttention(layers.Layer):
         pooled = ops.reshape(
             ops.swapaxes(pooled, 1, 2), (batch, questions * steps, heads * channels)
         )
-        gated_counts = ops.expand_dims(counts, 1) * self.count_gate(flat)
-        number = number_line(ops.sum(gated_counts, axis=-1))
-        context = ops.concatenate([pooled, number, gated_counts], axis=-1)
+        gated_counts = ops.expand_dims(counts, 1) * ops.expand_dims(self.count_gate(flat), -1)
+        lines = number_line(ops.sum(gated_counts, axis=-2))
+        steps_shape = (batch, questions * steps)
+        context = ops.concatenate(
+            [
+                pooled,
+                ops.reshape(lines, (*steps_shape, 2 * (MAX_COUNT + 1))),
+                ops.reshape(gated_counts, (*steps_shape, 2 * counts.shape[1])),
+            ],
+            axis=-1,
+        )
         return (
             ops.reshape(context, (batch, questions, steps, context.shape[-1])),
             ops.reshape(weights, (batch, questions, steps, regions)),
@@ -109,7 +117,7 @@ class CountingAttention(layers.Layer):
     ) -> tuple[Shape, Shape]:
         """Return the shapes of the context and the attention weights."""
         steps = queries_shape[:-1]
-        size = 2 * (values_shape[-1] or 0) + MAX_COUNT + 1 + (counts_shape[-1] or 0)
+        size = 2 * ((values_shape[-1] or 0) + MAX_COUNT + 1 + (counts_shape[1] or 0))
         return (*steps, size), (*steps, keys_shape[-1])
 
 
@@ -183,19 +191,3 @@ class QuestionLSTM(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return super().get_config() | {"units": self.units}
-
-
-@keras.saving.register_keras_serializable("fruit_caption")
-class DensityLoss(keras.losses.Loss):
-    """Poisson negative log-likelihood of density maps, summed over each photo.
-
-    The true maps hold a blob of sum 1 for each box, so the sum of a map is a count ("Learning To
-    Count Objects in Images", Lempitsky & Zisserman 2010). A fruit whose count is unknown is -1
-    everywhere in the true map and contributes no loss.
-    """
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Return the loss of each photo, (batch,), for maps (batch, rows, columns, fruits)."""
-        known = ops.cast(y_true >= 0, y_pred.dtype)
-        loss = y_pred - y_true * ops.log(y_pred + 1e-6)
-        return ops.sum(known * loss, axis=(1, 2, 3))

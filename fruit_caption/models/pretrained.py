@@ -1,7 +1,7 @@
 """Encoders from pretrained networks.
 
-Any network of `keras.applications` can be used. Features are taken from its two coarsest scales,
-usually 16 and 32 pixels per cell: the finer one locates objects and the coarser one identifies
+Any network of `keras.applications` can be used. Features are taken from its three coarsest scales,
+usually 8, 16 and 32 pixels per cell: the finer ones locate objects and the coarser ones identify
 them (Lin et al. 2017, "Feature Pyramid Networks"). Entries of `NETWORKS` add networks or override
 the layers that the features are taken from.
 """
@@ -22,8 +22,10 @@ import numpy as np
 from keras import layers, ops
 
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0
-from fruit_caption.models.surgery import EncoderParts, split_frozen
 from fruit_caption.utils.errors import WeightsError
+
+NUM_SCALES = 3
+"""Number of scales that features are taken from."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Network:
         build: Constructor with the arguments of those in `keras.applications`. None looks the
             name up there.
         taps: Names of the layers whose outputs are the features, finest grid first. None takes
-            the two coarsest scales.
+            the three coarsest scales.
     """
 
     build: Callable[..., keras.Model] | None = None
@@ -42,8 +44,8 @@ class Network:
 
 
 NETWORKS = {
-    "vgg16": Network(taps=("block4_pool",)),
-    "efficientnet-lite0": Network(efficientnet_lite0, ("block10", "block15")),
+    "vgg16": Network(taps=("block3_pool", "block4_pool")),
+    "efficientnet-lite0": Network(efficientnet_lite0, ("block4", "block10", "block15")),
 }
 
 
@@ -88,8 +90,11 @@ class Preprocessing(layers.Layer):
         return super().get_config() | {"matrix": self.matrix, "offset": self.offset}
 
 
-def build_pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> EncoderParts:
-    """Build an encoder from a pretrained network, as a frozen and a trainable part.
+def build_pretrained(name: str, size: int, weights: str, freeze: bool = False) -> keras.Model:
+    """Build an encoder from a pretrained network.
+
+    Batch normalization always stays frozen, unless the weights are random: batches are too small
+    to replace ImageNet's statistics.
 
     Args:
         name: One of `network_names`, case-insensitive.
@@ -99,13 +104,11 @@ def build_pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> E
             holds the weights of the layers up to the features, or of the whole network without
             its classifier, as Keras's `save_weights` writes them (`.weights.h5`) or as arrays
             named `layer/weight` (`.npz`).
-        unfreeze: Number of the last stages to train; a stage is the layers of one grid size. Batch
-            normalization stays frozen: batches are too small to replace ImageNet's statistics.
+        freeze: Whether all of it stays as it is. Random weights are always trained.
 
     Returns:
-        `(frozen, trainable)`, either of which may be None. `frozen` maps uint8 pixels (batch,
-        size, size, 3) to intermediate features; `trainable` maps those (or pixels) to features
-        (batch, rows, columns, channels): all scales, resized to the finest and concatenated.
+        Model from uint8 pixels (batch, size, size, 3) to the features `fine`, the finest scale, and
+        `coarse`, the others resized to the second finest and concatenated.
 
     Raises:
         WeightsError: The network is unknown or can't be built for this size, or its weights can't
@@ -117,21 +120,13 @@ def build_pretrained(name: str, size: int, weights: str, unfreeze: int = 0) -> E
     if weights not in ("imagenet", "none", "saved"):
         _load_weights(backbone, network, Path(weights), name)
     if weights != "none":
-        _freeze(backbone, unfreeze)
-    frozen, trainable = split_frozen(backbone)
+        for layer in backbone.layers:
+            is_norm = isinstance(layer, layers.BatchNormalization)
+            layer.trainable = not (freeze or is_norm)
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
-    x = Preprocessing.from_function(preprocess)(pixels)
-    if trainable is None:
-        return keras.Model(pixels, _concatenate_scales(backbone(x)), name=network.name), None
-    if frozen is None:
-        return None, keras.Model(pixels, _concatenate_scales(trainable(x)), name=network.name)
-    x = frozen(x)
-    features = keras.Input(x.shape[1:], name="features")
-    scales = _concatenate_scales(trainable(features))
-    return (
-        keras.Model(pixels, x, name=network.name),
-        keras.Model(features, scales, name=f"{network.name}_trainable"),
-    )
+    fine, *coarser = backbone(Preprocessing.from_function(preprocess)(pixels))
+    features = {"coarse": _concatenate_scales(coarser), "fine": fine}
+    return keras.Model(pixels, features, name=network.name)
 
 
 def _spec(name: str) -> Network:
@@ -176,11 +171,14 @@ def _build_network(name: str, size: int, weights: str) -> tuple[keras.Model, Cal
 
 
 def _tapped_layers(network: keras.Model, name: str) -> list[keras.Layer]:
+    """The layers that the features are taken from, finest grid first."""
     if taps := _spec(name).taps:
         return [network.get_layer(tap) for tap in taps]
-    last = network.layers[-1]
-    finer = [layer for layer in network.layers if _grid_rows(layer) > _grid_rows(last)]
-    return [*finer[-1:], last]
+    last_of_grid = {_grid_rows(network.layers[-1]): network.layers[-1]}
+    for layer in reversed(network.layers):
+        if _grid_rows(layer) > max(last_of_grid):
+            last_of_grid[_grid_rows(layer)] = layer
+    return list(last_of_grid.values())[:NUM_SCALES][::-1]
 
 
 def _grid_rows(layer: keras.Layer) -> int:
@@ -189,20 +187,11 @@ def _grid_rows(layer: keras.Layer) -> int:
     return 0 if len(shape) != 4 or isinstance(layer, layers.ZeroPadding2D) else shape[1]
 
 
-def _freeze(network: keras.Model, unfreeze: int) -> None:
-    """Freeze all but the last stages, and all batch normalization."""
-    grid, stages = 0, 0
-    for layer in reversed(network.layers):
-        if layer.weights and _grid_rows(layer) > grid:
-            grid, stages = _grid_rows(layer), stages + 1
-        layer.trainable = stages <= unfreeze and not isinstance(layer, layers.BatchNormalization)
-
-
-def _concatenate_scales(scales: Any) -> keras.KerasTensor:
+def _concatenate_scales(scales: list[keras.KerasTensor]) -> keras.KerasTensor:
     """Resize all scales to the first one's grid and concatenate their channels."""
-    if not isinstance(scales, list):
-        return scales
     finest, *coarser = scales
+    if not coarser:
+        return finest
     resized = [
         layers.Resizing(*finest.shape[1:3], name=f"scale_{number}")(scale)
         for number, scale in enumerate(coarser)

@@ -45,6 +45,16 @@ def save_state(model: keras.Model, path: Path) -> None:
         model.save_weights(draft)
 
 
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights of a model alone to a file, atomically.
+
+    Raises:
+        FruitError: If the folder can't be written to, or the disk is full.
+    """
+    with atomic_write(path, weights_file_size(model.variables)) as draft:
+        model.save_weights(draft)
+
+
 def weights_file_size(variables: Iterable[keras.Variable]) -> int:
     """Maximum size in bytes of a weights file with these variables."""
     return sum(4 * math.prod(variable.shape) for variable in variables) + HDF5_OVERHEAD

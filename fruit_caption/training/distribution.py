@@ -84,6 +84,9 @@ class WorkerGroup:
 
         Returns:
             The logs of the epoch by name.
+
+        Raises:
+            PictureError: A photo can't be read.
         """
         data, steps = batches, None
         if self._strategy:
@@ -91,15 +94,20 @@ class WorkerGroup:
             data = self._strategy.distribute_datasets_from_function(
                 lambda context: _local_dataset(batches, context)
             )
-        history = model.fit(
-            data,
-            steps_per_epoch=steps,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            shuffle=False,  # the batches are shuffled already
-            callbacks=callbacks,
-            verbose=0,
-        )
+        try:
+            history = model.fit(
+                data,
+                steps_per_epoch=steps,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=False,  # the batches are shuffled already
+                callbacks=callbacks,
+                verbose=0,
+            )
+        except Exception:
+            if batches.error:  # TensorFlow wraps it in an error of its own
+                raise batches.error from None
+            raise
         return {name: values[-1] for name, values in history.history.items()}
 
     def broadcast(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:

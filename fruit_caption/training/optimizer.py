@@ -1,4 +1,4 @@
-"""AdamW with cosine decay and a lower learning rate for pretrained weights."""
+"""AdamW with warm-up, cosine decay, averaged weights and a lower rate for pretrained weights."""
 
 from __future__ import annotations
 
@@ -11,26 +11,50 @@ from keras import ops
 MAX_GRADIENT_NORM = 1.0
 """Maximum norm of the gradient of one variable."""
 
-LOW_LR_FACTOR = 0.1
+LOW_LR_FACTOR = 0.3
 """Factor by which the learning rate of pretrained weights is reduced."""
+
+WARMUP_SHARE = 0.03
+"""Share of the steps in which the learning rate rises from zero."""
+
+MAX_AVERAGING_MOMENTUM = 0.999
+"""Momentum of the moving average of the weights in a long training."""
+
+AVERAGED_SHARE = 0.05
+"""In a shorter training, the average spans about this share of the steps."""
 
 
 def cosine_adamw(
-    learning_rate: float, steps: int, low_lr_variables: Iterable[keras.Variable] = ()
+    learning_rate: float,
+    steps: int,
+    low_lr_variables: Iterable[keras.Variable] = (),
+    average: bool = False,
+    weight_decay: float = 1e-4,
 ) -> TwoRateAdamW:
-    """Return an optimizer whose learning rate decays to zero along a cosine.
+    """Return an optimizer whose learning rate rises, then decays to zero along a cosine.
 
     The schedule is that of Loshchilov & Hutter 2017 ("SGDR"), without restarts.
 
     Args:
-        learning_rate: Initial learning rate.
+        learning_rate: Highest learning rate.
         steps: Number of steps of the whole training.
         low_lr_variables: Variables that are trained at `LOW_LR_FACTOR` of the learning rate.
+        average: Whether to keep a moving average of the weights (Polyak & Juditsky 1992).
+        weight_decay: Share of a weight that is subtracted in every step, times the learning rate.
     """
+    warmup = min(steps - 1, round(WARMUP_SHARE * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else learning_rate,
+        steps - warmup,
+        warmup_target=learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
     return TwoRateAdamW(
         low_lr_variables,
-        learning_rate=keras.optimizers.schedules.CosineDecay(learning_rate, steps),
-        weight_decay=1e-4,
+        learning_rate=schedule,
+        weight_decay=weight_decay,
+        use_ema=average,
+        ema_momentum=max(0.0, min(MAX_AVERAGING_MOMENTUM, 1 - 1 / (AVERAGED_SHARE * steps))),
     )
 
 
@@ -66,3 +90,14 @@ class TwoRateAdamW(keras.optimizers.AdamW):
         norm = ops.sqrt(ops.sum(ops.square(gradient)))
         gradient = gradient * (MAX_GRADIENT_NORM / ops.maximum(norm, MAX_GRADIENT_NORM))
         super().update_step(gradient, variable, learning_rate)
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Keep the weights; Keras would replace them by their averages after every epoch."""
+
+    def assign_averages(self, variables: Sequence[keras.Variable]) -> None:
+        """Replace weights by their moving averages.
+
+        Args:
+            variables: All variables that the optimizer was built for, in the same order.
+        """
+        super().finalize_variable_values(variables)

@@ -1,16 +1,20 @@
 """Trains a model on a data set and saves it as a run.
 
-The frozen part of the encoder runs once on every photo and its output is cached. The rest is
-trained on that output, or on pixels if nothing is frozen. In a new model the decoder is pre-trained
-on synthetic facts first (see `pretraining`). After the last epoch the model's confidence is
-calibrated on the validation split.
+There are two stages. First encoder and detector learn to find fruit from boxes and labels. Then
+the decoder learns to answer from what the detector counts; in a new model it is pre-trained on
+synthetic facts before (see `pretraining`). A data set without boxes and labels has the second stage
+only, in which the whole model is trained. In the end, the model's confidence is calibrated on the
+validation split.
+
+The weights that answer the validation questions, and that are saved, are moving averages of those
+that are trained.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from hashlib import sha256
@@ -22,27 +26,52 @@ from typing import Any
 import keras
 import numpy as np
 
-from fruit_caption.config import RunConfig, TrainingConfig
-from fruit_caption.data.batches import Batches
-from fruit_caption.data.dataset import DataSet, read_data
-from fruit_caption.data.features import FEATURES
+from fruit_caption.config import RunConfig
+from fruit_caption.data.batches import (
+    Arrays,
+    Batches,
+    CachedViews,
+    DetectionBatches,
+    QuestionBatches,
+    encode_all_pairs,
+)
+from fruit_caption.data.dataset import DataSet, Example, read_data
+from fruit_caption.data.features import (
+    FEATURES,
+    cache_features,
+    fixed_views,
+    load_features,
+    load_pixels,
+)
 from fruit_caption.data.qa import Prediction
 from fruit_caption.data.records import Split
 from fruit_caption.evaluation.calibration import fit_confidence_threshold, fit_temperature
-from fruit_caption.evaluation.evaluate import encode_photos, predict
+from fruit_caption.evaluation.detection import find_candidates, fit_peak_threshold
+from fruit_caption.evaluation.evaluate import answer_questions
 from fruit_caption.evaluation.metrics import score
 from fruit_caption.models.captioner import Captioner, extend_vocabulary
-from fruit_caption.models.layers import DensityLoss
-from fruit_caption.runs import Run
-from fruit_caption.training.checkpoint import save_state, seed_dropout
+from fruit_caption.runs import STAGES, Run
+from fruit_caption.training.checkpoint import save_state, save_weights, seed_dropout
 from fruit_caption.training.distribution import SINGLE_WORKER, WorkerGroup, synchronize_batch_norm
-from fruit_caption.training.optimizer import cosine_adamw
 from fruit_caption.training.pretraining import pretrain_decoder, synthetic_words
 from fruit_caption.training.rehearsal import rehearse
+from fruit_caption.training.stages import StagePlan, compile_model, dtype_policy
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import FruitError, RunError
 from fruit_caption.utils.files import lock_folder, write_json
 from fruit_caption.utils.startup import silence_stderr
+
+CACHED_VIEWS = 2
+"""Number of views of each training photo whose features are cached if the encoder is frozen."""
+
+DETECTOR_WEIGHT_DECAY = 1e-2
+
+DECODER_LR_FACTOR = 0.2
+"""Factor of the learning rate if only the decoder is trained. At the full rate, photos on which the
+detector is wrong make the pre-trained decoder forget how to read counts."""
+
+VALIDATION_BATCH = 32
+"""Number of validation photos in a batch."""
 
 TENSORBOARD = "tensorboard"
 """Folder inside the run for TensorBoard's event files."""
@@ -62,10 +91,11 @@ class TrainingListener:
         """Called after each epoch.
 
         Args:
-            row: The row of the training history: `epoch`, from 1; the training losses `loss`,
-                `logits_loss` and `density_loss`; `validation_exact`, the share of exact validation
-                answers from 0 to 1; `seconds`.
-            best: The highest `validation_exact` so far.
+            row: The row of the training history: `stage`, "detector" or "decoder"; `epoch`, from 1;
+                `loss` on the training photos; `validation`, the share of what is right on the
+                validation photos from 0 to 1 (counts and kinds in the first stage, answers in the
+                second); `seconds`.
+            best: The highest `validation` of the stage so far.
         """
 
 
@@ -86,8 +116,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a model and save it as a run.
 
-    After each epoch the model answers the validation questions. The weights with the most exact
-    answers are kept, and training stops when `patience` epochs brought no improvement.
+    After each epoch the model is tried on the validation photos. The best weights are kept, and a
+    stage ends when `patience` epochs brought no improvement.
 
     Args:
         config: Settings of data, model and training.
@@ -105,13 +135,15 @@ def train(
         The scores on the validation split; empty on workers other than the chief.
 
     Raises:
-        FruitError: If another process trains this run, if the folder can't be written to, or if
-            TensorBoard is not installed.
+        FruitError: If another process trains this run, if the folder can't be written to, if a new
+            model is to be trained for no epoch, or if TensorBoard is not installed.
         RunError: If the folder holds another run, or none to resume; if the run to start from
             can't be loaded; if another worker has stopped or has other settings.
         DataError, PictureError: If the data set or one of its photos can't be used.
         WeightsError: If the weights of the encoder can't be used.
     """
+    if not config.training.epochs and not config.start:
+        raise FruitError("A new model needs at least one epoch.")
     if tensorboard and find_spec("tensorboard") is None:
         raise FruitError("TensorBoard is not installed.", "no-tensorboard")
     data = read_data(Path(config.data))
@@ -131,44 +163,12 @@ def train(
         return scores
 
 
-def compile_model(
-    model: keras.Model,
-    training: TrainingConfig,
-    steps_per_epoch: int,
-    low_lr_variables: Iterable[keras.Variable] = (),
-) -> None:
-    """Compile a captioner, or its training model, with the losses for words and density maps.
-
-    The losses are sums; `Batches` provides weights that turn them into means.
-
-    Args:
-        model: The model.
-        training: The training settings.
-        steps_per_epoch: Number of batches per epoch.
-        low_lr_variables: Variables to train with a reduced learning rate.
-    """
-    steps = steps_per_epoch * training.epochs
-    model.compile(
-        optimizer=cosine_adamw(training.learning_rate, steps, low_lr_variables),
-        loss={
-            "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
-            "density": DensityLoss(reduction="sum"),
-        },
-        loss_weights={"logits": 1.0, "density": training.density_weight},
-    )
-    # Create the variables of optimizer and metrics now; otherwise TensorFlow traces the training
-    # step twice.
-    model.optimizer.build(model.trainable_variables)
-    outputs = {name: np.zeros([size or 1 for size in o.shape]) for name, o in model.output.items()}
-    model.compute_loss(y=outputs | {"logits": outputs["logits"][..., 0]}, y_pred=outputs)
-
-
 class _Trainer:
     """Trains one model, alone or as one of several workers.
 
     Attributes:
-        model: The complete model, which answers the validation questions.
-        training_model: The trainable part of `model`; in distributed training, a replica of it.
+        model: The model with the averaged weights, which answers the validation questions.
+        replica: The model that is trained, in the precision of the training and for its devices.
         history: One row per finished epoch.
     """
 
@@ -184,44 +184,33 @@ class _Trainer:
         self.config, self.training, self.data, self.run = config, config.training, data, run
         self.listener, self.engine, self.workers = listener, engine, workers
         self.history: list[dict[str, Any]] = []
+        default = keras.config.dtype_policy().name
+        self.policy = "mixed_bfloat16" if self.training.mixed_precision else default
         self.pretrains = bool(not config.start and self.training.pretrain_steps and data.fruits)
         with silence_stderr():  # with another backend, this imports TensorFlow
             keras.utils.set_random_seed(self.training.seed)
         self.model = self._new_model()
-        self.training_model = (
-            self._replica() if workers.is_distributed else self.model.training_model
-        )
+        self.replica = self._new_replica()
 
     def train(self, resume: bool, tensorboard: bool) -> None:
-        """Train for all epochs, then load the best weights into the model."""
+        """Train both stages; in the end, `model` has the best weights."""
         self._check_same_config()
-        self._encode_photos()
-        # Pretrained encoder weights are only fine-tuned.
-        encoder = self.model.trainable_encoder if self.config.model.unfreeze else None
-        pretrained = encoder.trainable_variables if encoder else ()
-        with self.workers.scope():
-            compile_model(
-                self.training_model, self.training, len(self._train_batches(0)), pretrained
-            )
-        if resume and self.run.state_file.is_file():
-            self._restore()
-        else:
-            self._init_weights()
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=self._add_validation_score)]
-        if tensorboard and self.workers.is_chief:
-            folder = self.run.path / TENSORBOARD
-            callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-        while len(self.history) < self.training.epochs and not self._is_stale():
-            self._train_epoch(callbacks)
-        if self.workers.is_chief:
-            self.model.training_model.load_weights(self.run.best_file)
-            # Without this the optimizer's state would double the size of the model file.
-            self.model.training_model.compile(optimizer=None)
+        self.cached = self._cache_features("train", CACHED_VIEWS)
+        self.cached_validation = self._cache_features("validation", 1)
+        self.history = self.run.read_history() if resume else []
+        detects = any(teaches_detector(example) for example in self.data.splits["train"])
+        keeps_detector = self.training.epochs == 0
+        resumes_decoder = resume and self.run.state_file("decoder").is_file()
+        if detects and not keeps_detector and not resumes_decoder:
+            self._train_stage(self._detector_stage(), resume, tensorboard)
+        if not resumes_decoder:
+            self._pretrain_decoder()
+        self._train_stage(self._decoder_stage(detects or keeps_detector), resume, tensorboard)
 
     def finish(self) -> dict[str, Any]:
         """Calibrate the trained model, then save it with its validation answers and scores."""
         self._calibrate()
-        predictions = self._validate()
+        predictions = self._answer_validation()
         self.model.confidence_threshold = fit_confidence_threshold(predictions)
         scores = score(predictions)
         self.run.validation.write_answers(predictions)
@@ -234,19 +223,23 @@ class _Trainer:
         words, fruits = self.data.vocabulary(self.training.quiz).words, self.data.fruits
         if self.config.start:
             start = Run(Path(self.config.start)).load_model()
-            return extend_vocabulary(start, words, fruits, self.config.model.unfreeze)
+            return extend_vocabulary(start, words, fruits, self.config.model.freeze)
         if self.pretrains:
             synthetic = synthetic_words(fruits, self.data.is_varied)
             words = tuple(dict.fromkeys([*words, *synthetic]))
         return Captioner(self.config.model, words, fruits)
 
-    def _replica(self) -> keras.Model:
-        """A copy of the training model, created where the workers can train it."""
-        with self.workers.scope():
-            config = replace(self.config.model, encoder_weights="saved")
+    def _new_replica(self) -> Captioner:
+        """A copy of the model, created where and in the precision in which it is trained."""
+        config = self.model.config
+        if config.encoder_weights != "none":
+            config = replace(config, encoder_weights="saved")
+        with self.workers.scope(), dtype_policy(self.policy):
             replica = Captioner(config, self.model.vocabulary.words, self.model.fruits)
-        synchronize_batch_norm(replica.training_model)
-        return replica.training_model
+        if self.workers.is_distributed:
+            synchronize_batch_norm(replica)
+        replica.set_weights(self.model.get_weights())
+        return replica
 
     def _check_same_config(self) -> None:
         config = json.dumps(replace(self.config, versions={}).to_json()).encode()
@@ -255,104 +248,204 @@ class _Trainer:
         if (digest != chief_digest).any():
             raise RunError("The settings or data of this worker differ from the chief's.")
 
-    def _encode_photos(self) -> None:
-        """Run the frozen encoder on all photos; the other workers wait for the chief's cache."""
+    def _cache_features(self, split: Split, views: int) -> CachedViews | None:
+        """Run a frozen encoder on all photos; the other workers wait for the chief's cache."""
+        if not self.model.is_encoder_frozen:
+            return None
         if not self.workers.is_chief:
             self.workers.barrier()
-        cache, progress = self.data.folder / FEATURES, self.listener.on_photos_encoded
-        train, validation = self.data.splits["train"], self.data.splits["validation"]
-        self.train_files = encode_photos(
-            self.model, train, cache, self.training.views, progress, self.engine
-        )
-        self.validation_files = encode_photos(
-            self.model, validation, cache, 1, progress, self.engine
+        shown = [fixed_views(example, views) for example in self.data.splits[split]]
+        files = iter(
+            cache_features(
+                self.model.encoder,
+                [pair for pairs in shown for pair in pairs],
+                self.model.image_size,
+                self.data.folder / FEATURES,
+                self.listener.on_photos_encoded,
+                self.engine,
+            )
         )
         if self.workers.is_chief:
             self.workers.barrier()
+        return [[(view, next(files)) for _, view in pairs] for pairs in shown]
 
-    def _init_weights(self) -> None:
-        """Pre-train the chief's decoder, then copy the chief's weights to all workers."""
+    def _detector_stage(self) -> StagePlan:
+        with self.workers.scope(), dtype_policy(self.policy):
+            model = self.replica.detector_training_model()
+        examples, size = self.data.splits["train"], self.model.image_size
+        fruits, grid = self.model.fruits, self.model.detector.output["center"].shape[1:3]
+
+        def batches(epoch: int) -> Batches:
+            return DetectionBatches(examples, size, self.training, epoch, fruits, grid, self.cached)
+
+        return StagePlan(
+            "detector",
+            model,
+            batches,
+            self._validate_detector,
+            self.training.epochs,
+            self.training.learning_rate,
+            DETECTOR_WEIGHT_DECAY,
+        )
+
+    def _decoder_stage(self, freeze_detector: bool) -> StagePlan:
+        with self.workers.scope(), dtype_policy(self.policy):
+            model = self.replica.decoder_training_model(freeze_detector)
+        examples, size = self.data.splits["train"], self.model.image_size
+
+        def batches(epoch: int) -> Batches:
+            return QuestionBatches(
+                examples, size, self.training, epoch, self.model.vocabulary, self.cached
+            )
+
+        def validate() -> float:
+            return float(score(self._answer_validation())["exact"])
+
+        epochs, rate = self.training.epochs, self.training.learning_rate
+        if freeze_detector:
+            epochs, rate = self.training.decoder_epochs, DECODER_LR_FACTOR * rate
+        return StagePlan("decoder", model, batches, validate, epochs, rate)
+
+    def _train_stage(self, stage: StagePlan, resume: bool, tensorboard: bool) -> None:
+        """Train the epochs of a stage that are not done yet, then load its best weights."""
+        pretrained = self.replica.config.encoder_weights != "none"
+        variables = self.replica.encoder.trainable_variables if pretrained else ()
+        steps = len(stage.batches(0))
+        with self.workers.scope():
+            compile_model(
+                stage.model,
+                stage.learning_rate,
+                steps * stage.epochs,
+                variables,
+                stage.weight_decay,
+            )
+        rows = [row for row in self.history if row["stage"] == stage.name]
+        if resume and self.run.state_file(stage.name).is_file():
+            stage.history = rows[: self._restore(stage, steps)]
+        # A training that was killed between writing two files has one row too many.
+        earlier = STAGES[: STAGES.index(stage.name)]
+        self.history = [row for row in self.history if row["stage"] in earlier] + stage.history
+        board = self._tensorboard(stage) if tensorboard and self.workers.is_chief else None
+        try:
+            while not stage.is_finished(self.training.patience):
+                self._train_epoch(stage, board)
+        finally:
+            if board:
+                board.on_train_end()
+        if self.workers.is_chief:
+            self.model.load_weights(self.run.best_file(stage.name))
+        self._share_weights()
+
+    def _train_epoch(self, stage: StagePlan, board: keras.callbacks.Callback | None) -> None:
+        """Train one epoch, then validate and save it."""
+        epoch, start = len(stage.history), time.monotonic()
+        seed_dropout(stage.model, self.training.seed, epoch * 2**20)
+        callbacks = self.listener.keras_callbacks(f"{stage.name}, epoch {epoch + 1}")
+        logs = self.workers.fit(stage.model, stage.batches(epoch), epoch, callbacks)
+        self._copy_averages(stage.model)
+        result = stage.validate() if self.workers.is_chief else 0.0
+        row = {
+            "stage": stage.name,
+            "epoch": epoch + 1,
+            "loss": logs["loss"],
+            "validation": float(self.workers.broadcast([np.array([result])])[0][0]),
+            "seconds": round(time.monotonic() - start, 2),
+        }
+        stage.history.append(row)
+        self.history.append(row)
+        if board:  # it takes numbers only
+            board.on_epoch_end(epoch, logs | {"validation": row["validation"]})
+        if self.workers.is_chief:
+            self._save(stage)
+        self.listener.on_epoch_end(row, stage.history[stage.best_epoch]["validation"])
+
+    def _copy_averages(self, trained: keras.Model) -> None:
+        """Copy the replica's weights to the model, with the averages in place of trained ones."""
+        weights = self.replica.get_weights()
+        trained.optimizer.assign_averages(trained.trainable_variables)
+        self.model.set_weights(self.replica.get_weights())
+        self.replica.set_weights(weights)
+
+    def _share_weights(self) -> None:
+        """Copy the chief's weights to the replica, and to all other workers."""
+        weights = self.workers.broadcast(self.model.get_weights())
+        self.model.set_weights(weights)
+        self.replica.set_weights(weights)
+
+    def _pretrain_decoder(self) -> None:
         if self.workers.is_chief and self.pretrains:
             callbacks = self.listener.keras_callbacks("pre-training the decoder")
             pretrain_decoder(self.model, self.data.is_varied, self.training, callbacks)
-        if self.workers.is_distributed:
-            weights = self.model.training_model.get_weights()
-            self.training_model.set_weights(self.workers.broadcast(weights))
+        self._share_weights()
 
-    def _train_epoch(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
-        epoch, start = len(self.history), time.monotonic()
-        seed_dropout(self.training_model, self.training.seed, epoch * 2**20)
-        callbacks = [*self.listener.keras_callbacks(f"epoch {epoch + 1}"), *callbacks]
-        batches = self._train_batches(epoch)
-        logs = self.workers.fit(self.training_model, batches, epoch, callbacks)
-        names = ("loss", "logits_loss", "density_loss", "validation_exact")
-        row = {"epoch": epoch + 1, **{name: logs[name] for name in names}}
-        row["seconds"] = round(time.monotonic() - start, 2)
-        self.history.append(row)
-        if self.workers.is_chief:
-            self._save()
-        self.listener.on_epoch_end(row, self.history[self._best_epoch()]["validation_exact"])
+    def _validation_features(self) -> Iterator[tuple[list[Example], Arrays]]:
+        """The validation photos in batches, with the features of the encoder."""
+        examples = self.data.splits["validation"]
+        for start in range(0, len(examples), VALIDATION_BATCH):
+            batch = examples[start : start + VALIDATION_BATCH]
+            if self.cached_validation:
+                cached = self.cached_validation[start : start + VALIDATION_BATCH]
+                yield batch, load_features([file for [(_, file)] in cached])
+            else:
+                pixels = load_pixels([example.path for example in batch], self.model.image_size)
+                # Not `encoder_fn`: fusing batch normalization after every epoch would cost more
+                # than it saves.
+                yield batch, self.model.encoder.predict_on_batch(pixels)
 
-    def _add_validation_score(self, epoch: int, logs: dict[str, float]) -> None:
-        """Add the chief's share of exact validation answers to the logs of an epoch."""
-        if keras.backend.backend() == "jax":  # which keeps the weights elsewhere while it trains
-            self.training_model.jax_state_sync()
-        if self.workers.is_distributed:
-            self.model.training_model.set_weights(self.training_model.get_weights())
-        exact = score(self._validate())["exact"] if self.workers.is_chief else 0.0
-        logs["validation_exact"] = float(self.workers.broadcast([np.array([exact])])[0][0])
+    def _validate_detector(self) -> float:
+        """Choose the threshold of the detector; return its score."""
+        features = (features for _, features in self._validation_features())
+        candidates = find_candidates(self.model, features)
+        examples = self.data.splits["validation"]
+        threshold, result = fit_peak_threshold(candidates, examples, self.model.fruits)
+        self.model.peak_threshold = threshold
+        return result
 
-    def _validate(self) -> list[Prediction]:
-        return predict(self.model, self.data.splits["validation"], self.validation_files)
+    def _answer_validation(self) -> list[Prediction]:
+        return [
+            prediction
+            for examples, features in self._validation_features()
+            for prediction in answer_questions(
+                self.model, examples, self.model.encode_features(features)
+            )
+        ]
 
     def _calibrate(self) -> None:
         """Calibrate the model's confidence on the validation split by temperature scaling."""
-        training = replace(self.training, quiz=False)
-        batches = self._batches("validation", self.validation_files, training)
         logits, words = [], []
-        for index in range(len(batches)):
-            inputs, targets, weights = batches[index]
-            is_answer = weights["logits"] > 0
-            outputs = self.model.training_model.predict_on_batch(inputs)
-            logits.append(outputs["logits"][is_answer])
-            words.append(targets["logits"][is_answer])
+        for examples, features in self._validation_features():
+            encoding = self.model.encode_features(features)
+            inputs, targets, weights = encode_all_pairs(self.model.vocabulary, examples)
+            arrays = {name: encoding[name] for name in self.model.decoder_inputs}
+            outputs = self.model.decoder.predict_on_batch(arrays | {"words": inputs})
+            logits.append(outputs["logits"][weights > 0])
+            words.append(targets[weights > 0])
         self.model.set_temperature(fit_temperature(np.concatenate(logits), np.concatenate(words)))
 
-    def _train_batches(self, epoch: int) -> Batches:
-        return self._batches("train", self.train_files, self.training, epoch)
+    def _tensorboard(self, stage: StagePlan) -> keras.callbacks.Callback:
+        board = keras.callbacks.TensorBoard(
+            self.run.path / TENSORBOARD / stage.name, write_graph=False
+        )
+        board.set_model(stage.model)
+        return board
 
-    def _batches(
-        self,
-        split: Split,
-        files: Sequence[Sequence[Path]],
-        training: TrainingConfig,
-        epoch: int = 0,
-    ) -> Batches:
-        examples, grid = self.data.splits[split], self.model.neck.output["density"].shape[1:3]
-        vocabulary, fruits = self.model.vocabulary, self.model.fruits
-        return Batches(examples, files, vocabulary, fruits, grid, training, epoch)
-
-    def _best_epoch(self) -> int:
-        scores = [row["validation_exact"] for row in self.history]
-        return scores.index(max(scores))
-
-    def _is_stale(self) -> bool:
-        """True if the last `patience` epochs brought no improvement."""
-        last = len(self.history) - 1
-        return last >= 0 and last - self._best_epoch() >= self.training.patience
-
-    def _save(self) -> None:
-        if self._best_epoch() == len(self.history) - 1:
-            save_state(self.training_model, self.run.best_file)
+    def _save(self, stage: StagePlan) -> None:
+        if stage.best_epoch == len(stage.history) - 1:
+            save_weights(self.model, self.run.best_file(stage.name))
         self.run.write_history(self.history)
         # The state file must come last: its number of steps says how many epochs are finished.
-        save_state(self.training_model, self.run.state_file)
+        save_state(stage.model, self.run.state_file(stage.name))
 
-    def _restore(self) -> None:
-        """Load the weights, the optimizer's state and the history of an interrupted training."""
-        self.training_model.load_weights(self.run.state_file)
-        steps = int(keras.ops.convert_to_numpy(self.training_model.optimizer.iterations))
-        self.history = self.run.read_history()[: steps // len(self._train_batches(0))]
+    def _restore(self, stage: StagePlan, steps: int) -> int:
+        """Load the state of an interrupted stage; return its number of finished epochs."""
+        stage.model.load_weights(self.run.state_file(stage.name))
+        return int(keras.ops.convert_to_numpy(stage.model.optimizer.iterations)) // steps
+
+
+def teaches_detector(example: Example) -> bool:
+    """Whether a photo's boxes or labels teach the detector anything."""
+    photo = example.photo
+    return bool(photo and (photo.boxes or photo.labels))
 
 
 def _check_folder(config: RunConfig, run: Run, resume: bool) -> None:

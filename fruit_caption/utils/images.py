@@ -44,10 +44,15 @@ def image_suffixes() -> frozenset[str]:
     return frozenset(readable | {".heic", ".heif"})
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_picture(path: Path, min_side: int | None = None) -> Image.Image:
     """Read a picture as upright RGB; of an animation, the first frame.
 
     Transparent pixels become white; 16-bit and CMYK pictures are converted.
+
+    Args:
+        path: The picture file.
+        min_side: Length in pixels of both sides that is enough. A JPEG file with more pixels may be
+            decoded at a half, a quarter or an eighth of its size, which is faster.
 
     Raises:
         PictureError: The file is missing, not a picture, truncated, or too large.
@@ -57,7 +62,7 @@ def open_picture(path: Path) -> Image.Image:
         if not S_ISREG(path.stat().st_mode) and not path.is_dir():
             raise PictureError(f"{path} is not a regular file.")
         with Image.open(path) as picture:
-            return _upright_rgb(picture, str(path))
+            return _upright_rgb(picture, str(path), min_side)
 
 
 def decode_picture(content: bytes, name: str) -> Image.Image:
@@ -163,7 +168,7 @@ def _translate_errors(name: str) -> Iterator[None]:
         raise PictureError(f"{name} is broken or cut off ({error}); save it again.") from None
 
 
-def _upright_rgb(picture: Image.Image, name: str) -> Image.Image:
+def _upright_rgb(picture: Image.Image, name: str, min_side: int | None = None) -> Image.Image:
     width, height = picture.size
     limit = _max_pixels()
     if width * height > limit:
@@ -171,6 +176,8 @@ def _upright_rgb(picture: Image.Image, name: str) -> Image.Image:
             f"{name} has {width} x {height} pixels; scale it down to at most {limit / 1e6:g} "
             f"million, or set {MAX_PIXELS_VARIABLE}."
         )
+    if min_side:
+        picture.draft(None, (min_side, min_side))
     picture.load()
     return _to_rgb(ImageOps.exif_transpose(picture))
 

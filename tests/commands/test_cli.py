@@ -63,12 +63,17 @@ def run(data, tmp_path_factory):
     """A run trained by the command."""
     folder = tmp_path_factory.mktemp("cli") / "run"
     result = fruit(
-        "train", "--scratch", "--no-attention", "--data", data, "--run", folder,
-        "--epochs", 1, "--pretrain-steps", 2, "--image-size", 48, "--quiz",
+        "train", "--scratch", "--no-attention", "--data", data, "--run", folder, "--epochs", 1,
+        "--decoder-epochs", 2, "--pretrain-steps", 0, "--image-size", 48, "--quiz",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "of the validation answers are exact" in result.stdout
-    assert result.stderr.count("epoch ") == 1
+    progress = re.findall(
+        r"^(\w+, epoch \d)  loss \d+\.\d{3}  validation \d+\.\d % right \(best \d+\.\d %\)$",
+        result.stderr,
+        flags=re.MULTILINE,
+    )
+    assert progress == ["detector, epoch 1", "decoder, epoch 1", "decoder, epoch 2"]
     return folder
 
 
@@ -149,20 +154,6 @@ def test_generate_data_renders_the_same_scenes_again(tmp_path):
     for picture in pictures:
         other = tmp_path / "b" / "images" / picture.name
         assert picture.read_bytes() == other.read_bytes()
-
-
-def test_mosaics_are_made_of_training_photos_and_stay_in_training(photos, tmp_path):
-    result = fruit("generate-data", "--photos", photos, "--mosaic", 3, "--out", tmp_path, *GRAMMAR)
-    assert result.exit_code == 0, result.output
-    assert re.search(r"mosaic.*: 3 photos", result.stdout)
-    splits = {p["file_name"]: p["split"] for p in read(tmp_path / "qa.json")["photos"]}
-    made = [p for p in read(tmp_path / "instances.json")["images"] if "mosaic" in p["file_name"]]
-    assert len(made) == 3
-    for photo in made:
-        assert splits[photo["file_name"]] == "train"
-        parts = re.findall(r"\d\d\.png", photo["source"])
-        assert 2 <= len(parts) <= 4
-        assert {splits[part] for part in parts} == {"train"}
 
 
 def test_texts_of_the_shipped_language_model_are_correct(tmp_path):
@@ -380,6 +371,15 @@ def test_compare_takes_variants_by_name(data, tmp_path):
     assert not (tmp_path / "compared").exists()
 
 
+def test_options_of_training():
+    text = fruit("train", "--help").stdout
+    for option in ("--freeze", "--decoder-epochs", "--mixed-precision"):
+        assert f" {option} " in text
+    for option in ("--unfreeze", "--views"):
+        assert option not in text
+        assert f"No such option: {option}" in fruit("train", option, 1).stderr
+
+
 def test_train_refuses_in_one_line_and_writes_nothing(data, tmp_path):
     weights = tmp_path / "none.h5"
     line = refusal("train", "--data", data, "--run", tmp_path / "run", "--encoder-weights", weights)
@@ -389,17 +389,18 @@ def test_train_refuses_in_one_line_and_writes_nothing(data, tmp_path):
     assert "Train without --resume" in refusal(
         "train", "--data", data, "--run", tmp_path / "run", "--resume"
     )
-    assert "epochs must be between" in refusal("train", "--data", data, "--epochs", 0)
+    assert "epochs must be between" in refusal("train", "--data", data, "--epochs", -1)
+    assert "at least one epoch" in refusal("train", "--data", data, "--epochs", 0)
     assert "--encoder can't be combined" in refusal("train", "--encoder", "vgg16", "--scratch")
     assert "nonsense" in refusal("train", "--data", data, "--encoder", "nonsense")
 
 
-def test_continuing_from_a_run_keeps_its_model(run, data, tmp_path):
+def test_continuing_from_a_run_keeps_its_model(run, plain_data, tmp_path):
     for option in ("--scratch", "--no-attention"):
         assert f"combined with {option}" in refusal("train", "--from", run, option)
-    assert str(tmp_path) in refusal("train", "--from", tmp_path, "--data", data)
+    assert str(tmp_path) in refusal("train", "--from", tmp_path, "--data", plain_data)
     result = fruit(
-        "train", "--from", run, "--data", data, "--run", tmp_path / "tuned", "--epochs", 1
+        "train", "--from", run, "--data", plain_data, "--run", tmp_path / "tuned", "--epochs", 1
     )
     assert result.exit_code == 0, result.output
     assert "of the validation answers are exact" in result.stdout

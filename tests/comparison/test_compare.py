@@ -9,28 +9,32 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
+from fruit_caption.comparison import compare as compare_module
 from fruit_caption.comparison.compare import VARIANTS, Variant, compare
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.models import encoders
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError
 
-NAMES = [variant.name for variant in VARIANTS]
+NAMES = ["pretrained", "scratch + attention", "scratch"]
+SOME = [Variant.named(name) for name in NAMES]
 SCRATCH = [Variant.named("scratch")]
-BASELINES = ["majority", "question alone", "color histogram"]
+BASELINES = ["majority", "question alone"]
 
 
 @pytest.fixture(scope="module")
-def compared(data, tmp_path_factory):
+def compared(plain_data, tmp_path_factory):
     """The config of a comparison, its folder, its result, and its status messages."""
     config = RunConfig(
-        data=str(data),
-        model=ModelConfig(encoder_weights="saved", image_size=48, channels=8, units=16),
-        training=TrainingConfig(epochs=1, batch_size=8, questions=4, pretrain_steps=2),
+        data=str(plain_data),
+        model=ModelConfig(
+            encoder_weights="saved", freeze=True, image_size=48, channels=8, units=16
+        ),
+        training=TrainingConfig(epochs=1, batch_size=8, questions=4, pretrain_steps=0),
     )
     folder = tmp_path_factory.mktemp("comparison")
     lines = []
-    return config, folder, compare(config, folder, report=lines.append), lines
+    return config, folder, compare(config, folder, SOME, report=lines.append), lines
 
 
 @pytest.fixture
@@ -40,8 +44,9 @@ def copy(compared, tmp_path):
 
 
 def test_variants_by_name():
-    assert NAMES == ["pretrained + attention", "pretrained", "scratch + attention", "scratch"]
-    assert [Variant.named(name) for name in NAMES] == list(VARIANTS)
+    names = [variant.name for variant in VARIANTS]
+    assert names == ["pretrained + attention", "pretrained", "scratch + attention", "scratch"]
+    assert [Variant.named(name) for name in names] == list(VARIANTS)
     assert Variant.named(" MobileNetV3Large+ attention ") == Variant("MobileNetV3Large", True)
     for name in ("", "+ attention", "scratch + luck", "scratch +"):
         with pytest.raises(FruitError, match="is not a variant"):
@@ -60,8 +65,6 @@ def test_compared_variants_differ_in_one_property(compared):
     differences = compared[2]["differences"]["test"]
     overall = [(d["of"], d["over"]) for d in differences if d["subset"] == "overall"]
     assert overall == [
-        ("pretrained + attention", "pretrained"),
-        ("pretrained + attention", "scratch + attention"),
         ("pretrained", "scratch"),
         ("scratch + attention", "scratch"),
         *((name, "blind") for name in NAMES),
@@ -77,14 +80,22 @@ def test_compared_variants_differ_in_one_property(compared):
 def test_trained_variants_are_reused(compared):
     config, folder, comparison, _ = compared
     models = {path: path.stat().st_mtime_ns for path in folder.glob("*/model.keras")}
-    assert len(models) == 5
-    assert compare(config, folder) == comparison
+    assert len(models) == 4
+    assert compare(config, folder, SOME) == comparison
     assert {path: path.stat().st_mtime_ns for path in models} == models
 
 
-def test_more_seeds_can_be_added(compared, copy):
+def test_more_seeds_can_be_added(compared, copy, monkeypatch):
     config, _, _, _ = compared
     before = {path: path.stat().st_mtime_ns for path in copy.glob("*/model.keras")}
+
+    def reuse(config, run, resume, listener):
+        """Copies the run of seed 0 instead of training."""
+        assert not resume
+        shutil.copytree(run.path.with_name(run.path.name.replace("-1", "-0")), run.path)
+        run.write_config(config)
+
+    monkeypatch.setattr(compare_module, "train", reuse)
     comparison = compare(config, copy, SCRATCH, seeds=2)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (copy / "scratch-1" / "model.keras").is_file()
@@ -94,9 +105,16 @@ def test_more_seeds_can_be_added(compared, copy):
     assert " ± " in (copy / "comparison.md").read_text()
 
 
-def test_a_removed_run_is_trained_again_with_the_same_result(compared, copy):
-    config, _, comparison, _ = compared
+def test_a_removed_run_is_trained_again_with_the_same_settings(compared, copy, monkeypatch):
+    config, folder, comparison, _ = compared
     shutil.rmtree(copy / "scratch-0")
+
+    def train_again(config, run, resume, listener):
+        finished = Run(folder / run.path.name)
+        assert (config, resume) == (finished.read_config(), False)
+        shutil.copytree(finished.path, run.path)
+
+    monkeypatch.setattr(compare_module, "train", train_again)
     again = compare(config, copy, SCRATCH)["results"]["test"]["scratch"]
     assert again == comparison["results"]["test"]["scratch"]
 
@@ -114,17 +132,15 @@ def test_runs_with_other_settings_or_data_are_errors(compared, copy):
     config = compared[0]
     other = replace(config, training=replace(config.training, epochs=2))
     with pytest.raises(RunError, match=r"blind-0 was trained with other settings \(epochs\)"):
-        compare(other, copy)
+        compare(other, copy, SCRATCH)
     content = json.loads((copy / "scratch-0" / "config.json").read_text())
     content["data_digest"] = "other"
     (copy / "scratch-0" / "config.json").write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"scratch-0 .*\(data_digest\)"):
-        compare(config, copy)
+        compare(config, copy, SCRATCH)
 
 
-def test_pretrained_variants_are_left_out_if_their_weights_are_missing(
-    compared, copy, tmp_path, monkeypatch
-):
+def test_pretrained_variants_are_left_out_if_their_weights_are_missing(compared, copy, monkeypatch):
     config, _, _, _ = compared
 
     def no_internet(*_):
@@ -132,7 +148,7 @@ def test_pretrained_variants_are_left_out_if_their_weights_are_missing(
 
     monkeypatch.setattr(encoders, "build_pretrained", no_internet)
     with pytest.raises(WeightsError):
-        compare(config, tmp_path / "new")
+        compare(config, copy, [Variant.named("pretrained + attention")])
     downloaded = replace(config, model=replace(config.model, encoder_weights="imagenet"))
     shutil.rmtree(copy / "pretrained-0")
     lines = []

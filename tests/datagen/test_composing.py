@@ -1,4 +1,4 @@
-"""Tests of cutouts, composed photos and mosaics."""
+"""Tests of cutouts and composed photos."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from fruit_caption.datagen.composing import (
     render_composition,
 )
 from fruit_caption.datagen.cutouts import extract_cutout, extract_cutouts, whole_fruit_boxes
-from fruit_caption.datagen.mosaics import mosaic
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.images import open_picture, upright_size
 
@@ -300,76 +299,11 @@ def test_too_few_cutouts_are_an_error(photos: list[Photo], tmp_path: Path) -> No
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("make", [compose, mosaic])
-def test_photos_of_several_splits_are_an_error(photos: list[Photo], tmp_path: Path, make) -> None:
+def test_photos_of_several_splits_are_an_error(photos: list[Photo], tmp_path: Path) -> None:
     mixed = [replace(photos[n % 7], group=str(n)) for n in range(60)]
     with pytest.raises(DataError, match="splits test, train, validation"):
-        make(mixed, tmp_path, 1, seed=0)
+        compose(mixed, tmp_path, 1, seed=0)
     assert not list(tmp_path.iterdir())
-
-
-# Mosaics -------------------------------------------------------------------------------------
-
-
-def test_mosaics_show_whole_photos(photos: list[Photo], tmp_path: Path) -> None:
-    made = mosaic(photos, tmp_path, 20, seed=6, size=200)
-    sizes = set()
-    for number, each in enumerate(made.photos):
-        assert each.path == tmp_path / f"mosaic_6_{number:05d}.jpg"
-        names = each.source.removeprefix("composed from ").split(", ")
-        sources = [photo for photo in photos if photo.path.name in names]
-        assert 2 <= len(sources) == len(names) <= 4
-        for fruit in LISTED:
-            assert each.count(fruit) == sum(photo.count(fruit) or 0 for photo in sources)
-        shapes = sorted(box.width / box.height for box in each.boxes)
-        assert shapes == pytest.approx(
-            sorted(box.width / box.height for photo in sources for box in photo.boxes), rel=0.02
-        )
-        pixels = np.asarray(open_picture(each.path)).astype(float)
-        assert pixels.shape == (each.height, each.width, 3)
-        sizes.add((each.width, each.height))
-        for box in each.boxes:
-            x, y = box.left + box.width / 2, box.top + box.height / 2
-            middle = pixels[int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5].mean((0, 1))
-            assert np.abs(middle - COLORS[box.fruit]).max() < 25
-            for dx, dy in ((-0.6, 0), (0.6, 0), (0, -0.6), (0, 0.6)):
-                beside = pixels[int(y + dy * box.height), int(x + dx * box.width)]
-                assert np.abs(beside - COLORS[box.fruit]).max() > 40
-    assert sizes == {(200, 100), (100, 200), (200, 200)}
-
-
-def test_half_of_the_mosaics_repeat_a_fruit(photos: list[Photo], tmp_path: Path) -> None:
-    apart = [
-        replace(photo, boxes=photo.boxes[place % 2 : place % 2 + 1])
-        for place, photo in enumerate(photos[:6])
-    ]
-    made = mosaic(apart, tmp_path, 30, seed=3, size=64)
-    assert 0.5 < np.mean([len(photo.fruits) == 1 for photo in made.photos]) < 1
-
-
-def test_mosaics_use_fully_counted_photos_only(photos: list[Photo], tmp_path: Path) -> None:
-    good = photos[:2]
-    doubtful = [
-        replace(photos[2], exhaustive=False),
-        replace(photos[3], count_ok=frozenset(["apple"])),
-        replace(photos[4], boxes=(), labels=frozenset(["apple"])),
-        replace(photos[5], listed=LISTED | {"fig"}),
-        replace(photos[5], listed=frozenset(["plum"])),
-    ]
-    made = mosaic([*doubtful, *good], tmp_path, 5, seed=0, size=64)
-    names = {photo.source.removeprefix("composed from ") for photo in made.photos}
-    assert names <= {"0.png, 1.png", "1.png, 0.png"}
-    assert {photo.listed for photo in made.photos} == {made.listed} == {LISTED}
-    with pytest.raises(DataError, match=r"^2 of 6 photos have every fruit boxed"):
-        mosaic([*doubtful, good[0]], tmp_path, 1, seed=0)
-
-
-def test_mosaics_keep_finished_files(photos: list[Photo], tmp_path: Path) -> None:
-    first = mosaic(photos, tmp_path, 3, seed=1, size=64)
-    kept = {photo.path: photo.path.read_bytes() for photo in first.photos}
-    first.photos[1].path.unlink()
-    assert mosaic(photos, tmp_path, 3, seed=1, size=64) == first
-    assert {path: path.read_bytes() for path in kept} == kept
 
 
 def _pixels(plan: Composition) -> np.ndarray:

@@ -61,9 +61,7 @@ def whole_fruits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(whole_fruits: Path) -> DataConfig:
-    return DataConfig(
-        (str(whole_fruits),), compose=4, mosaic=3, scenes=4, scene_size=32, writer="grammar"
-    )
+    return DataConfig((str(whole_fruits),), compose=7, scenes=4, scene_size=32, writer="grammar")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -78,7 +76,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_killed_runs_can_be_repeated_until_done(config: DataConfig, tmp_path: Path) -> None:
     generate_data(config, tmp_path / "uninterrupted")
     command = [sys.executable, "-c", KILLED, json.dumps(asdict(config)), str(tmp_path / "killed")]
-    # A run writes five files, so copying, composing, mosaics and rendering are all interrupted.
+    # A run writes five files, so copying, composing and rendering are all interrupted.
     for _ in range(4):
         assert subprocess.run(command, check=False).returncode == 9
         hidden = [name for name in contents(tmp_path / "killed") if "/." in f"/{name}"]
@@ -115,6 +113,24 @@ def test_with_real_photos_scenes_are_only_for_training(config: DataConfig, tmp_p
     scenes = DataConfig(scenes=40, scene_size=32, writer="grammar")
     generate_data(scenes, tmp_path / "scenes")
     assert {text.split for text in read_qa(tmp_path / "scenes")} == {"train", "validation", "test"}
+
+
+def test_photos_in_the_folder_none_become_backgrounds(whole_fruits: Path, tmp_path: Path) -> None:
+    for name in ("apple", "none"):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        for number in range(4):
+            color = (200, number, 0) if name == "apple" else (90, 90, number)
+            picture = Image.new("RGB", (64, 48), color)
+            picture.save(tmp_path / "classes" / name / f"{name}{number}.png")
+    folders = str(whole_fruits), str(tmp_path / "classes")
+    generate_data(DataConfig(folders, compose=12, writer="grammar"), tmp_path / "out")
+    photos = read_coco(tmp_path / "out").photos
+    made = [photo for photo in photos if photo.path.name.startswith("composed_")]
+    on_none = [photo for photo in made if "none" in photo.source]
+    assert len(made) == 12
+    assert 0 < len(on_none) < 12
+    # Nobody looked for limes in these backgrounds.
+    assert {photo.listed for photo in on_none} == {frozenset(["apple"])}
 
 
 def test_photos_with_names_of_generated_ones_are_not_overwritten(tmp_path: Path) -> None:

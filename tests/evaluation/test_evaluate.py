@@ -12,7 +12,6 @@ from fruit_caption.evaluation import evaluate as evaluate_module
 from fruit_caption.evaluation.evaluate import evaluate_and_plot, evaluate_split
 from fruit_caption.evaluation.metrics import score
 from fruit_caption.runs import Run
-from fruit_caption.training.trainer import train
 from fruit_caption.utils.errors import DataError, RunError
 
 PLOTS = ("by-count.png", "by-fruit.png", "confusion.png", "reliability.png")
@@ -20,10 +19,11 @@ SHEETS = ("mistakes.png", "right.png")
 
 
 @pytest.fixture(scope="module")
-def run(tiny, data, tmp_path_factory):
+def run(learnt, tmp_path_factory):
+    """A copy of a trained run that has answered the test split."""
     folder = tmp_path_factory.mktemp("evaluated") / "run"
-    train(tiny, Run(folder))
-    evaluate_and_plot(Run(folder), read_data(data), "test")
+    shutil.copytree(learnt[0], folder)
+    evaluate_and_plot(Run(folder), read_data(learnt[2]), "test")
     return folder
 
 
@@ -48,6 +48,11 @@ def test_files_of_an_evaluation(run, data):
     items = [item for example in read_data(data).splits["test"] for item in example.qa_pairs]
     assert sum(kind["n"] for kind in metrics["scores"]["kinds"].values()) == len(items)
     assert metrics["scores"]["captions"].keys() == {"bleu4", "cider"}
+    detector, photos = metrics["scores"]["detector"], read_data(data).splits["test"]
+    assert list(detector) == ["present", "several", "total", "kind", "overall"]
+    assert detector["total"]["n"] == len(photos)
+    assert 0 <= detector["overall"]["exact"] <= 1
+    assert all("detector" not in scores for scores in metrics["baselines"].values())
     cost = json.loads((run / "test" / "cost.json").read_text())
     assert cost["parameters"] == Run(run).load_model().count_params()
     assert cost["milliseconds"] > 0
@@ -115,7 +120,7 @@ def test_data_without_boxes_has_no_color_histogram_baseline(run, data, monkeypat
     }
     shutil.copytree(run, tmp_path / "run")
     monkeypatch.setattr(evaluate_module, "_draw_plots", lambda *_: None)
-    metrics = evaluate_and_plot(
-        Run(tmp_path / "run"), replace(dataset, splits=without_boxes), "test"
-    )
+    dataset = replace(dataset, splits=without_boxes, digest="without boxes")
+    metrics = evaluate_and_plot(Run(tmp_path / "run"), dataset, "test")
     assert list(metrics["baselines"]) == ["majority", "question alone"]
+    assert metrics["scores"]["detector"]["overall"] == {"n": 0, "exact": None}

@@ -103,7 +103,8 @@ def test_colors_contrast_with_white_and_dark_pages(page):
 
 
 HISTORY = [
-    {"epoch": epoch, "logits_loss": 1 / epoch, "validation_exact": epoch / 10}
+    {"stage": stage, "epoch": epoch, "loss": scale / epoch, "validation": epoch / 10}
+    for stage, scale in (("detector", 8.0), ("decoder", 1.0))
     for epoch in range(1, 5)
 ]
 SCORES = {
@@ -122,7 +123,7 @@ PLOTS = {
     "reliability": lambda path: plots.draw_reliability(path, ROWS),
     "accuracy": lambda path: draw_accuracy(path, "Right", ("count", "total"), SCORES),
     "curves": lambda path: draw_learning_curves(
-        path, {"scratch": [HISTORY, HISTORY[:2]], "blind": [HISTORY]}
+        path, {"scratch": [HISTORY, HISTORY[:6]], "blind": [HISTORY]}
     ),
     "cost": lambda path: draw_cost(path, COSTS),
 }
@@ -151,11 +152,30 @@ def test_mean_learning_curves_end_with_the_shortest_run(tmp_path, monkeypatch):
         return plot(axes, x, y, **settings)
 
     monkeypatch.setattr(comparison_plots.Axes, "plot", recording)
-    other = [{"epoch": 1, "logits_loss": 2.0, "validation_exact": 0.5}]
+    other = [{"stage": "detector", "epoch": 1, "loss": 2.0, "validation": 0.5}]
     draw_learning_curves(tmp_path / "curves.png", {"mine": [HISTORY, other]})
-    assert curves[0] == ([1], [1.5], 2)
-    assert curves[1] == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4], 0.7)
+    # For each stage, the losses then the scores: their mean, and both seeds.
+    assert len(curves) == 12
+    assert curves[0] == ([1], [5.0], 2)
+    assert curves[1] == ([1, 2, 3, 4], [8, 4, 8 / 3, 2], 0.7)
     assert curves[3][1] == pytest.approx([30])
+    assert curves[6] == ([], [], 2)
+    assert curves[7] == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4], 0.7)
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles"), [(HISTORY, ["detector", "decoder"]), (HISTORY[4:], ["decoder"])]
+)
+def test_learning_curves_show_the_stages_that_were_trained(rows, titles, tmp_path, monkeypatch):
+    drawn = []
+    set_title = comparison_plots.Axes.set_title
+    monkeypatch.setattr(
+        comparison_plots.Axes,
+        "set_title",
+        lambda axes, title: drawn.append(title) or set_title(axes, title),
+    )
+    draw_learning_curves(tmp_path / "curves.png", {"mine": [rows], "yours": [[]]})
+    assert drawn == titles
 
 
 @pytest.mark.parametrize(

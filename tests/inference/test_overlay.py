@@ -1,4 +1,4 @@
-"""Mapping between grid and photo, peaks of density maps, and the drawing."""
+"""Mapping between grid and photo, and the drawing."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,19 +8,15 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from fruit_caption.data.batches import density_maps
-from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.inference import overlay
 from fruit_caption.inference.overlay import (
     ATTENTION_NOTE,
-    MIN_PEAK_MASS,
     NO_ATTENTION_NOTE,
     Overlay,
-    Peak,
-    find_peaks,
     undo_letterbox,
 )
-from fruit_caption.utils.images import letterbox
+from fruit_caption.inference.points import Point
+from fruit_caption.utils.images import letterbox, letterbox_offset
 from fruit_caption.utils.plotting import INK, new_figure
 
 SIZES = {"landscape": (300, 200), "portrait": (200, 300), "square": (250, 250), "odd": (301, 97)}
@@ -57,42 +53,6 @@ def test_undo_letterbox_handles_extreme_aspect_ratios(size):
     assert 0.5 < upsampled.max() <= 1
 
 
-def test_find_peaks():
-    density = np.zeros((5, 5, 2))
-    density[1, 1:3, 0] = 0.6, 0.3
-    density[4, 0, 0] = MIN_PEAK_MASS - 0.01
-    density[4, 3:, 0] = 0.25  # equally high: one peak, not two
-    density[0, 4, 1] = 1.0
-    assert find_peaks(density) == [
-        Peak(1, 1, 0, pytest.approx(0.9)),
-        Peak(4, 3, 0, 0.5),
-        Peak(0, 4, 1, 1.0),
-    ]
-    assert find_peaks(np.zeros((3, 4, 2))) == []
-
-
-def test_touching_fruits_have_one_peak_each():
-    density = np.array([0.1, 0.5, 0.3, 0.6, 0.2])[None, :, None]
-    assert find_peaks(density) == [
-        Peak(0, 1, 0, pytest.approx(0.6)),
-        Peak(0, 3, 0, pytest.approx(1.1)),
-    ]
-
-
-def photo_with(tmp_path, size, *boxes):
-    path = tmp_path / "photo.png"
-    Image.new("RGB", size, "#808080").save(path)
-    return Photo(path, *size, boxes, frozenset(["apple", "pear"]), group="photo")
-
-
-def test_large_and_small_fruits_are_found(tmp_path):
-    boxes = FruitBox("apple", 0, 0, 200, 200), FruitBox("apple", 280, 180, 16, 16)
-    density = density_maps(photo_with(tmp_path, (300, 200), *boxes), ["apple"], 20, 20)
-    peaks = find_peaks(density)
-    assert [peak.mass for peak in peaks] == pytest.approx([1, 1], abs=0.05)
-    assert density[density > 0].max() > 5 * density[peaks[0].row, peaks[0].column, 0]
-
-
 @pytest.fixture
 def figures(monkeypatch):
     """Collects the figures that are drawn."""
@@ -108,62 +68,119 @@ def figures(monkeypatch):
     return drawn
 
 
-def overlay_of(photo, text="", attention=None, question="how many apples?"):
-    """The overlay of a model with perfect density maps."""
+def photo_of(tmp_path, size):
+    path = tmp_path / "photo.png"
+    Image.new("RGB", size, "#808080").save(path)
+    return path
+
+
+def overlay_of(photo, text="", attention=None, points=(), asked=None, question="which fruits?"):
     words, fruits = text.split(), ("apple", "pear")
-    density = density_maps(photo, fruits, 20, 20)
     return Overlay(
-        photo.path, (question, text), density, fruits, words, [0.9] * len(words), attention
+        photo, (question, text), points, fruits, asked, words, [0.9] * len(words), attention
     )
 
 
-@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_markers_lie_on_the_fruits_and_attention_on_its_region(tmp_path, figures, size):
-    width, height = size
-    centers = {"apple": [(0.2, 0.3), (0.8, 0.3)], "pear": [(0.4, 0.7)]}
-    boxes = [
-        FruitBox(fruit, width * x - 10, height * y - 10, 20, 20)
-        for fruit, places in centers.items()
-        for x, y in places
+def attention_at(x, y, size):
+    """Attention of one word to the place (x, y) of a photo."""
+    longest = max(size)
+    left, top = letterbox_offset(*size, longest)
+    attention = np.zeros((1, 20, 20), "float32")
+    attention[0, int((y + top) / longest * 20), int((x + left) / longest * 20)] = 1
+    return attention
+
+
+def marks_of(axes):
+    """Coordinates, area and color of the marks of each fruit."""
+    return [
+        (marks.get_offsets().tolist(), marks.get_sizes()[0], marks.get_edgecolor().tolist())
+        for marks in axes.collections
     ]
-    photo = photo_with(tmp_path, size, *boxes)
-    attention = density_maps(photo, ("apple", "pear"), 20, 20)[None, :, :, 0].repeat(6, axis=0)
-    attention[:, :, 10:] = 0  # only on the left apple
-    overlay_of(photo, "a b c d e f", attention).draw(tmp_path / "overlay.png")
+
+
+@pytest.mark.parametrize("size", [*SIZES.values(), (1600, 1000)], ids=[*SIZES, "large"])
+def test_marks_lie_on_the_fruits_and_attention_on_its_region(tmp_path, figures, size):
+    width, height = size
+    places = {"apple": [(0.2, 0.3), (0.8, 0.3)], "pear": [(0.4, 0.7)]}
+    points = [
+        Point(fruit, width * x, height * y, 0.9) for fruit, some in places.items() for x, y in some
+    ]
+    attention = attention_at(points[0].x, points[0].y, size).repeat(6, axis=0)
+    overlay_of(photo_of(tmp_path, size), "a b c d e f", attention, points).draw(tmp_path / "o.png")
 
     [figure] = figures
-    assert figure.get_suptitle() == "how many apples?\na b c d e f"
+    assert figure.get_suptitle() == "which fruits?\na b c d e f"
     assert figure.get_supxlabel() == ATTENTION_NOTE
     first, *panels = figure.axes
-    assert [text.get_text() for text in first.get_legend().texts] == ["apple: 2.0", "pear: 1.0"]
-    for markers, places in zip(first.collections, centers.values(), strict=True):
-        found = sorted(markers.get_offsets().tolist())
-        np.testing.assert_allclose(found, np.multiply(places, size), atol=max(size) / 40 + 1)
+    assert first.images[0].get_extent() == [0, width, height, 0]
+    assert (first.get_xlim(), first.get_ylim()) == ((0, width), (height, 0))
+    assert [text.get_text() for text in first.get_legend().texts] == ["apple: 2", "pear: 1"]
+    apples, pears = marks_of(first)
+    np.testing.assert_allclose(apples[0], np.multiply(places["apple"], size))
+    np.testing.assert_allclose(pears[0], np.multiply(places["pear"], size))
+    assert apples[1] == pears[1]
+    assert apples[2] != pears[2]
     assert [text.get_text() for text in first.texts] == ["1", "2", "1"]
     assert [axes.get_title(loc="left") for axes in panels] == [f"{word}  90 %" for word in "abcdef"]
     for axes in panels:
         gray, heat = (image.get_array() for image in axes.images)
-        assert gray.shape == heat.shape == (height, width)
+        assert gray.shape == heat.shape
+        scale = gray.shape[1] / width
         row, column = np.unravel_index(heat.argmax(), heat.shape)
-        assert (column, row) == pytest.approx((0.2 * width, 0.3 * height), abs=max(size) / 20)
+        expected = (points[0].x * scale, points[0].y * scale)
+        assert (column, row) == pytest.approx(expected, abs=scale * max(size) / 20)
+
+
+def test_fruits_that_are_not_asked_about_have_small_marks_without_numbers(tmp_path, figures):
+    points = [Point("apple", 20, 30, 0.9), Point("pear", 40, 30, 0.9), Point("pear", 60, 30, 0.9)]
+    drawing = overlay_of(photo_of(tmp_path, (80, 60)), points=points, asked="pear")
+    drawing.draw(tmp_path / "overlay.png")
+    [axes] = figures[0].axes
+    apples, pears = marks_of(axes)
+    assert apples[1] < pears[1] / 2
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert [text.xy for text in axes.texts] == [(40, 30), (60, 30)]
+    assert [text.get_text() for text in axes.get_legend().texts] == ["apple: 1", "pear: 2"]
+
+
+@pytest.mark.parametrize("color", ["black", "white", "#d55e00", "#808080"])
+def test_marks_stand_out_from_any_photo_and_do_not_cover_the_fruit(figures, color):
+    photo = Image.new("RGB", (300, 300), color)
+    points = [Point("apple", 150, 150, 0.9)]
+    plain, marked = (
+        np.asarray(overlay_of(photo, points=some).image().convert("RGB")).astype(int)
+        for some in ((), points)
+    )
+    axes = figures[1].axes[0]
+    # Figures have 100 pixels per inch, saved pictures 150.
+    (left, bottom), (right, top) = axes.transAxes.transform([(0, 0), (1, 1)]) * 1.5
+    rows = slice(round(len(plain) - top), round(len(plain) - bottom))
+    changed = np.abs(marked - plain).max(axis=2)[rows, round(left) : round(right)]
+    assert (changed > 100).sum() > 100
+    middle = tuple(slice(side // 2 - 4, side // 2 + 4) for side in changed.shape)
+    assert changed[middle].max() == 0
 
 
 def test_a_model_without_attention_has_a_note_instead_of_maps(tmp_path, figures):
-    photo = photo_with(tmp_path, (80, 60))
-    overlay_of(photo, "there are no apples").draw(tmp_path / "overlay.png")
+    overlay_of(photo_of(tmp_path, (80, 60)), "there are no apples").draw(tmp_path / "overlay.png")
     assert len(figures[0].axes) == 1
     assert figures[0].get_supxlabel() == NO_ATTENTION_NOTE
-    assert figures[0].axes[0].get_legend().get_title().get_text() == "no fruit in the density maps"
+
+
+def test_a_photo_without_detected_fruit_says_so(tmp_path, figures):
+    overlay_of(photo_of(tmp_path, (80, 60)), asked="apple").draw(tmp_path / "overlay.png")
+    legend = figures[0].axes[0].get_legend()
+    assert (legend.get_title().get_text(), legend.texts) == ("no fruit detected", [])
 
 
 def test_a_model_without_fruits_has_no_legend(tmp_path, figures):
-    drawing = replace(overlay_of(photo_with(tmp_path, (80, 60)), "circle"), fruits=())
+    drawing = replace(overlay_of(photo_of(tmp_path, (80, 60)), "circle"), fruits=())
     drawing.draw(tmp_path / "overlay.png")
     assert figures[0].axes[0].get_legend() is None
 
 
 def test_large_photos_are_scaled_down(tmp_path, figures):
-    overlay_of(photo_with(tmp_path, (3000, 1500))).draw(tmp_path / "overlay.png")
+    overlay_of(photo_of(tmp_path, (3000, 1500))).draw(tmp_path / "overlay.png")
     assert figures[0].axes[0].images[0].get_array().shape[:2] == (320, 640)
 
 
@@ -179,8 +196,10 @@ def test_unusual_photos_and_texts_are_drawn_on_a_transparent_background(
     tmp_path, size, words, question
 ):
     attention = np.full((len(words.split()), 4, 4), 1 / 16)
-    photo = photo_with(tmp_path, size)
-    overlay_of(photo, words, attention, question).draw(tmp_path / "overlay.png")
+    points = [Point("apple", size[0], size[1], 0.9)]  # in a corner
+    photo = photo_of(tmp_path, size)
+    drawing = overlay_of(photo, words, attention, points, question=question)
+    drawing.draw(tmp_path / "overlay.png")
     with Image.open(tmp_path / "overlay.png") as picture:
         assert picture.width == 1200
         assert picture.getpixel((picture.width - 1, 0))[3] == 0

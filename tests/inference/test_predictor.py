@@ -56,10 +56,10 @@ def test_fields_of_an_answer(predictor, pictures):
     assert answer.value == parse_answer("count", answer.text, "apple")
     # The confidence includes the probability of the end token.
     assert 0 < answer.confidence <= np.prod(answer.probabilities) <= 1
-    grid = answer.density.shape[:2]
-    assert answer.attention.shape == (len(answer.words), *grid)
+    words, rows, columns = answer.attention.shape
+    assert (words, rows) == (len(answer.words), columns)
     np.testing.assert_allclose(answer.attention.sum(axis=(1, 2)), 1, rtol=1e-3)
-    assert answer.density.shape == (*grid, len(predictor.fruits))
+    assert answer.points == predictor.points(pictures[0])
 
 
 def test_answers_below_the_threshold_are_marked_as_uncertain(predictor, pictures, monkeypatch):
@@ -160,6 +160,86 @@ def test_counts_equal_the_answers_to_count_questions(predictor, pictures):
     for picture in pictures[:3]:
         answers = [predictor.ask(picture, f"how many {fruit}s?") for fruit in predictor.fruits]
         assert counts[str(picture)] == {a.fruit: a.value for a in answers if a.value}
+
+
+class Detecting:
+    """A small untrained model, and a detector that finds a lime and two apples in every photo."""
+
+    def __init__(self, fruits=("apple", "lime")):
+        config = ModelConfig("scratch", "none", image_size=64, channels=8, units=8)
+        self.model = Captioner(config, ("apples", "limes", "fruits", "?"), fruits)
+        self.calls = 0
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def encoder_fn(self):
+        encode = self.model.encoder_fn()
+
+        def detect(pixels):
+            self.calls += 1
+            peaks, kinds = np.zeros((len(pixels), 8, 8)), np.zeros((len(pixels), 8, 8), "int32")
+            peaks[:, [2, 3, 5], [6, 1, 4]] = 0.75, 0.5, 0.98765
+            kinds[:, 2, 6] = 1
+            return encode(pixels) | {"peaks": peaks, "peak_kinds": kinds}
+
+        return detect
+
+
+WIDE = (
+    fc.Point("apple", 30.0, 30.0, 0.5),
+    fc.Point("apple", 90.0, 70.0, 0.98765),
+    fc.Point("lime", 130.0, 10.0, 0.75),
+)
+"""What `Detecting` finds in 160 x 80 pixels: cells of 20 pixels, two of them padding above."""
+
+
+def test_points_are_in_pixels_of_each_upright_picture(tmp_path):
+    predictor = fc.Predictor(Detecting())
+    wide = Image.new("RGB", (160, 80))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.new("RGB", (80, 160)).save(tmp_path / "turned.jpg", exif=exif)
+    large = np.zeros((160, 320), "uint8")
+    assert predictor.points(wide) == WIDE
+    assert predictor.encode(tmp_path / "turned.jpg").points() == WIDE
+    answers = list(predictor.ask_many([wide, large], ["how many apples?", "which fruits?"]))
+    assert predictor.model.calls == 3
+    assert [answer.points for answer in answers[:2]] == [WIDE] * 2
+    doubled = tuple(fc.Point(p.fruit, 2 * p.x, 2 * p.y, p.confidence) for p in WIDE)
+    assert [answer.points for answer in answers[2:]] == [doubled] * 2
+
+
+def test_points_outlive_the_file(tmp_path):
+    Image.new("RGB", (160, 80)).save(tmp_path / "a.png")
+    predictor = fc.Predictor(Detecting())
+    [answer] = predictor.ask_many([tmp_path / "a.png"], ["how many apples?"])
+    (tmp_path / "a.png").unlink()
+    assert answer.points == WIDE
+    with pytest.raises(fc.PictureError, match="no such file"):
+        answer.show()
+    with pytest.raises(fc.PictureError, match="no such file"):
+        predictor.points(tmp_path / "a.png")
+
+
+def test_json_lists_the_points_that_the_question_is_about():
+    image = fc.Predictor(Detecting()).encode(Image.new("RGB", (160, 80)))
+    for question, fruits in (
+        ("how many apples?", ["apple", "apple"]), ("is there a lime?", ["lime"]),
+        ("how many fruits are there?", ["apple", "apple", "lime"]),
+        ("which fruits are there?", ["apple", "apple", "lime"]),
+    ):  # fmt: skip
+        answer = image.ask(question)
+        points = answer.to_json()["points"]
+        assert [point["fruit"] for point in points] == fruits
+        assert len(answer.points) == 3
+    assert points[1] == {"fruit": "apple", "x": 90.0, "y": 70.0, "confidence": 0.9877}
+    assert "points" not in image.caption().to_json()
+
+
+def test_a_model_without_fruits_has_no_points():
+    image = fc.Predictor(Detecting(())).encode(Image.new("RGB", (160, 80)))
+    assert image.points() == image.caption().points == ()
 
 
 def test_a_caption_has_no_value(predictor, pictures):

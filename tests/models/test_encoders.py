@@ -9,9 +9,10 @@ import pytest
 
 from fruit_caption.models import pretrained
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0, preprocess_input
-from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder_parts, join_parts
+from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder
 from fruit_caption.models.pretrained import Preprocessing
 from fruit_caption.utils.errors import WeightsError
+from tests.models import tiny_network
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), "uint8")
 VGG16_WEIGHTS = Path(
@@ -20,43 +21,149 @@ VGG16_WEIGHTS = Path(
 LITE0_WEIGHTS = Path(
     os.environ.get("FRUIT_LITE0_WEIGHTS", "../shared/weights/efficientnet_lite0_imagenet.npz")
 )
-APPLICATIONS = ("MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0", "ResNet50")
+TAPS = {
+    "vgg16": ("block3_pool", "block4_pool"),
+    "efficientnet-lite0": ("block4", "block10", "block15"),
+    "VGG19": ("block4_conv4", "block5_conv4", "block5_pool"),
+    "MobileNetV3Small": ("activation", "activation", "activation"),
+    "EfficientNetV2B0": (
+        *("block4a_expand_activation", "block6a_expand_activation", "top_activation"),
+    ),
+    "ResNet50": ("conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
+    "DenseNet121": ("pool3_conv", "pool4_conv", "relu"),
+    "InceptionV3": ("activation", "activation", "mixed10"),
+}
+"""Layers that the features of each network are taken from. Keras numbers some layers."""
+
+GRIDS = {"InceptionV3": [9, 4, 1]}
+"""Rows of the three scales where they are not 8, 16 and 32 pixels per cell."""
 
 
-def build(name, size=64, weights="none", unfreeze=0):
-    return join_parts(build_encoder_parts(name, size, str(weights), unfreeze))
+def build(name, size=64, weights="none", freeze=False):
+    return build_encoder(name, size, str(weights), freeze)
 
 
-@pytest.mark.parametrize("name", [*CUSTOM_ENCODERS, *pretrained.NETWORKS, *APPLICATIONS])
-def test_encoder_gives_finite_features_and_is_frozen_unless_custom(name):
-    encoder = build(name, weights="saved")
-    features = encoder.predict_on_batch(PIXELS)
-    assert features.shape[1:] == encoder.output_shape[1:]
-    assert np.isfinite(features).all()
-    assert bool(encoder.trainable_weights) == (name == "scratch")
+def backbone(encoder):
+    return encoder.get_layer(f"{encoder.name}_backbone")
 
 
-@pytest.mark.parametrize("name", ["vgg16", "efficientnet-lite0", "MobileNetV2"])
-def test_network_without_weights_is_trainable_as_a_whole(name):
+def moving_statistics(encoder):
+    return [weight for weight in encoder.weights if "moving" in weight.path]
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    """EfficientNet-Lite0 with weights that are trained further."""
+    return build("efficientnet-lite0", weights="saved")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """The name of a small network with batch normalization."""
+    with tiny_network.known() as name:
+        yield name
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_features_of_networks_are_taken_from_their_coarsest_scales(name):
+    size = 96 if name == "InceptionV3" else 64
+    encoder = build(name, size, "saved")
+    scales = backbone(encoder).outputs
+    names = [scale._keras_history.operation.name for scale in scales]
+    assert (
+        tuple(name.rstrip("_0123456789") if "activation_" in name else name for name in names)
+        == (TAPS[name])
+    )
+    grids = [scale.shape[1] for scale in scales]
+    assert grids == GRIDS.get(name, [8, 4, 2])[: len(scales)]
+    channels = [scale.shape[3] for scale in scales]
+    assert encoder.output["fine"].shape[1:] == (grids[0], grids[0], channels[0])
+    assert encoder.output["coarse"].shape[1:] == (grids[1], grids[1], sum(channels[1:]))
+
+
+@pytest.mark.parametrize("name", ["tiny-network", "MobileNetV2"])
+def test_coarse_grid_covers_sizes_that_32_does_not_divide(tiny, name):
+    encoder = build(name, 80)
+    assert [scale.shape[1] for scale in backbone(encoder).outputs] == [10, 5, 3]
+    shapes = {name: features.shape[1:3] for name, features in encoder.output.items()}
+    assert shapes == {"fine": (10, 10), "coarse": (5, 5)}
+
+
+@pytest.mark.parametrize("name", [*CUSTOM_ENCODERS, "tiny-network", "vgg16", "MobileNetV3Small"])
+def test_encoder_gives_finite_features_on_a_finer_and_a_coarser_grid(tiny, name):
     encoder = build(name)
-    moving = [weight for weight in encoder.weights if "moving" in weight.path]
-    assert len(encoder.trainable_weights) + len(moving) == len(encoder.weights)
+    features = encoder(PIXELS)
+    assert set(features) == {"coarse", "fine"}
+    for scale, values in features.items():
+        assert values.shape[1:] == encoder.output[scale].shape[1:]
+        assert np.isfinite(values).all()
+        assert np.any(values) == (name != "blind")
+    assert features["fine"].shape[1] == 2 * features["coarse"].shape[1]
 
 
-def test_vgg16_ends_at_block4_pool():
-    encoder = build("vgg16")
-    assert encoder.output_shape == (None, 4, 4, 512)
-    assert encoder.count_params() == 7_635_264
+def test_coarse_features_are_the_scales_resized_and_concatenated(tiny):
+    encoder = build(tiny)
+    pixels = encoder.get_layer("preprocessing")(PIXELS)
+    fine, middle, last = (np.asarray(scale) for scale in backbone(encoder)(pixels))
+    features = encoder(PIXELS)
+    np.testing.assert_array_equal(features["fine"], fine)
+    np.testing.assert_array_equal(features["coarse"][..., :6], middle)
+    # The corner of a resized grid is the corner of the original.
+    np.testing.assert_allclose(features["coarse"][:, 0, 0, 6:], last[:, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(features["coarse"][:, 3, 3, 6:], last[:, 1, 1], rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "fine", "coarse"), [("efficientnet-lite0", 112, 320), ("MobileNetV2", 576, 1280)]
-)
-def test_two_scales_are_concatenated_on_the_finer_grid(name, fine, coarse):
-    encoder = build(name, 96)
-    assert encoder.output_shape == (None, 6, 6, fine + coarse)
-    scales = encoder.get_layer(f"{encoder.name}_backbone").output
-    assert [scale.shape[1:] for scale in scales] == [(6, 6, fine), (3, 3, coarse)]
+@pytest.mark.parametrize("name", ["tiny-network", "vgg16", "scratch"])
+@pytest.mark.parametrize("freeze", [False, True])
+def test_network_with_random_weights_is_trainable_as_a_whole(tiny, name, freeze):
+    encoder = build(name, weights="none", freeze=freeze)
+    assert len(encoder.trainable_weights) + len(moving_statistics(encoder)) == len(encoder.weights)
+
+
+@pytest.mark.parametrize("name", ["tiny-network", "vgg16"])
+def test_frozen_network_has_nothing_to_train(tiny, name):
+    assert build(name, weights="saved", freeze=True).trainable_weights == []
+
+
+def test_custom_encoders_are_never_frozen():
+    assert build("scratch", weights="saved", freeze=True).trainable_weights
+
+
+def test_batch_normalization_of_pretrained_networks_stays_as_it_is(lite0):
+    trained = {weight.path for weight in lite0.trainable_weights}
+    norms = {
+        weight.path
+        for layer in lite0._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for weight in layer.weights
+    }
+    assert norms
+    assert trained == {weight.path for weight in lite0.weights} - norms
+    before = [np.array(weight) for weight in moving_statistics(lite0)]
+    lite0(PIXELS, training=True)
+    for weight, old in zip(moving_statistics(lite0), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_batch_normalization_of_random_networks_is_trained(tiny):
+    encoder = build(tiny)
+    before = [np.array(weight) for weight in moving_statistics(encoder)]
+    encoder(PIXELS, training=True)
+    for weight, old in zip(moving_statistics(encoder), before, strict=True):
+        assert not np.array_equal(weight, old)
+
+
+def test_encoders_have_the_expected_size(lite0):
+    vgg16 = build("vgg16")
+    assert vgg16.output["coarse"].shape == (None, 4, 4, 512)
+    assert vgg16.output["fine"].shape == (None, 8, 8, 256)
+    assert vgg16.count_params() == 7_635_264
+    assert lite0.output["coarse"].shape == (None, 4, 4, 112 + 320)
+    assert lite0.output["fine"].shape == (None, 8, 8, 40)
+    assert lite0.count_params() == 2_998_304
+    scratch = build("scratch")
+    assert scratch.output["coarse"].shape == (None, 4, 4, 192)
+    assert scratch.output["fine"].shape == (None, 8, 8, 96)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +188,6 @@ def test_preprocessing_is_saved_and_passes_gradients(tmp_path):
     )
 
 
-def test_blind_encoder_gives_zeros():
-    assert not build("blind").predict_on_batch(PIXELS).any()
-
-
 @pytest.mark.parametrize("cut", [True, False])
 def test_weights_file_may_hold_the_backbone_or_the_whole_network(tmp_path, cut):
     source = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
@@ -94,7 +197,7 @@ def test_weights_file_may_hold_the_backbone_or_the_whole_network(tmp_path, cut):
     model.save_weights(tmp_path / "vgg.weights.h5")
     encoder = build("vgg16", weights=tmp_path / "vgg.weights.h5")
     np.testing.assert_array_equal(
-        encoder.get_layer("vgg16_backbone").get_layer("block4_conv3").kernel,
+        backbone(encoder).get_layer("block4_conv3").kernel,
         source.get_layer("block4_conv3").kernel,
     )
 
@@ -113,13 +216,11 @@ def test_efficientnet_lite0_loads_named_arrays(tmp_path):
     source = efficientnet_lite0((64, 64, 3))
     np.savez(tmp_path / "lite0.npz", **named_arrays(source))
     encoder = build("efficientnet-lite0", weights=tmp_path / "lite0.npz")
-    taps = [source.get_layer(name).output for name in ("block10", "block15")]
-    expected = keras.Model(source.input, taps).predict_on_batch(
-        preprocess_input(PIXELS.astype("float32"))
-    )
-    features = encoder.predict_on_batch(PIXELS)
-    np.testing.assert_allclose(features[..., :112], expected[0], rtol=1e-4, atol=1e-5)
-    assert encoder.count_params() == 2_998_304
+    taps = [source.get_layer(name).output for name in ("block4", "block10")]
+    fine, coarse = keras.Model(source.input, taps)(preprocess_input(PIXELS.astype("float32")))
+    features = encoder(PIXELS)
+    np.testing.assert_allclose(features["fine"], fine, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features["coarse"][..., :112], coarse, rtol=1e-4, atol=1e-5)
 
 
 def test_error_names_a_missing_or_misshapen_array(tmp_path):
@@ -173,27 +274,6 @@ def test_error_when_imagenet_weights_cannot_be_downloaded(monkeypatch):
         build("efficientnet-lite0", weights="imagenet")
 
 
-@pytest.mark.parametrize(
-    ("name", "stages", "first"),
-    [
-        ("vgg16", 1, "block4_conv1"),
-        ("vgg16", 2, "block3_conv1"),
-        ("efficientnet-lite0", 1, "block11_depthwise"),
-        ("efficientnet-lite0", 2, "block5_depthwise"),
-    ],
-)
-def test_unfreezing_trains_the_last_stages_but_no_batch_normalization(name, stages, first):
-    encoder = build(name, weights="saved", unfreeze=stages)
-    trainable = [weight.path for weight in encoder.trainable_weights]
-    assert trainable[0].endswith(f"{first}/kernel")
-    assert not any("bn" in path for path in trainable)
-    statistics = [weight for weight in encoder.non_trainable_weights if "moving" in weight.path]
-    before = [np.array(weight) for weight in statistics]
-    encoder(PIXELS, training=True)
-    for weight, old in zip(statistics, before, strict=True):
-        np.testing.assert_array_equal(weight, old)
-
-
 @pytest.mark.skipif(not LITE0_WEIGHTS.is_file(), reason="needs EfficientNet-Lite0's weights")
 def test_published_weights_give_the_reference_activations():
     network = efficientnet_lite0((96, 96, 3))
@@ -210,9 +290,11 @@ def test_published_weights_give_the_reference_activations():
 def test_imagenet_weights_give_the_features_of_the_keras_network():
     encoder = build("vgg16", weights=VGG16_WEIGHTS)
     network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
-    cut = keras.Model(network.input, network.get_layer("block4_pool").output)
-    cut.load_weights(VGG16_WEIGHTS)
+    taps = [network.get_layer(name).output for name in ("block4_pool", "block3_pool")]
+    keras.Model(network.input, taps[0]).load_weights(VGG16_WEIGHTS)
     pixels = keras.applications.vgg16.preprocess_input(PIXELS.astype("float32"))
-    expected = cut.predict_on_batch(pixels)
-    np.testing.assert_allclose(encoder.predict_on_batch(PIXELS), expected, rtol=1e-4, atol=1e-3)
-    assert expected.mean() > 0.1
+    features = encoder(PIXELS)
+    expected = keras.Model(network.input, taps)(pixels)
+    for scale, values in zip(("coarse", "fine"), expected, strict=True):
+        np.testing.assert_allclose(features[scale], values, rtol=1e-4, atol=1e-3)
+        assert np.mean(values) > 0.1

@@ -1,16 +1,10 @@
-"""The custom layers and the density loss, against NumPy and by hand."""
+"""The layers of the decoder, against NumPy and by hand."""
 
 import keras
 import numpy as np
 import pytest
 
-from fruit_caption.models.layers import (
-    MAX_COUNT,
-    CountingAttention,
-    DensityLoss,
-    QuestionLSTM,
-    number_line,
-)
+from fruit_caption.models.layers import MAX_COUNT, CountingAttention, QuestionLSTM, number_line
 
 RNG = np.random.default_rng(0)
 
@@ -28,7 +22,7 @@ def floats(*shape):
                 "queries": floats(2, 3, 4, 5),
                 "keys": floats(2, 2, 8, 6),
                 "values": floats(2, 2, 6, 8),
-                "counts": floats(2, 2),
+                "counts": floats(2, 3, 2),
             },
         ),
         (
@@ -73,7 +67,7 @@ def test_average_cannot_tell_one_from_two_but_sum_can():
     nothing = np.zeros((1, 2, 1, 4), "float32")
     one = np.concatenate([apple, nothing, nothing, nothing], axis=2)
     two = np.concatenate([apple, apple, nothing, nothing], axis=2)
-    counts = np.ones((1, 1), "float32")
+    counts = np.ones((1, 1, 2), "float32")
     layer(query, one.swapaxes(2, 3), one, counts)
     # Make the query match apples only.
     layer.query.kernel.assign(np.zeros_like(layer.query.kernel.numpy()))
@@ -88,7 +82,7 @@ def test_average_cannot_tell_one_from_two_but_sum_can():
 
 def test_counting_attention_against_numpy():
     layer = CountingAttention()
-    queries, counts = floats(2, 2, 3, 4), floats(2, 2)
+    queries, counts = floats(2, 2, 3, 4), floats(2, 3, 2)
     keys, values = floats(2, 2, 3, 5), floats(2, 2, 5, 3)
     context, attention = layer(queries, keys, values, counts)
     query = queries[1, 0, 2] @ layer.query.kernel.numpy() + layer.query.bias.numpy()
@@ -97,10 +91,46 @@ def test_counting_attention_against_numpy():
     logits = query[3:] @ keys[1, 1] / 3**0.5 + float(layer.gate_bias.numpy())
     gates = 1 / (1 + np.exp(-logits))
     count_gates = 1 / (1 + np.exp(-queries[1, 0, 2] @ layer.count_gate.kernel.numpy()))
-    places = np.maximum(0, 1 - np.abs(count_gates @ counts[1] - np.arange(MAX_COUNT + 1)))
-    expected = [weights @ values[1, 0], gates @ values[1, 1], places, count_gates * counts[1]]
+    gated = count_gates[:, None] * counts[1]
+    places = np.maximum(0, 1 - np.abs(gated.sum(axis=0)[:, None] - np.arange(MAX_COUNT + 1)))
+    expected = [weights @ values[1, 0], gates @ values[1, 1], places.ravel(), gated.ravel()]
     np.testing.assert_allclose(attention[1, 0, 2], weights, rtol=1e-4)
     np.testing.assert_allclose(context[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
+
+
+def attend(layer, counts):
+    """The context of one query for a photo of two regions with these counts (fruits, 2)."""
+    queries, keys, values = np.ones((1, 1, 1, 5)), np.ones((1, 2, 4, 2)), np.zeros((1, 2, 2, 4))
+    context, _ = layer(queries, keys, values, np.asarray([counts], "float32"))
+    return np.asarray(context)[0, 0, 0]
+
+
+def test_gated_counts_are_summed_on_two_number_lines_and_listed_fruit_by_fruit():
+    layer = CountingAttention()
+    attend(layer, [[0, 0]] * 3)
+    layer.count_gate.kernel.assign(np.zeros_like(layer.count_gate.kernel))
+    layer.count_gate.bias.assign([100.0, -100.0, 0.0])  # gates of 1, 0 and 1/2
+    context = attend(layer, [[2, 2.25], [7, 7], [1, 0.5]])
+    assert len(context) == 2 * (4 + MAX_COUNT + 1 + 3)
+    numbers, expected_numbers = context[8 : 8 + 2 * (MAX_COUNT + 1)].reshape(2, MAX_COUNT + 1)
+    assert numbers.tolist() == [0, 0, 0.5, 0.5] + [0] * (MAX_COUNT - 3)  # 2 + 1/2
+    assert expected_numbers.tolist() == [0, 0, 0.5, 0.5] + [0] * (MAX_COUNT - 3)  # 2.25 + 1/4
+    np.testing.assert_allclose(context[-6:], [2, 2.25, 0, 0, 0.5, 0.25], atol=1e-6)
+
+
+def test_another_fruit_only_appends_to_the_context():
+    old, new = CountingAttention(), CountingAttention()
+    before = attend(old, [[2, 1.5], [1, 3]])
+    attend(new, [[0, 0]] * 3)
+    for name in ("query", "count_gate"):
+        for weight, value in zip(
+            getattr(new, name).weights, getattr(old, name).weights, strict=True
+        ):
+            added = np.subtract(weight.shape, value.shape)
+            weight.assign(np.pad(value, [(0, number) for number in added]))
+    after = attend(new, [[2, 1.5], [1, 3], [0, 0]])
+    np.testing.assert_allclose(after[:-2], before, atol=1e-6)
+    assert after[-2:].tolist() == [0, 0]
 
 
 def test_number_line_splits_a_number_between_its_neighbors():
@@ -116,7 +146,7 @@ def test_attention_passes_on_the_mask_of_its_queries():
     words = keras.Input((None, None), dtype="int32")
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(words)
     keys, values = keras.Input((2, 4, 5)), keras.Input((2, 5, 4))
-    context, _ = CountingAttention()(embedded, keys, values, keras.Input((1,)))
+    context, _ = CountingAttention()(embedded, keys, values, keras.Input((1, 2)))
     assert context._keras_mask is not None
 
 
@@ -148,16 +178,3 @@ def test_single_steps_equal_a_whole_sequence():
     for step in range(3):
         output, state_h, state_c = layer(words[:, :, step : step + 1], state_h, state_c)
         np.testing.assert_allclose(output[:, :, 0], sequence[:, :, step], atol=1e-6)
-
-
-def test_density_loss_by_hand_ignores_unknown_fruits():
-    predicted = np.full((1, 1, 2, 2), 0.5, "float32")
-    true = np.array([[[[1.0, -1.0], [0.0, -1.0]]]], "float32")
-    # 0.5 - 1 * log(0.5) for the first cell, 0.5 for the second, nothing for the second fruit.
-    assert float(DensityLoss()(true, predicted)) == pytest.approx(0.5 + np.log(2) + 0.5, rel=1e-4)
-
-
-def test_density_loss_is_least_for_the_true_map():
-    true = np.array([[[[0.3], [1.7]]]], "float32")
-    losses = [float(DensityLoss()(true, true * factor)) for factor in (0.8, 1.0, 1.25)]
-    assert losses[1] == min(losses)

@@ -40,7 +40,7 @@ if __name__ == "__main__":
 
     class LossListener(TrainingListener):
         def keras_callbacks(self, phase):
-            return [LossWriter()] if phase.startswith("epoch") else []
+            return [LossWriter()] if "epoch" in phase else []
 
     config = RunConfig.from_json(json.loads(config_file.read_text()))
     try:

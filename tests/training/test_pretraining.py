@@ -52,8 +52,11 @@ def test_batches():
     batches = SyntheticBatches(new_model().vocabulary, FRUITS, 16, False, CONFIG)
     assert len(batches) == 2
     (inputs, targets, weights), again = batches[1], batches[1]
-    assert inputs["counts"].shape == (8, 3)
-    assert (inputs["counts"] >= 0).all()
+    assert inputs["counts"].shape == (8, 3, 2)
+    numbers, expected_numbers = inputs["counts"][..., 0], inputs["counts"][..., 1]
+    np.testing.assert_array_equal(numbers, numbers.round())
+    assert (expected_numbers >= 0).all()
+    assert 0 < np.abs(numbers - expected_numbers).max() < 3
     assert inputs["regions"].shape == (8, 2, 16)
     words = inputs["words"]
     assert words.shape == targets.shape == weights.shape == (8, 8, pretraining.MAX_WORDS)
@@ -79,13 +82,13 @@ def test_noisy_counts_stay_near_the_true_ones():
 
 
 @pytest.mark.parametrize("attention", [False, True])
-def test_pretraining_teaches_the_decoder_and_leaves_the_neck_alone(attention):
+def test_pretraining_teaches_the_decoder_and_leaves_the_detector_alone(attention):
     model = new_model(attention)
     test_batch = SyntheticBatches(model.vocabulary, FRUITS, 16, False, replace(CONFIG, seed=1))[0]
-    accuracy_before, neck_before = accuracy(model, *test_batch), neck_weights(model)
+    accuracy_before, detector_before = accuracy(model, *test_batch), model.detector.get_weights()
     pretrain_decoder(model, False, replace(CONFIG, pretrain_steps=250), [])
     assert accuracy(model, *test_batch) > max(0.7, accuracy_before + 0.4)
-    for before, after in zip(neck_before, neck_weights(model), strict=True):
+    for before, after in zip(detector_before, model.detector.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
 
 
@@ -93,14 +96,12 @@ def test_pretraining_teaches_the_decoder_and_leaves_the_neck_alone(attention):
 def test_two_regions_have_the_effect_of_all(attention):
     model = new_model(attention)
     inputs, _, _ = SyntheticBatches(model.vocabulary, FRUITS, 16, False, CONFIG)[0]
-    neck = model.neck
-    neck_end = keras.Model(
-        [neck.get_layer("regions").output, neck.output["counts"]],
-        {name: neck.output[name] for name in model.decoder_inputs if name != "counts"},
-    )
-    all_regions = inputs["regions"][:, :1].repeat(9, axis=1)
-    arrays = neck_end.predict_on_batch([all_regions, inputs["counts"]])
-    arrays |= {"counts": inputs["counts"], "words": inputs["words"]}
+    _, number, _ = model.connector.input["regions"].shape
+    assert number > pretraining.NUM_REGIONS
+    all_regions = inputs["regions"][:, :1].repeat(number, axis=1)
+    counts = {"counts": inputs["counts"]}
+    arrays = model.connector.predict_on_batch(counts | {"regions": all_regions})
+    arrays |= counts | {"words": inputs["words"]}
     outputs = model.decoder.predict_on_batch({name: arrays[name] for name in model.decoder.input})
     logits = pretraining._build_decoder(model).predict_on_batch(inputs)
     np.testing.assert_allclose(logits, outputs["logits"], atol=1e-5)
@@ -110,7 +111,3 @@ def accuracy(model, inputs, targets, weights):
     """The share of answer words that are predicted from the words before them."""
     predicted = pretraining._build_decoder(model).predict_on_batch(inputs).argmax(axis=-1)
     return (predicted == targets)[weights > 0].mean()
-
-
-def neck_weights(model):
-    return [np.array(w) for w in model.neck.weights if w.path.startswith(("neck", "density"))]

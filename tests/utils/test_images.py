@@ -142,3 +142,16 @@ def test_letterbox_keeps_the_aspect_ratio():
 def test_image_suffixes():
     assert image_suffixes() >= {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".heic"}
     assert not image_suffixes() & {".pdf", ".txt", ".xml", ".json", ""}
+
+
+def test_large_jpegs_are_decoded_at_a_lower_resolution_if_that_is_enough(tmp_path):
+    picture = Image.linear_gradient("L").resize((1600, 1200)).convert("RGB")
+    picture.save(tmp_path / "large.jpg", quality=95)
+    picture.save(tmp_path / "large.png")
+    assert open_picture(tmp_path / "large.jpg").size == (1600, 1200)
+    reduced = open_picture(tmp_path / "large.jpg", min_side=300)
+    assert reduced.size == (400, 300)
+    assert open_picture(tmp_path / "large.jpg", min_side=301).size == (800, 600)
+    assert open_picture(tmp_path / "large.png", min_side=300).size == (1600, 1200)
+    difference = np.asarray(reduced, "int16") - np.asarray(picture.resize((400, 300)), "int16")
+    assert abs(difference).max() <= 3

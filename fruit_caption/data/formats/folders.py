@@ -5,9 +5,11 @@ The format is COCO, Pascal VOC, YOLO (see these modules), or one subfolder per f
     FOLDER/
         apple/0001.jpg
         passion fruit/0002.jpg
+        none/0003.jpg           optional; no fruit at all
         photos.csv              optional; columns file, source and license
 
-Subfolders tell only which fruit a photo shows, not how many.
+Subfolders tell only which fruit a photo shows, not how many; those in `none` lack the fruits of all
+the other subfolders.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from fruit_caption.data.formats.voc import read_voc
 from fruit_caption.data.formats.yolo import CLASSES_TXT, DATA_YAML, read_yolo
 from fruit_caption.data.records import Photo, PhotoSet
 from fruit_caption.language.fruits import FRUITS
-from fruit_caption.language.words import find_fruit
+from fruit_caption.language.words import ascii_words, find_fruit
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import read_json
 from fruit_caption.utils.images import upright_size
@@ -36,6 +38,9 @@ from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 PHOTOS_CSV = "photos.csv"
 """Name of the table of the photos' sources and licenses."""
+
+NO_FRUIT_NAMES = frozenset(["none", "no fruit"])
+"""Names of the subfolder whose photos show no fruit, in lower case and without punctuation."""
 
 Reader = Callable[[Path, ClassMapping, Progress], PhotoSet]
 
@@ -68,7 +73,7 @@ def read_photos(
 def read_class_folders(
     folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
 ) -> PhotoSet:
-    """Read photos from subfolders that are named after a fruit.
+    """Read photos from subfolders that are named after a fruit, or `none`.
 
     Args:
         folder: Folder that contains the subfolders.
@@ -76,17 +81,23 @@ def read_class_folders(
         progress: Receives status messages.
 
     Raises:
-        DataError: A folder or `photos.csv` can't be read.
+        DataError: A folder or `photos.csv` can't be read, or no subfolder is named after a fruit.
     """
     origins = _read_origins(folder / PHOTOS_CSV)
     subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-    listed, unknown = map_classes((path.name for path in subfolders), to_fruit)
+    listed, others = map_classes((path.name for path in subfolders), to_fruit)
+    if not listed:
+        raise DataError(
+            f"{folder} has a folder for photos without fruit, but there is no fruit folder beside "
+            "it, to tell which fruits they lack."
+        )
+    unknown = tuple(name for name in others if not _means_no_fruit(name))
     photos: list[Photo] = []
     skipped: list[str] = []
     for subfolder in subfolders:
-        fruit = to_fruit(subfolder.name)
-        if not fruit:
+        if subfolder.name in unknown:
             continue
+        fruit = to_fruit(subfolder.name)
         pictures = list(find_images(subfolder))
         if not pictures:
             skipped.append(f"{subfolder.name}: the folder has no pictures")
@@ -98,7 +109,7 @@ def read_class_folders(
                     picture,
                     *upright_size(check_within(picture, folder)),
                     listed=listed,
-                    labels=frozenset([fruit]),
+                    labels=frozenset([fruit] if fruit else []),
                     group=name,
                     source=source,
                     license=license_name,
@@ -135,12 +146,18 @@ def _detect_reader(folder: Path, to_fruit: ClassMapping) -> Reader:
         return read_yolo
     if next(folder.rglob("*.xml"), None):
         return read_voc
-    if any(path.is_dir() and to_fruit(path.name) for path in folder.iterdir()):
+    subfolders = [path.name for path in folder.iterdir() if path.is_dir()]
+    if any(to_fruit(name) or _means_no_fruit(name) for name in subfolders):
         return read_class_folders
     raise DataError(
         f"{folder} has none of the supported formats: COCO ({INSTANCES}), Pascal VOC (.xml files), "
         f"YOLO ({DATA_YAML} or {CLASSES_TXT}), or one subfolder of photos for each fruit."
     )
+
+
+def _means_no_fruit(name: str) -> bool:
+    """Whether a subfolder of this name holds photos that show no fruit."""
+    return " ".join(ascii_words(name)) in NO_FRUIT_NAMES
 
 
 def _read_origins(path: Path) -> dict[str, tuple[str, str]]:

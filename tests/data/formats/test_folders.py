@@ -206,6 +206,46 @@ def test_class_folders_tell_the_fruit_but_no_count(class_folders, tmp_path_facto
     assert again == {frozenset(["apple"]), frozenset(["passion fruit"])}
 
 
+@pytest.mark.parametrize("name", ["none", "No Fruit", "NO_FRUIT"])
+def test_photos_in_the_folder_none_show_no_fruit(class_folders, tmp_path_factory, name):
+    (class_folders / "dogs").rename(class_folders / name)
+    found = read_photos(class_folders)
+    assert found.unknown_classes == ()
+    empty = [photo for photo in found.photos if photo.path.parent.name == name]
+    assert len(empty) == 12
+    for photo in empty:
+        assert photo.listed == found.listed == {"apple", "passion fruit", "plum"}
+        assert (photo.boxes, photo.fruits, photo.total(), photo.count("apple")) == ((), (), 0, 0)
+        assert photo.true_answer("presence") is photo.true_answer("presence", "plum") is False
+        assert photo.true_answer("presence", "fig") is None
+        assert photo.true_answer("identify") == frozenset()
+
+    out = tmp_path_factory.mktemp("out")
+    generate_data(DataConfig(photos=(str(class_folders),), writer="grammar"), out)
+    texts = [text for text in read_qa(out) if text.file_name.startswith(name)]
+    answers = {(item.kind, item.answer) for text in texts for item in text.questions}
+    assert answers == {
+        ("count", "there are no apples"),
+        ("count", "there are no passion fruits"),
+        ("identify", "it shows no fruit"),
+        ("presence", "no, there is no apple"),
+        ("presence", "no, there is no fruit"),
+        ("presence", "no, there is no passion fruit"),
+        ("total", "there are no fruits"),
+    }
+    again = [photo for photo in read_coco(out).photos if photo.path.parent.name == name]
+    assert [(photo.listed, photo.total()) for photo in again] == [(found.listed, 0)] * 12
+
+
+def test_a_folder_none_needs_a_fruit_folder_beside_it(class_folders):
+    for name in ("Apples", "passion_fruit", "plum"):
+        (class_folders / name).rename(class_folders / f"not {name}")
+    (class_folders / "dogs").rename(class_folders / "none")
+    with pytest.raises(DataError, match="there is no fruit folder beside it") as refusal:
+        read_photos(class_folders)
+    assert "\n" not in str(refusal.value)
+
+
 def test_links_to_folders_are_not_followed(class_folders):
     (class_folders / "Apples" / "again").symlink_to(class_folders)
     assert len(read_photos(class_folders).photos) == 24

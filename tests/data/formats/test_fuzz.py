@@ -74,9 +74,7 @@ VQA = {
     "questions": [{"question_id": 1, "image_id": 7, "question": "how many apples are there?"}],
     "annotations": [{"question_id": 1, "image_id": 7, "multiple_choice_answer": "1"}],
 }
-CONFIG = json.loads(
-    (Path(__file__).parents[3] / "artifacts" / "release" / "config.json").read_text("utf-8")
-)
+CONFIG = RunConfig("data", versions={"keras": "3"}, start="run", data_digest="1").to_json()
 VOC = f"""<annotation><filename>{PHOTO}</filename><size><width>{SIDE}</width>
 <height>{SIDE}</height><depth>3</depth></size><object><name>apple</name><bndbox><xmin>1</xmin>
 <ymin>2</ymin><xmax>11</xmax><ymax>14</ymax></bndbox></object></annotation>"""

@@ -1,90 +1,16 @@
-"""Model surgery: operations on trained networks that keep their outputs.
-
-`split_frozen` cuts a partly frozen network in two, so that the outputs of the frozen part can be
-cached and reused in every epoch. `fuse_batch_norm` makes inference faster.
-"""
+"""Fuses batch normalization into convolutions, which makes inference faster."""
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
-from math import prod
+from itertools import pairwise
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-EncoderParts = tuple[keras.Model | None, keras.Model | None]
-"""The frozen and the trainable part of a network; the second takes the outputs of the first."""
-
 FUSABLE = (layers.Conv2D, layers.DepthwiseConv2D)
 """Layers that a following batch normalization can be fused into."""
-
-
-def split_frozen(network: keras.Model) -> EncoderParts:
-    """Split a network into a frozen and a trainable part.
-
-    The cut is at a tensor that everything after it depends on: the last one before the first
-    trainable layer, or a smaller one before that.
-
-    Args:
-        network: Functional model whose layers are called once and return one tensor.
-
-    Returns:
-        Two models that share the layers of `network`. One of them is None if nothing, or
-        everything, is trainable.
-    """
-    operations = network.operations  # layers, and Keras operations between them
-    trainable = [i for i, op in enumerate(operations) if getattr(op, "trainable_weights", [])]
-    if not trainable:
-        return network, None
-    first = trainable[0]
-    if not any(getattr(op, "weights", []) for op in operations[:first]):
-        return None, network
-    cut = _smallest_trailing(
-        [operations[place].output for place in _cut_points(network) if place < first]
-    )
-    return keras.Model(network.input, cut), _after(cut, network)
-
-
-def _cut_points(network: keras.Model) -> list[int]:
-    """Indices of the operations whose output is all that later operations depend on."""
-    place_of = {id(op.output): place for place, op in enumerate(network.operations)}
-    last_use = dict.fromkeys(place_of.values(), 0)
-    for place, op in enumerate(network.operations):
-        for tensor in keras.tree.flatten(op.input):
-            last_use[place_of[id(tensor)]] = place
-    for output in network.outputs:
-        last_use[place_of[id(output)]] = len(network.operations)
-    # For each operation, the last use of any tensor that was computed before it.
-    last_use_before = [0, *accumulate(last_use.values(), max)]
-    return [place for place in last_use if last_use_before[place] <= place]
-
-
-def _smallest_trailing(tensors: list[keras.KerasTensor]) -> keras.KerasTensor:
-    """Go back from the last tensor while sizes do not grow; return the last of the smallest."""
-    best = tensors[-1]
-    for tensor in reversed(tensors):
-        if _size(tensor) > _size(best):
-            break
-        if _size(tensor) < _size(best):
-            best = tensor
-    return best
-
-
-def _size(tensor: keras.KerasTensor) -> int:
-    return prod(tensor.shape[1:])
-
-
-def _after(cut: keras.KerasTensor, network: keras.Model) -> keras.Model:
-    """Build the model from a tensor of a network to the network's outputs."""
-    inputs = keras.Input(cut.shape[1:])
-    # Keras can't build a model from a tensor of another model to that same tensor, so an output
-    # at the cut bypasses the inner model.
-    later = keras.Model(cut, [output for output in network.outputs if output is not cut])(inputs)
-    later_outputs = iter(later if isinstance(later, list) else [later])
-    outputs = [inputs if output is cut else next(later_outputs) for output in network.outputs]
-    return keras.Model(inputs, outputs)
 
 
 def fuse_batch_norm(network: keras.Model) -> keras.Model:
@@ -98,8 +24,11 @@ def fuse_batch_norm(network: keras.Model) -> keras.Model:
     """
     pairs = {conv.name: (conv, norm) for conv, norm in _fusable_pairs(network)}
     fused = {norm.name for _, norm in pairs.values()}
-    outputs = network.outputs if len(network.outputs) > 1 else network.outputs[0]
-    functional = keras.Model(network.inputs, outputs, name=network.name)
+    if isinstance(network, keras.Sequential):
+        inputs, outputs = network.inputs[0], network.outputs[0]
+    else:
+        inputs, outputs = network.input, network.output
+    functional = keras.Model(inputs, outputs, name=network.name)
 
     def clone(layer: keras.Layer) -> keras.Layer:
         if isinstance(layer, keras.Model):
