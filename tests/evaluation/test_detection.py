@@ -67,6 +67,7 @@ def test_scores_by_hand():
         "present": (4, 0.25),  # only the apples of the first photo
         "several": (1, 1.0),
         "total": (4, 0.75),  # not the last one
+        "single": (2, 0.5),  # the others show two kinds or none
         "kind": (2, 0.5),  # nothing was found in the last one
         "overall": (10, 0.5),
     }

@@ -49,7 +49,7 @@ def test_files_of_an_evaluation(run, data):
     assert sum(kind["n"] for kind in metrics["scores"]["kinds"].values()) == len(items)
     assert metrics["scores"]["captions"].keys() == {"bleu4", "cider"}
     detector, photos = metrics["scores"]["detector"], read_data(data).splits["test"]
-    assert list(detector) == ["present", "several", "total", "kind", "overall"]
+    assert list(detector) == ["present", "several", "total", "single", "kind", "overall"]
     assert detector["total"]["n"] == len(photos)
     assert 0 <= detector["overall"]["exact"] <= 1
     assert all("detector" not in scores for scores in metrics["baselines"].values())

@@ -146,9 +146,10 @@ def test_counts_agree_with_the_peaks_in_any_grid(peak_counts, center, seed):
     kind = np.random.default_rng(seed).normal(size=(1, 4, 5, 2)).astype("float32")
     peaks, kinds, counts = map(np.asarray, peak_counts(center, kind))
     objectness = np.asarray(ops.sigmoid(center))[0, :, :, 0]
-    padded = np.pad(objectness, 1)
+    logits = center[0, :, :, 0]
+    padded = np.pad(logits, 1, constant_values=-np.inf)
     largest = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).max((2, 3))
-    candidates = np.where(objectness == largest, objectness, 0)
+    candidates = np.where(logits == largest, objectness, 0)
     np.testing.assert_array_equal(peaks[0], np.where(candidates > 0.4, candidates, 0))
     for index in range(2):
         assert counts[0, index, 0] == ((peaks > 0) & (kinds == index)).sum()

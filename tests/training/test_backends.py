@@ -115,6 +115,12 @@ def test_the_released_model_gives_the_same_outputs_with_jax(tmp_path):
     reference = Run.released().load_model().encoder_fn()(pixels)
     half_precision = exported.current(Run.released()).encoder_fn()(pixels)
     with np.load(tmp_path / "jax.npz") as outputs:
+        # In cells without a fruit, two kinds may be equally likely.
+        is_fruit = reference["peaks"] > 0
+        kinds = reference.pop("peak_kinds")[is_fruit]
+        assert len(kinds) > 5
+        for other in (outputs["peak_kinds"], half_precision["peak_kinds"]):
+            np.testing.assert_array_equal(other[is_fruit], kinds)
         for name, values in reference.items():
             np.testing.assert_allclose(outputs[name], values, atol=1e-3 * np.abs(values).max())
             # The exported weights have 16 bits.

@@ -19,7 +19,7 @@ from fruit_caption.data import features
 from fruit_caption.data.dataset import read_data
 from fruit_caption.datagen import texts
 from fruit_caption.datagen.generate import generate_data
-from fruit_caption.evaluation.evaluate import encode_photos, predict
+from fruit_caption.evaluation.evaluate import predict
 from fruit_caption.runs import Run
 from fruit_caption.utils import ray_engine
 from fruit_caption.utils.engines import LOCAL
@@ -88,16 +88,15 @@ def test_features_and_answers_equal_local_ones(ray, learnt, tmp_path):
     encoder = model.encoder
     photos = [(example.path, features.IDENTITY) for example in examples]
     local, remote = (
-        features.load_cached(
+        features.load_features(
             features.cache_features(encoder, photos, 48, tmp_path / name, engine=engine)
         )
         for name, engine in (("local", LOCAL), ("ray", ray))
     )
-    np.testing.assert_array_equal(local, remote)
-    files = encode_photos(model, examples, tmp_path / "pixels", engine=ray)
-    local, remote = (
-        predict(model, examples, files, batch=2, engine=engine) for engine in (LOCAL, ray)
-    )
+    assert set(local) == set(remote) == {"coarse", "fine"}
+    for name, array in local.items():
+        np.testing.assert_array_equal(array, remote[name])
+    local, remote = (predict(model, examples, batch=2, engine=engine)[0] for engine in (LOCAL, ray))
     assert [row.answer for row in local] == [row.answer for row in remote]
     assert [row.confidence for row in local] == pytest.approx([row.confidence for row in remote])
 
