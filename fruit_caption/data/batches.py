@@ -23,6 +23,7 @@ from fruit_caption.data.qa import CAPTION, QUIZ_PROMPT, QAPair
 from fruit_caption.data.sampling import sampling_probabilities
 from fruit_caption.data.targets import Shown, draw_targets, show, show_mosaic
 from fruit_caption.language.vocabulary import Vocabulary
+from fruit_caption.models.decoding import Arrays
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.images import open_picture
 
@@ -32,7 +33,6 @@ MOSAIC_PROBABILITY = 0.35
 MAX_WORKERS = 8
 """Maximum number of threads that prepare batches."""
 
-Arrays = dict[str, np.ndarray]
 Batch = tuple[Arrays, Arrays, Arrays]
 """Inputs, targets and weights."""
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from fruit_caption.data.augmentation import IDENTITY, View, draw_view, render_view
 from fruit_caption.data.dataset import Example
+from fruit_caption.models.decoding import Arrays
 from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.files import atomic_write, file_sha256
@@ -32,9 +33,6 @@ BATCH = 16
 
 DIGITS = 32
 """Number of hexadecimal digits of a digest in a file or folder name."""
-
-Features = dict[str, np.ndarray]
-"""Encoder outputs by name, (photos, rows, columns, channels)."""
 
 ViewOfPhoto = tuple[Path, View]
 """A picture file and how it is shown."""
@@ -96,8 +94,8 @@ def fixed_views(example: Example, number: int) -> list[ViewOfPhoto]:
     return [(example.path, view) for view in views]
 
 
-def load_features(files: Sequence[Path]) -> Features:
-    """Load files of the cache as float32 features."""
+def load_features(files: Sequence[Path]) -> Arrays:
+    """Load files of the cache as float32 features by name, (photos, rows, columns, channels)."""
     loaded = []
     for file in files:
         with np.load(file) as arrays:

@@ -28,7 +28,6 @@ import numpy as np
 
 from fruit_caption.config import RunConfig
 from fruit_caption.data.batches import (
-    Arrays,
     Batches,
     CachedViews,
     DetectionBatches,
@@ -50,6 +49,7 @@ from fruit_caption.evaluation.detection import find_candidates, fit_peak_thresho
 from fruit_caption.evaluation.evaluate import answer_questions
 from fruit_caption.evaluation.metrics import score
 from fruit_caption.models.captioner import Captioner, extend_vocabulary
+from fruit_caption.models.decoding import Arrays
 from fruit_caption.runs import STAGES, Run
 from fruit_caption.training.checkpoint import save_state, save_weights, seed_dropout
 from fruit_caption.training.distribution import SINGLE_WORKER, WorkerGroup, synchronize_batch_norm
