@@ -224,7 +224,7 @@ class QuestionBatches(Batches):
         super().__init__(examples, size, config, epoch, cached)
         self.vocabulary = vocabulary
         self.steps = max(
-            len(vocabulary.encode_pair(pair.question, pair.answer)) - 1
+            len(vocabulary.encode_pair(pair.question, pair.plain_answer)) - 1
             for example in examples
             for pair in (*example.qa_pairs, *self._quiz_pairs(example))
         )
@@ -251,7 +251,7 @@ class QuestionBatches(Batches):
         if quiz := self._quiz_pairs(example):
             pairs.append(quiz[rng.integers(len(quiz))])
         drawn = [pairs[place] for place in rng.permutation(len(pairs))[: self.config.questions]]
-        texts = [(pair.question, pair.answer) for pair in drawn]
+        texts = [(pair.question, pair.plain_answer) for pair in drawn]
         return encode_pairs(self.vocabulary, texts, (self.config.questions, self.steps))
 
     def _quiz_pairs(self, example: Example) -> list[QAPair]:
@@ -273,7 +273,9 @@ def encode_all_pairs(
     Returns:
         The word ids, the ids of the next words, and the weights, (photos, questions, steps) each.
     """
-    pairs = [[(pair.question, pair.answer) for pair in example.qa_pairs] for example in examples]
+    pairs = [
+        [(pair.question, pair.plain_answer) for pair in example.qa_pairs] for example in examples
+    ]
     lengths = [len(vocabulary.encode_pair(*pair)) - 1 for photo in pairs for pair in photo]
     shape = max(1, *map(len, pairs)), max(lengths, default=1)
     encoded = [encode_pairs(vocabulary, photo, shape) for photo in pairs]

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import get_args
 
 from fruit_caption.data.formats.coco import IMAGES, INSTANCES, read_coco
-from fruit_caption.data.qa import GRAMMAR, QA_FILE, QUIZ_PROMPT, QAPair, read_qa
+from fruit_caption.data.qa import CAPTION, QA_FILE, QUIZ_PROMPT, QAPair, read_qa
 from fruit_caption.data.records import Photo, Split
 from fruit_caption.language.fruits import FRUITS
+from fruit_caption.language.questions import KINDS
 from fruit_caption.language.vocabulary import Vocabulary
+from fruit_caption.language.wordings import Wordings
 from fruit_caption.utils.errors import DataError
 
 
@@ -62,15 +64,19 @@ class DataSet:
             quiz: Whether to include the words of `QUIZ_PROMPT`.
         """
         pairs = [pair for example in self.splits["train"] for pair in example.qa_pairs]
-        texts = [text for pair in pairs for text in (pair.question, pair.answer)]
+        texts = [text for pair in pairs for text in (pair.question, pair.plain_answer)]
         return Vocabulary.from_texts([*texts, QUIZ_PROMPT] if quiz else texts)
 
-    @property
-    def is_varied(self) -> bool:
-        """Whether any training text was written by something else than the templates."""
-        return any(
-            pair.by != GRAMMAR for example in self.splits["train"] for pair in example.qa_pairs
-        )
+    def wordings(self) -> Wordings:
+        """Return the wordings of the questions about fruit and the captions to train on."""
+        pairs = [pair for example in self.splits["train"] for pair in example.qa_pairs]
+        questions = [
+            (pair.question, kind, pair.fruit)
+            for pair in pairs
+            for kind in KINDS
+            if pair.kind == kind
+        ]
+        return Wordings(questions, [pair.answer for pair in pairs if pair.kind == CAPTION])
 
 
 def read_data(folder: Path) -> DataSet:

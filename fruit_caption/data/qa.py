@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from fruit_caption.data.records import Split
+from fruit_caption.language import templates
 from fruit_caption.language.answers import parse_answer, parse_mentions
 from fruit_caption.language.questions import KINDS
 from fruit_caption.language.vocabulary import split_words
@@ -61,18 +62,35 @@ class QAPair:
     fruit: str | None
     by: str
 
+    @property
+    def plain_answer(self) -> str:
+        """The reference answer in the wording of the templates, if it is about fruit.
+
+        Models learn answers in this one wording: among many, the probability of an answer's words
+        would say more about its wording than about its truth.
+        """
+        if self.kind not in KINDS:
+            return self.answer
+        value = parse_answer(self.kind, self.answer, self.fruit)
+        return self.answer if value is None else templates.answer(self.kind, self.fruit, value)
+
     def accepts(self, answer: str) -> bool:
         """Whether an answer means the same as the reference answer.
 
         Answers about fruit are compared as numbers, sets of fruits or booleans, captions by the
-        fruits and numbers that they mention, and answers of other kinds word by word.
+        fruits and numbers that they mention, and answers of other kinds word by word. Where a
+        reference caption gives no number of a fruit, because it is unknown, any is accepted.
         """
         if self.kind in KINDS:
             value = parse_answer(self.kind, answer, self.fruit)
             return value is not None and value == parse_answer(self.kind, self.answer, self.fruit)
         if self.kind == CAPTION:
             mentions, expected = parse_mentions(answer), parse_mentions(self.answer)
-            return len(mentions) == len(expected) and set(mentions) == set(expected)
+            numbers = {mention.fruit: mention.number for mention in mentions}
+            return len(mentions) == len(expected) and all(
+                mention.fruit in numbers and mention.number in (None, numbers[mention.fruit])
+                for mention in expected
+            )
         return split_words(answer) == split_words(self.answer)
 
 

@@ -18,6 +18,7 @@ class Vocabulary:
         words: The words in the order of their ids, without the special tokens.
 
     Attributes:
+        unknown_id: The id of all words that are not in the vocabulary.
         answer_id: The id of the token between question and answer.
         end_id: The id of the token that ends an answer.
     """
@@ -26,6 +27,7 @@ class Vocabulary:
         self.words = tuple(words)
         self._tokens = SPECIAL + self.words
         self._ids = {token: index for index, token in enumerate(self._tokens)}
+        self.unknown_id = self._ids[UNKNOWN]
         self.answer_id, self.end_id = self._ids[ANSWER], self._ids[END]
 
     @classmethod
@@ -58,8 +60,7 @@ class Vocabulary:
         return " ".join(word for word in words if word).replace(" ,", ",")
 
     def _encode(self, text: str) -> list[int]:
-        unknown = self._ids[UNKNOWN]
-        return [self._ids.get(word, unknown) for word in split_words(text)]
+        return [self._ids.get(word, self.unknown_id) for word in split_words(text)]
 
 
 def split_words(text: str) -> list[str]:

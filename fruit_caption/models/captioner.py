@@ -56,9 +56,10 @@ class Captioner(keras.Model):
     Attributes:
         encoder: Model from pixels to features, see `encoders`.
         detector: Model from features to regions and counts, see `detector.build_detector`.
-        connector: Model from `regions` (batch, regions, channels) and `counts` (batch, fruits, 2)
-            to the initial LSTM state `state_h` and `state_c` (batch, 1, units), and with attention
-            `keys` (batch, 2, channels, regions) and `values` (batch, 2, regions, channels).
+        connector: Model from `regions` (batch, regions, channels) and `counts` (batch, 1 + fruits,
+            2) to the initial LSTM state `state_h` and `state_c` (batch, 1, units), and with
+            attention `keys` (batch, 2, channels, regions) and `values` (batch, 2, regions,
+            channels).
         neck: Detector and connector as one model from features, with all outputs that are needed
             to answer questions.
         decoder: Model from `words`, `state_h`, `state_c`, and with attention `keys`, `values` and

@@ -126,10 +126,10 @@ class PeakCounts(layers.Layer):
         - `peaks`: objectness of each detected fruit in the cell of its center, and 0 in all other
           cells, (batch, rows, columns).
         - `peak_kinds`: index of the most likely kind in each cell, int32 (batch, rows, columns).
-        - `counts`: for each kind, the number of detected fruits and the expected number,
-          (batch, fruits, 2). The expected number also includes cells below the threshold, and
-          divides each fruit among the kinds by their probabilities; where it differs from the
-          number, the detector is not sure.
+        - `counts`: the number of detected fruits and the expected number, first of all fruits, then
+          of each kind, (batch, 1 + fruits, 2). The expected number also includes cells below the
+          threshold, and divides each fruit among the kinds by their probabilities; where it differs
+          from the number, the detector is not sure.
 
     Attributes:
         threshold: Objectness above which a cell is counted, a weight that is not trained.
@@ -156,7 +156,8 @@ class PeakCounts(layers.Layer):
         number = ops.sum(ops.cast(peaks > 0, kind.dtype) * one_hot, axis=(1, 2))
         likely = ops.where(candidates > MIN_OBJECTNESS, candidates, 0.0)
         expected = ops.sum(likely * _probabilities(kind), axis=(1, 2))
-        counts = ops.stack([number, expected], axis=-1)
+        by_kind = ops.stack([number, expected], axis=-1)
+        counts = ops.concatenate([ops.sum(by_kind, axis=1, keepdims=True), by_kind], axis=1)
         return ops.squeeze(peaks, -1), ops.cast(kinds, "int32"), counts
 
 

@@ -35,7 +35,7 @@ class CountingAttention(layers.Layer):
 
     - the softmax average of the values;
     - a sum of the values, gated per region by a sigmoid, which grows with every apple;
-    - the counts of the detector, gated per fruit, and their sums on number lines.
+    - the counts of the detector, gated per row, and their sums on number lines.
 
     Scores are scaled dot products (Vaswani et al. 2017). On a CPU they cost a fraction of the
     additive scores of Show, Attend and Tell (Xu et al. 2015). Keys and values depend on the photo
@@ -45,15 +45,15 @@ class CountingAttention(layers.Layer):
         queries: Decoder states, (batch, questions, steps, units).
         keys: Keys of the two heads (average and sum), (batch, 2, channels, regions).
         values: Values of the two heads, (batch, 2, regions, channels).
-        counts: Number of each fruit in the whole photo, and the expected number, (batch, fruits,
-            2), see `detector.PeakCounts`.
+        counts: Number of fruits in the whole photo, and the expected number, in all and of each
+            kind, (batch, 1 + fruits, 2), see `detector.PeakCounts`.
 
     Returns:
         A tuple of the context and the attention weights. The context, (batch, questions, steps,
-        2 * (channels + MAX_COUNT + 1 + fruits)), concatenates the average, the sum, the two number
-        lines and the gated counts, fruit by fruit; these are last so that `extend_vocabulary` can
-        append fruits. The attention weights, (batch, questions, steps, regions), are those of the
-        softmax.
+        2 * (channels + MAX_COUNT + 1 + 1 + fruits)), concatenates the average, the sum, the two
+        number lines and the gated counts, row by row; these are last so that `extend_vocabulary`
+        can append fruits. The attention weights, (batch, questions, steps, regions), are those of
+        the softmax.
     """
 
     def __init__(self, **kwargs: Any) -> None:

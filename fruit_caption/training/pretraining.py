@@ -4,12 +4,16 @@ With a thousand photos, the model overfits the photos before it learns which fru
 about. Synthetic facts cost nothing: the decoder first learns to answer from random fruit counts,
 with noise like that of a detector, while all other inputs are uninformative. The photos then
 only have to teach the image side of the model.
+
+Questions and captions are worded as in the data set, as in the phrasebook, and as in the templates,
+so that the decoder learns to read the words of many writers. Answers have one wording per kind of
+question.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,12 +23,13 @@ import numpy as np
 
 from fruit_caption.config import TrainingConfig
 from fruit_caption.data.batches import encode_pairs
-from fruit_caption.data.qa import CAPTION_PROMPT
+from fruit_caption.data.qa import CAPTION_PROMPT, QUIZ_PROMPT
 from fruit_caption.data.records import FruitBox, Photo
-from fruit_caption.datagen.question_specs import question_specs
-from fruit_caption.datagen.template_writer import template_pair
+from fruit_caption.datagen.question_specs import QuestionSpec, question_specs
 from fruit_caption.language import phrasebook, templates
+from fruit_caption.language.fruits import SPELLINGS
 from fruit_caption.language.vocabulary import Vocabulary
+from fruit_caption.language.wordings import Wordings, replace_by_synonym
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.training.checkpoint import seed_dropout
 from fruit_caption.training.optimizer import cosine_adamw
@@ -38,6 +43,14 @@ COUNT_RATE = 0.6
 COUNT_NOISE = 0.15
 """Noise of the expected numbers: the standard deviation is half of it per fruit. Absent fruits,
 too, often get a small positive number of this size."""
+PLAIN_PROBABILITY, PHRASEBOOK_PROBABILITY = 0.25, 0.375
+"""Probabilities that a question or caption is worded as in the templates or as in the phrasebook;
+the others are worded as in the data set."""
+QUIZ_PROBABILITY = 0.25
+"""Probability that one of the questions is an answer to `QUIZ_PROMPT`."""
+UNKNOWN_PROBABILITY = 0.03
+"""Probability that a word of a question, other than a fruit, is replaced by the unknown word: the
+words that people use are not all in the vocabulary."""
 MAX_WORDS = 20
 """Maximum number of words of a question with its answer; longer ones are not used."""
 NUM_REGIONS = 2
@@ -53,7 +66,7 @@ VOCABULARY_PHOTOS = 2000
 
 def pretrain_decoder(
     model: Captioner,
-    varied: bool,
+    wordings: Wordings,
     config: TrainingConfig,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
@@ -61,8 +74,7 @@ def pretrain_decoder(
 
     Args:
         model: A new model.
-        varied: Whether half of the texts come from the phrasebook; otherwise all come from the
-            templates.
+        wordings: The wordings of the data set.
         config: The training settings.
         callbacks: Keras callbacks.
     """
@@ -76,20 +88,20 @@ def pretrain_decoder(
     )
     decoder.optimizer.build(decoder.trainable_variables)
     channels = model.config.channels
-    batches = SyntheticBatches(model.vocabulary, model.fruits, channels, varied, config)
+    batches = SyntheticBatches(model.vocabulary, model.fruits, channels, wordings, config)
     decoder.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
-def synthetic_words(fruits: Sequence[str], varied: bool) -> tuple[str, ...]:
+def synthetic_words(fruits: Sequence[str], wordings: Wordings) -> tuple[str, ...]:
     """Return the words of the synthetic texts about some fruits, the most frequent first.
 
     Args:
         fruits: Names of the fruits.
-        varied: See `pretrain_decoder`.
+        wordings: The wordings of the data set.
     """
     rng = random.Random(0)
-    photos = [_random_photo(fruits, rng) for _ in range(VOCABULARY_PHOTOS)]
-    texts = [text for photo in photos for text in _write_texts(photo, fruits, varied, rng)]
+    photos = [random_photo(fruits, rng) for _ in range(VOCABULARY_PHOTOS)]
+    texts = [text for photo in photos for text in _write_texts(photo, fruits, wordings, rng)]
     return Vocabulary.from_texts(chain.from_iterable(texts)).words
 
 
@@ -98,7 +110,7 @@ class SyntheticBatches(keras.utils.PyDataset):
 
     A batch is (inputs, targets, weights):
 
-    - inputs: `counts` (batch, fruits, 2), the numbers and, with noise, the expected numbers;
+    - inputs: `counts` (batch, 1 + fruits, 2), the numbers and, with noise, the expected numbers;
       `regions` (batch, NUM_REGIONS, channels), uninformative features in place of those of a photo;
       `words` (batch, questions, steps).
     - targets: the next words (batch, questions, steps).
@@ -108,8 +120,9 @@ class SyntheticBatches(keras.utils.PyDataset):
         vocabulary: The model's vocabulary.
         fruits: The model's fruits.
         channels: Number of channels of an image region.
-        varied: See `pretrain_decoder`.
-        config: Settings with the seed and the number and size of batches.
+        wordings: The wordings of the data set.
+        config: Settings with the seed, the number and size of batches, and whether to learn to
+            generate questions.
     """
 
     def __init__(
@@ -117,12 +130,15 @@ class SyntheticBatches(keras.utils.PyDataset):
         vocabulary: Vocabulary,
         fruits: Sequence[str],
         channels: int,
-        varied: bool,
+        wordings: Wordings,
         config: TrainingConfig,
     ) -> None:
         super().__init__(workers=1, max_queue_size=4)
         self.vocabulary, self.fruits, self.channels = vocabulary, fruits, channels
-        self.varied, self.config = varied, config
+        self.wordings, self.config = wordings, config
+        names = [name for name, fruit in SPELLINGS.items() if fruit in fruits]
+        ids = [vocabulary.encode_prompt(name) for name in names]
+        self.essential_ids = sorted(set(chain.from_iterable(ids)))
 
     def __len__(self) -> int:
         return self.config.pretrain_steps
@@ -130,7 +146,7 @@ class SyntheticBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         rng = random.Random(f"{self.config.seed} {index}")
         noise_rng = np.random.default_rng([self.config.seed, index])
-        photos = [_random_photo(self.fruits, rng) for _ in range(self.config.batch_size)]
+        photos = [random_photo(self.fruits, rng) for _ in range(self.config.batch_size)]
         numbers = np.array(
             [[photo.count(fruit) for fruit in self.fruits] for photo in photos], "float32"
         )
@@ -138,19 +154,23 @@ class SyntheticBatches(keras.utils.PyDataset):
         texts = [self._sample_texts(photo, rng) for photo in photos]
         rows = [encode_pairs(self.vocabulary, pairs, shape) for pairs in texts]
         words, next_words, weights = (np.stack(arrays) for arrays in zip(*rows, strict=True))
+        replaced = noise_rng.random(words.shape) < UNKNOWN_PROBABILITY
+        replaced &= (words > 0) & (weights == 0) & ~np.isin(words, self.essential_ids)
         inputs = {
-            "counts": np.stack([numbers, _add_noise(numbers, noise_rng)], axis=-1),
+            "counts": with_total(np.stack([numbers, _add_noise(numbers, noise_rng)], axis=-1)),
             "regions": self._random_regions(noise_rng),
-            "words": words,
+            "words": np.where(replaced, self.vocabulary.unknown_id, words),
         }
         return inputs, next_words, weights
 
     def _sample_texts(self, photo: Photo, rng: random.Random) -> list[tuple[str, str]]:
         texts = [
             text
-            for text in _write_texts(photo, self.fruits, self.varied, rng)
+            for text in _write_texts(photo, self.fruits, self.wordings, rng)
             if len(self.vocabulary.encode_pair(*text)) <= MAX_WORDS + 1
         ]
+        if self.config.quiz and rng.random() < QUIZ_PROBABILITY:
+            texts.append((QUIZ_PROMPT, rng.choice(texts[:-1])[0]))  # the last one is the caption
         return rng.sample(texts, min(len(texts), self.config.questions))
 
     def _random_regions(self, rng: np.random.Generator) -> np.ndarray:
@@ -196,7 +216,7 @@ def _rebuild(network: keras.Model, inputs: Any) -> keras.Model:
     )
 
 
-def _random_photo(fruits: Sequence[str], rng: random.Random) -> Photo:
+def random_photo(fruits: Sequence[str], rng: random.Random) -> Photo:
     """Boxes of random fruits, without an image."""
     [num_kinds] = rng.choices(range(len(NUM_KINDS_WEIGHTS)), NUM_KINDS_WEIGHTS)
     boxes: list[FruitBox] = []
@@ -207,20 +227,50 @@ def _random_photo(fruits: Sequence[str], rng: random.Random) -> Photo:
 
 
 def _write_texts(
-    photo: Photo, fruits: Sequence[str], varied: bool, rng: random.Random
-) -> Iterator[tuple[str, str]]:
-    """Questions of every kind about a photo with their answers, then its caption."""
-    for spec in question_specs(photo, dict.fromkeys(fruits, 1), rng):
-        if varied and rng.random() < 0.5:
-            question = phrasebook.write_question(spec.kind, spec.fruit, rng)
-            yield question, phrasebook.write_answer(spec.kind, spec.fruit, spec.value, rng)
-        else:
-            item = template_pair(spec, rng)
-            yield item.question, item.answer
-    if varied and rng.random() < 0.5:
-        yield CAPTION_PROMPT, phrasebook.write_caption(photo.counts(), rng)
-    else:
-        yield CAPTION_PROMPT, templates.caption(photo.counts())
+    photo: Photo, fruits: Sequence[str], wordings: Wordings, rng: random.Random
+) -> list[tuple[str, str]]:
+    """A caption of a photo, and questions of every kind about it, with their answers."""
+    specs = question_specs(photo, dict.fromkeys(fruits, 1), rng)
+    texts = [
+        (_write_question(spec, wordings, rng), templates.answer(spec.kind, spec.fruit, spec.value))
+        for spec in specs
+    ]
+    return [*texts, (CAPTION_PROMPT, _write_caption(photo.counts(), wordings, rng))]
+
+
+def _write_question(spec: QuestionSpec, wordings: Wordings, rng: random.Random) -> str:
+    chance = rng.random()
+    if chance < PLAIN_PROBABILITY:
+        return templates.question(spec.kind, spec.fruit, rng)
+    if chance > PLAIN_PROBABILITY + PHRASEBOOK_PROBABILITY:
+        text = wordings.write_question(spec.kind, spec.fruit, rng)
+        if text:
+            return text
+    text = phrasebook.write_question(spec.kind, spec.fruit, rng)
+    return replace_by_synonym(text, spec.fruit, rng) if spec.fruit else text
+
+
+def _write_caption(counts: Mapping[str, int | None], wordings: Wordings, rng: random.Random) -> str:
+    chance = rng.random()
+    if chance < PLAIN_PROBABILITY:
+        return templates.caption(counts)
+    if chance > PLAIN_PROBABILITY + PHRASEBOOK_PROBABILITY:
+        text = wordings.write_caption(counts, rng)
+        if text:
+            return text
+    return phrasebook.write_caption(counts, rng)
+
+
+def with_total(counts: np.ndarray) -> np.ndarray:
+    """Put the sums over all fruits in front of the counts of each, as `PeakCounts` does.
+
+    Args:
+        counts: The numbers and expected numbers, (batch, fruits, 2).
+
+    Returns:
+        (batch, 1 + fruits, 2).
+    """
+    return np.concatenate([counts.sum(axis=1, keepdims=True), counts], axis=1)
 
 
 def _add_noise(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -60,7 +60,7 @@ def test_detector_outputs_regions_of_the_coarse_grid_and_fruits_on_the_fine_grid
         "kind": (2, 7, 5, 3),
         "peaks": (2, 7, 5),
         "peak_kinds": (2, 7, 5),
-        "counts": (2, 3, 2),
+        "counts": (2, 4, 2),
     }
     grid = keras.Model(detector.input, detector.get_layer("neck_output").output)(features)
     np.testing.assert_array_equal(outputs["regions"][1, 3], grid[1, 1, 1])
@@ -120,7 +120,8 @@ def test_peaks_and_counts_by_hand(peak_counts):
     # The expected numbers include the fruit below the threshold, but not the cells around.
     first = 0.9 * 0.75 + 0.8 * 0.9 + 0.6 * 0.2 + 0.3 * 0.4
     second = 0.9 * 0.25 + 0.8 * 0.1 + 0.6 * 0.8 + 0.3 * 0.6
-    np.testing.assert_allclose(counts, [[[2, first], [1, second]]], rtol=1e-5)
+    expected = [[3, first + second], [2, first], [1, second]]
+    np.testing.assert_allclose(counts, [expected], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +133,8 @@ def test_the_threshold_changes_the_numbers_but_not_the_expected_numbers(
 ):
     peak_counts.threshold.assign(threshold)
     _, _, counts = peak_counts(*head_outputs())
-    assert np.asarray(counts)[0, :, 0].tolist() == numbers
-    assert np.sum(counts[0, :, 1]) == pytest.approx(0.9 + 0.8 + 0.6 + 0.3, rel=1e-5)
+    assert np.asarray(counts)[0, :, 0].tolist() == [sum(numbers), *numbers]
+    assert float(counts[0, 0, 1]) == pytest.approx(0.9 + 0.8 + 0.6 + 0.3, rel=1e-5)
 
 
 @given(
@@ -152,9 +153,10 @@ def test_counts_agree_with_the_peaks_in_any_grid(peak_counts, center, seed):
     candidates = np.where(logits == largest, objectness, 0)
     np.testing.assert_array_equal(peaks[0], np.where(candidates > 0.4, candidates, 0))
     for index in range(2):
-        assert counts[0, index, 0] == ((peaks > 0) & (kinds == index)).sum()
+        assert counts[0, 1 + index, 0] == ((peaks > 0) & (kinds == index)).sum()
     expected = candidates[candidates > MIN_OBJECTNESS].sum()
-    assert counts[0, :, 1].sum() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert counts[0, 0, 1] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    np.testing.assert_allclose(counts[0, 1:].sum(axis=0), counts[0, 0], rtol=1e-5, atol=1e-6)
 
 
 def test_center_loss_by_hand():
@@ -209,7 +211,7 @@ def test_a_single_kind_needs_no_choice():
     kind = np.full((1, 4, 5, 1), 7, "float32")
     layer = PeakCounts()
     _, _, counts = layer(center, kind)
-    np.testing.assert_allclose(counts, [[[3, 0.9 + 0.8 + 0.6 + 0.3]]], rtol=1e-5)
+    np.testing.assert_allclose(counts, [[[3, 0.9 + 0.8 + 0.6 + 0.3]] * 2], rtol=1e-5)
     np.testing.assert_allclose(pool_kinds(center, kind), [[1]], rtol=1e-5)
 
 

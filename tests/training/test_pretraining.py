@@ -9,9 +9,11 @@ import pytest
 
 from fruit_caption.config import ModelConfig, TrainingConfig
 from fruit_caption.data.qa import CAPTION_PROMPT
+from fruit_caption.datagen.checker import is_true_caption
 from fruit_caption.language.answers import parse_answer
 from fruit_caption.language.fruits import NUMBER_WORDS
 from fruit_caption.language.questions import parse_question
+from fruit_caption.language.wordings import Wordings
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.training import pretraining
 from fruit_caption.training.pretraining import (
@@ -21,55 +23,69 @@ from fruit_caption.training.pretraining import (
 )
 
 FRUITS = ("apple", "kiwi", "pear")
+WORDINGS = Wordings(
+    [("name the number of kiwis", "count", "kiwi"), ("what is on show", "identify", None)],
+    ["one apple behind two pears", "a heap with three kiwis in it"],
+)
 CONFIG = TrainingConfig(batch_size=8, questions=8, learning_rate=5e-3, pretrain_steps=2)
 
 
 def new_model(attention=True):
     keras.utils.set_random_seed(0)
-    words = synthetic_words(FRUITS, varied=False)
+    words = synthetic_words(FRUITS, WORDINGS)
     config = ModelConfig("scratch", "saved", attention=attention, image_size=48, channels=16,
                          units=64, dropout=0.0)  # fmt: skip
     return Captioner(config, words, FRUITS)
 
 
-@pytest.mark.parametrize("varied", [False, True])
-def test_texts_agree_with_the_facts(varied):
+def test_texts_agree_with_the_facts_in_many_wordings():
     rng = random.Random(1)
-    checked = 0
+    checked, all_texts = 0, []
     for _ in range(200):
-        photo = pretraining._random_photo(FRUITS, rng)
-        texts = list(pretraining._write_texts(photo, FRUITS, varied, rng))
+        photo = pretraining.random_photo(FRUITS, rng)
+        texts = pretraining._write_texts(photo, FRUITS, WORDINGS, rng)
         assert [question for question, _ in texts].count(CAPTION_PROMPT) == 1
+        assert is_true_caption(texts[-1][1], photo)
+        all_texts += texts
         for question, answer in texts[:-1]:
             parsed = parse_question(question)
             expected = photo.true_answer(parsed.kind, parsed.fruit)
             assert parse_answer(parsed.kind, answer, parsed.fruit) == expected, (question, answer)
             checked += 1
     assert checked > 800
+    questions, answers = (set(column) for column in zip(*all_texts, strict=True))
+    assert {"how many kiwis are there?", "name the number of pears"} <= questions  # templates, data
+    assert "a heap with three apples in it" in answers
+    assert len(questions) > 300  # the phrasebook
 
 
 def test_batches():
-    batches = SyntheticBatches(new_model().vocabulary, FRUITS, 16, False, CONFIG)
+    model = new_model()
+    batches = SyntheticBatches(model.vocabulary, FRUITS, 16, WORDINGS, CONFIG)
     assert len(batches) == 2
     (inputs, targets, weights), again = batches[1], batches[1]
-    assert inputs["counts"].shape == (8, 3, 2)
-    numbers, expected_numbers = inputs["counts"][..., 0], inputs["counts"][..., 1]
+    assert inputs["counts"].shape == (8, 4, 2)
+    np.testing.assert_allclose(
+        inputs["counts"][:, 0], inputs["counts"][:, 1:].sum(axis=1), rtol=1e-6
+    )
+    numbers, expected_numbers = inputs["counts"][:, 1:, 0], inputs["counts"][:, 1:, 1]
     np.testing.assert_array_equal(numbers, numbers.round())
     assert (expected_numbers >= 0).all()
     assert 0 < np.abs(numbers - expected_numbers).max() < 3
     assert inputs["regions"].shape == (8, 2, 16)
     words = inputs["words"]
     assert words.shape == targets.shape == weights.shape == (8, 8, pretraining.MAX_WORDS)
-    unknown = 1
-    assert not (words == unknown).any()
-    is_word = words[:, :, 1:] > 0
+    is_unknown = words == model.vocabulary.unknown_id
+    assert 0 < is_unknown.sum() < 0.05 * (words > 0).sum()
+    assert not weights[is_unknown].any()  # words of answers are all known
+    is_word = (words[:, :, 1:] > 0) & ~is_unknown[:, :, 1:]
     np.testing.assert_array_equal(words[:, :, 1:][is_word], targets[:, :, :-1][is_word])
     np.testing.assert_array_equal(inputs["counts"], again[0]["counts"])
     assert not np.array_equal(inputs["counts"], batches[0][0]["counts"])
 
 
 def test_vocabulary_has_all_numbers_and_fruits():
-    words = set(synthetic_words(FRUITS, varied=False))
+    words = set(synthetic_words(FRUITS, WORDINGS))
     assert {"apple", "apples", "kiwis", "pears", "no", "yes"} <= words
     assert set(NUMBER_WORDS[1 : pretraining.MAX_COUNT + 1]) <= words
 
@@ -84,9 +100,11 @@ def test_noisy_counts_stay_near_the_true_ones():
 @pytest.mark.parametrize("attention", [False, True])
 def test_pretraining_teaches_the_decoder_and_leaves_the_detector_alone(attention):
     model = new_model(attention)
-    test_batch = SyntheticBatches(model.vocabulary, FRUITS, 16, False, replace(CONFIG, seed=1))[0]
+    test_batch = SyntheticBatches(model.vocabulary, FRUITS, 16, WORDINGS, replace(CONFIG, seed=1))[
+        0
+    ]
     accuracy_before, detector_before = accuracy(model, *test_batch), model.detector.get_weights()
-    pretrain_decoder(model, False, replace(CONFIG, pretrain_steps=250), [])
+    pretrain_decoder(model, WORDINGS, replace(CONFIG, pretrain_steps=250), [])
     assert accuracy(model, *test_batch) > max(0.7, accuracy_before + 0.4)
     for before, after in zip(detector_before, model.detector.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -95,7 +113,7 @@ def test_pretraining_teaches_the_decoder_and_leaves_the_detector_alone(attention
 @pytest.mark.parametrize("attention", [False, True])
 def test_two_regions_have_the_effect_of_all(attention):
     model = new_model(attention)
-    inputs, _, _ = SyntheticBatches(model.vocabulary, FRUITS, 16, False, CONFIG)[0]
+    inputs, _, _ = SyntheticBatches(model.vocabulary, FRUITS, 16, WORDINGS, CONFIG)[0]
     _, number, _ = model.connector.input["regions"].shape
     assert number > pretraining.NUM_REGIONS
     all_regions = inputs["regions"][:, :1].repeat(number, axis=1)
