@@ -92,7 +92,7 @@ def write_csv(path: Path, answers: Iterable[Answer]) -> Iterator[Answer]:
     """Write answers to a CSV file while yielding them; the file appears when all are written."""
     with (
         atomic_write(path) as draft,
-        draft.open("w", newline="", encoding="utf-8") as file,
+        draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         # Points have no place in a table with one row per answer.
         writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
@@ -110,7 +110,7 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
 
     Args:
         output: The console for results.
-        errors: The console for skipped photos.
+        errors: The console for notes and skipped photos.
         summary: The summary of the data set.
         out: Folder of the data set.
     """
@@ -124,6 +124,8 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
     if summary.unknown_classes:
         classes = ", ".join(summary.unknown_classes)
         output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
+    for note in summary.notes:
+        errors.print(f"note: {note}", markup=False, soft_wrap=True)
     if summary.skipped:
         errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
         for reason in summary.skipped:
