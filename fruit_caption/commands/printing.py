@@ -31,8 +31,9 @@ def with_progress(pictures: Sequence[PictureInput], console: Console) -> Iterabl
     """Return the pictures, with a progress bar on a terminal if there are several."""
     from rich.progress import track  # slow to import
 
-    is_single = len(pictures) < 2
-    return track(pictures, "reading", console=console, transient=True, disable=is_single)
+    # Elsewhere than on a terminal, Rich would print an empty line at the end.
+    is_hidden = len(pictures) < 2 or not console.is_terminal
+    return track(pictures, "reading", console=console, transient=True, disable=is_hidden)
 
 
 def print_answer(console: Console, answer: Answer, label: str = "", runners_up: int = 0) -> None:

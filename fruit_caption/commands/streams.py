@@ -32,7 +32,7 @@ class _Output(io.FileIO):
 
     _failed = False
 
-    def write(self, data: Any) -> int:  # type: ignore[override]
+    def write(self, data: Any) -> int:
         """Write bytes; raise `OutputError` if standard output can't be written."""
         if not self._failed:
             try:
@@ -105,4 +105,4 @@ def print_json(row: dict[str, Any]) -> None:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(row)
-    print(text)
+    print(text, flush=True)
