@@ -50,7 +50,7 @@ class _Config:
         for setting in fields(cls):
             has_default = (setting.default, setting.default_factory) != (MISSING, MISSING)
             if not has_default and setting.name not in content:
-                raise FruitError(f"Not a valid {cls.__name__}: it lacks {setting.name}.")
+                raise FruitError(f"Not a valid {cls.__name__}: it lacks {setting.name!r}.")
         return cls(**{name: _value(name, hints[name], value) for name, value in content.items()})
 
 

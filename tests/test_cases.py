@@ -294,7 +294,7 @@ QUICK = (
 
 
 @pytest.mark.parametrize("name", ["keras_channels_first", "keras_float16"])
-def test_the_users_keras_json(name, data, enter):
+def test_the_users_keras_json(name, plain_data, enter):
     import keras
 
     folder = enter(name)
@@ -302,7 +302,7 @@ def test_the_users_keras_json(name, data, enter):
     keras.config.set_image_data_format(settings["image_data_format"])
     keras.config.set_floatx(settings["floatx"])
     try:
-        result = fruit("train", "--data", data, "--run", folder / "x", *QUICK)
+        result = fruit("train", "--data", plain_data, "--run", folder / "x", *QUICK)
     finally:
         keras.config.set_image_data_format("channels_last")
         keras.config.set_floatx("float32")
