@@ -289,18 +289,22 @@ def test_stdin_closed(enter):
 
 
 QUICK = (
-    "--scratch --epochs 1 --decoder-epochs 1 --pretrain-steps 0 --image-size 48 --batch-size 16"
+    "--scratch --no-attention --epochs 1 --decoder-epochs 1 --pretrain-steps 0 "
+    "--image-size 32 --batch-size 32"
 ).split()
 
 
-@pytest.mark.parametrize("name", ["keras_channels_first", "keras_float16"])
-def test_the_users_keras_json(name, plain_data, enter):
+def test_the_users_keras_json(plain_data, enter):
+    """The settings of both cases at once: training takes most of the time of this file."""
     import keras
 
-    folder = enter(name)
-    settings = json.loads((folder / "keras.json").read_text())
-    keras.config.set_image_data_format(settings["image_data_format"])
-    keras.config.set_floatx(settings["floatx"])
+    folder = enter("keras_float16")
+    settings = [
+        json.loads((CASES / name / "keras.json").read_text())
+        for name in ("keras_channels_first", "keras_float16")
+    ]
+    keras.config.set_image_data_format(settings[0]["image_data_format"])
+    keras.config.set_floatx(settings[1]["floatx"])
     try:
         result = fruit("train", "--data", plain_data, "--run", folder / "x", *QUICK)
     finally:
