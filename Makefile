@@ -3,6 +3,7 @@
 # make demo    data, training, comparison and an answer
 # make bench   speed of the released model and growth of costs, written to benchmarks/
 # make fuzz    thousands of broken files for every reader
+# make cases   thirty-one cases from public bug reports
 # make dist    sdist and wheel, tried outside of the checkout
 # make clean   removes .venv and caches
 #
@@ -29,7 +30,7 @@ PHOTOS :=
 LITE0 :=
 RUN := my-release
 
-.PHONY: test check demo release bench fuzz dist clean
+.PHONY: test check demo release bench fuzz cases dist clean
 
 test: check
 	$(BIN)/pytest -n auto --dist loadfile
@@ -60,6 +61,9 @@ release: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/speed.py ./artifacts/release
 	$(BIN)/python benchmarks/growth.py
+
+cases: $(VENV)/installed
+	$(BIN)/pytest tests/test_cases.py
 
 fuzz: $(VENV)/installed
 	FRUIT_FUZZ=500 $(BIN)/pytest tests/data/formats/test_fuzz.py

@@ -7,7 +7,7 @@ The command line takes the names, types, defaults and help texts of its options 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 from fruit_caption.utils.errors import FruitError
@@ -47,11 +47,11 @@ class _Config:
         hints = get_type_hints(cls)
         if not isinstance(content, dict) or not set(content) <= set(hints):
             raise FruitError(f"{content!r:.80} is not a valid {cls.__name__}.")
-        values = {name: _value(name, hints[name], value) for name, value in content.items()}
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise FruitError(f"Not a valid {cls.__name__}: {error}.") from None
+        for setting in fields(cls):
+            has_default = (setting.default, setting.default_factory) != (MISSING, MISSING)
+            if not has_default and setting.name not in content:
+                raise FruitError(f"Not a valid {cls.__name__}: it lacks {setting.name!r}.")
+        return cls(**{name: _value(name, hints[name], value) for name, value in content.items()})
 
 
 def _check_number(name: str, value: Any, bounds: Range) -> None:
@@ -91,6 +91,8 @@ class DataConfig(_Config):
         scene_size: Side of a rendered scene, in pixels.
         unseen: Sources whose photos become the "unseen" split, a second test set from places that
             the model was not trained on.
+        keep_splits: Keep the splits that the photos come with: of folders named train, val or
+            test, or of a column split in photos.csv.
         writer: What writes the texts: "shipped" (a small GPT-2), "grammar" (templates), or another
             language model: a KerasNLP preset such as gpt2_base_en, "hf://owner/name", or a folder.
         seed: Random seed of scenes and texts.
@@ -106,6 +108,7 @@ class DataConfig(_Config):
     scenes: Count = 0
     scene_size: Annotated[int, Range(32, 2048)] = 224
     unseen: tuple[str, ...] = ()
+    keep_splits: bool = False
     writer: str = "shipped"
     seed: Seed = 0
 

@@ -124,7 +124,11 @@ def serve(predictor: Predictor, host: str, port: int, per_minute: int) -> None:
         try:
             launch(build_app(predictor, samples, per_minute), host, port, prevent_thread_lock=False)
         except OSError as error:
-            raise FruitError(f"Can't listen on {host}:{port}: {error}") from None
+            raise FruitError(
+                f"Can't listen on {host}:{port}: another program uses the port, or the address is "
+                "not one of this machine.",
+                "no-address",
+            ) from error
 
 
 def launch(app: gr.Blocks, host: str, port: int, prevent_thread_lock: bool = True) -> None:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from fruit_caption import __version__
-from fruit_caption.commands import terminal
+from fruit_caption.commands import streams, terminal
 from fruit_caption.commands.ask import ask, caption, count, quiz
 from fruit_caption.commands.compare import compare
 from fruit_caption.commands.evaluate import evaluate
@@ -34,6 +34,12 @@ KEPT = {
 class FruitGroup(TyperGroup):
     """Prints errors in one line with exit code 2; exits with 130 after Ctrl-C, as shells do."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; exit if standard output can't be written."""
+        streams.prepare()
+        with streams.exit_if_output_fails():
+            return super().main(*args, **kwargs)
+
     def invoke(self, context: Any) -> Any:
         """Run the command; raise `typer.Exit` if it fails or is interrupted."""
         try:
@@ -56,7 +62,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help in Rich boxes takes 0.2 s to import
     help="Answer questions about photos of fruit.",
     epilog="Exit codes: 0 success; 1 a bug in fruit; 2 an error, explained in one line on standard "
-    "error; 130 stopped with Ctrl-C.",
+    "error; 130 stopped with Ctrl-C; 141 the reader of a pipe ended early.",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from fruit_caption.commands import terminal
 from fruit_caption.commands.options import OptionalRun
 from fruit_caption.commands.printing import print_answer, print_counts, with_progress, write_csv
+from fruit_caption.commands.streams import print_json
 from fruit_caption.utils.errors import FruitError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def count(image: Images, run: OptionalRun = None, as_json: AsJson = False) -> No
         rows.append((name, counts))
         if as_json:
             row = {"image": name, "counts": counts, "total": sum(counts.values())}
-            typer.echo(json.dumps(row, ensure_ascii=False))
+            print_json(row)
     if not as_json:
         print_counts(terminal.output, rows)
     errors.exit_if_any()
@@ -120,10 +120,14 @@ def _find_pictures(images: Sequence[str]) -> list[Path | Image]:
     from fruit_caption.inference.sources import find_pictures
     from fruit_caption.utils.images import to_picture
 
-    pictures = find_pictures(images)
+    pictures = find_pictures(images, _print_note)
     if len(pictures) == 1:
         to_picture(pictures[0])
     return pictures
+
+
+def _print_note(text: str) -> None:
+    terminal.notes.print(text, markup=False, soft_wrap=True)
 
 
 class _ErrorHandler:
@@ -183,6 +187,8 @@ def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> 
     """Encode a picture once and answer each question that is typed or piped in."""
     if "-" in images:
         raise FruitError("Standard input is the picture; give the question with -q.")
+    if sys.stdin is None:
+        raise FruitError("Standard input is closed; give the question with -q.")
     pictures = _find_pictures(images)
     if len(pictures) > 1:
         raise FruitError(f"{len(pictures)} pictures but no question; give one with -q.")
@@ -205,11 +211,13 @@ def _input_lines() -> Iterator[str]:
             yield question
     except (EOFError, KeyboardInterrupt):
         return
+    except OSError as error:
+        raise FruitError(f"Standard input can't be read: {error.strerror or error}.") from None
 
 
 def _print_answer(answer: Answer, label: str, top: int, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(answer.to_json(top - 1), ensure_ascii=False))
+        print_json(answer.to_json(top - 1))
     else:
         print_answer(terminal.output, answer, label, top - 1)
 

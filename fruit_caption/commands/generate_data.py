@@ -30,7 +30,9 @@ def generate_data(
     ] = None,
     config: Annotated[
         DataConfig,
-        Options("photos", "names", "compose", "open_images", "unseen", "writer", "seed"),
+        Options(
+            "photos", "names", "compose", "open_images", "unseen", "keep_splits", "writer", "seed"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the data set to make.")] = Path("data/fruit"),
     vqa: Annotated[
@@ -53,23 +55,32 @@ def generate_data(
     if vqa:
         if has_photos or scenes:
             raise FruitError("--vqa can't be combined with --photos, --open-images or --scenes.")
+        if config.unseen or config.keep_splits or config.names or config.compose:
+            raise FruitError(
+                "--vqa keeps the splits of its files and can't be combined with --unseen, "
+                "--keep-splits, --names or --compose."
+            )
         with terminal.notes.status("importing") as status:
             imported = import_vqa(vqa, out, status.update)
         print_imported(terminal.output, imported, out)
         return
     from fruit_caption.data.qa import GRAMMAR, read_qa
     from fruit_caption.datagen.generate import generate_data
+    from fruit_caption.datagen.language_model.presets import check_preset
 
     if scenes is None:
         scenes = 0 if has_photos else DEFAULT_SCENES
     config = replace(config, scenes=scenes)
     if config.writer != GRAMMAR:
+        check_preset(config.writer)
         start_keras()
     with engine.start() as workers, terminal.notes.status("collecting photos") as status:
         summary = generate_data(config, out, status.update, workers)
-    print_summary(terminal.output, terminal.errors, summary, out)
     texts = read_qa(out) if form or show else []
-    if form == "vqa":
-        terminal.output.print(f"{write_vqa(out, texts)}: questions in the format of VQA v2")
+    # All files are written before anything is printed, which may fail.
+    written = write_vqa(out, texts) if form == "vqa" else None
+    print_summary(terminal.output, terminal.errors, summary, out)
+    if written:
+        terminal.output.print(f"{written}: questions in the format of VQA v2")
     for text in texts[:show]:
         print_text(terminal.output, text)

@@ -31,8 +31,9 @@ def with_progress(pictures: Sequence[PictureInput], console: Console) -> Iterabl
     """Return the pictures, with a progress bar on a terminal if there are several."""
     from rich.progress import track  # slow to import
 
-    is_single = len(pictures) < 2
-    return track(pictures, "reading", console=console, transient=True, disable=is_single)
+    # Elsewhere than on a terminal, Rich would print an empty line at the end.
+    is_hidden = len(pictures) < 2 or not console.is_terminal
+    return track(pictures, "reading", console=console, transient=True, disable=is_hidden)
 
 
 def print_answer(console: Console, answer: Answer, label: str = "", runners_up: int = 0) -> None:
@@ -92,7 +93,7 @@ def write_csv(path: Path, answers: Iterable[Answer]) -> Iterator[Answer]:
     """Write answers to a CSV file while yielding them; the file appears when all are written."""
     with (
         atomic_write(path) as draft,
-        draft.open("w", newline="", encoding="utf-8") as file,
+        draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         # Points have no place in a table with one row per answer.
         writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
@@ -110,7 +111,7 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
 
     Args:
         output: The console for results.
-        errors: The console for skipped photos.
+        errors: The console for notes and skipped photos.
         summary: The summary of the data set.
         out: Folder of the data set.
     """
@@ -124,6 +125,8 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
     if summary.unknown_classes:
         classes = ", ".join(summary.unknown_classes)
         output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
+    for note in summary.notes:
+        errors.print(f"note: {note}", markup=False, soft_wrap=True)
     if summary.skipped:
         errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
         for reason in summary.skipped:

@@ -24,6 +24,7 @@ from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.files import atomic_write, file_sha256
 from fruit_caption.utils.images import letterbox, open_picture
+from fruit_caption.utils.paths import encodable
 
 FEATURES = "features"
 """Name of the cache's folder within the folder of a data set."""
@@ -88,7 +89,7 @@ def cache_features(
 
 def fixed_views(example: Example, number: int) -> list[ViewOfPhoto]:
     """Return the photo itself and `number` - 1 other views, which depend only on its name."""
-    seed = hashlib.sha256(example.name.encode()).digest()
+    seed = hashlib.sha256(encodable(example.name).encode()).digest()
     rng = np.random.default_rng(list(seed))
     views = [IDENTITY, *(draw_view(example.photo, rng) for _ in range(number - 1))]
     return [(example.path, view) for view in views]

@@ -55,6 +55,8 @@ class Photo:
             of such a photo are unknown.
         source: Where the photo comes from.
         license: Terms under which the photo may be used.
+        split: Split that the photo is meant for, by its folder or its annotations; None if there
+            is none. It counts only if the user wants to keep it.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class Photo:
     labels: frozenset[str] = frozenset()
     source: str = ""
     license: str = ""
+    split: Split | None = None
 
     @property
     def fruits(self) -> tuple[str, ...]:
@@ -126,6 +129,7 @@ class PhotoSet:
         format: Name of the source's format, such as "COCO".
         skipped: One line for each photo or annotation that can't be used, with the reason.
         unknown_classes: Names of the classes that are not a known fruit; their boxes are ignored.
+        notes: One line for each thing besides these that the user should know.
     """
 
     photos: tuple[Photo, ...]
@@ -133,6 +137,7 @@ class PhotoSet:
     format: str = ""
     skipped: tuple[str, ...] = ()
     unknown_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def intern_strings(photo: Photo) -> Photo:

@@ -141,7 +141,7 @@ def compose(
     for index in report_progress(range(number), "composing photos", progress):
         path = folder / f"composed_{seed}_{index:05d}.jpg"
         plan = plan_composition(pool, seed, index, size, max_fruits)
-        composed.append(_write(plan, path))
+        composed.append(replace(_write(plan, path), split=photos[0].split))
     return PhotoSet(tuple(composed), pool.listed, "composed photos")
 
 

@@ -22,6 +22,7 @@ from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.rendering.sdf import Array
 from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import open_picture
+from fruit_caption.utils.paths import encodable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 Mask = npt.NDArray[np.bool_]
@@ -116,7 +117,9 @@ def extract_cutouts(
     number: Counter[str] = Counter()
     tried = 0
     # A fixed pseudorandom order, so that no source is preferred.
-    shuffled = sorted(photos, key=lambda photo: hashlib.sha256(photo.path.name.encode()).digest())
+    shuffled = sorted(
+        photos, key=lambda photo: hashlib.sha256(encodable(photo.path.name).encode()).digest()
+    )
     for photo in report_progress(shuffled, "cutting fruits out of photos", progress):
         boxes = [box for box in whole_fruit_boxes(photo) if number[box.fruit] < MAX_PER_FRUIT]
         try:

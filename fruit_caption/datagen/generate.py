@@ -10,16 +10,18 @@ import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
 from fruit_caption.data.formats.coco import IMAGES, INSTANCES, write_coco
 from fruit_caption.data.formats.folders import class_mapping, read_photos
+from fruit_caption.data.formats.open_images import SOURCE as OPEN_IMAGES
 from fruit_caption.data.formats.open_images import fetch_open_images
 from fruit_caption.data.qa import GRAMMAR, write_qa
 from fruit_caption.data.records import RENDERED, PhotoSet
-from fruit_caption.data.splits import split_of
+from fruit_caption.data.splits import keep_splits, split_of
 from fruit_caption.datagen.composing import compose
 from fruit_caption.datagen.language_model.prompts import PROMPT_VERSION
 from fruit_caption.datagen.text_cache import TEXT_CACHE, TextCache
@@ -28,6 +30,8 @@ from fruit_caption.rendering.scenes import write_scenes
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import atomic_write, file_sha256, lock_folder, remove_drafts
+from fruit_caption.utils.listing import shorten
+from fruit_caption.utils.paths import encodable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 if TYPE_CHECKING:
@@ -49,6 +53,7 @@ class Summary:
         report: Statistics of the text generation.
         skipped: The photos that were left out, with the reasons.
         unknown_classes: The classes that are not a known fruit.
+        notes: What else the user should know.
     """
 
     found: tuple[str, ...]
@@ -58,6 +63,7 @@ class Summary:
     report: Report
     skipped: tuple[str, ...]
     unknown_classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def generate_data(
@@ -90,10 +96,8 @@ def _generate(
     progress: Progress,
     engine: Engine,
 ) -> Summary:
-    photo_sets = [
-        *_copied_photos(config, out, progress),
-        *_rendered_and_downloaded_photos(config, out, progress, engine),
-    ]
+    collected, notes = _copied_photos(config, out, progress)
+    photo_sets = [*collected, *_rendered_and_downloaded_photos(config, out, progress, engine)]
     # Temporary files of killed runs, or of workers that were killed in this run.
     remove_drafts((out / IMAGES).rglob(".*"))
     photos = [photo for photo_set in photo_sets for photo in photo_set.photos]
@@ -124,6 +128,7 @@ def _generate(
         unknown_classes=tuple(
             sorted({name for photo_set in photo_sets for name in photo_set.unknown_classes})
         ),
+        notes=(*(note for photo_set in photo_sets for note in photo_set.notes), *notes),
     )
 
 
@@ -136,10 +141,15 @@ def _load_writer(config: DataConfig) -> LanguageModelWriter | None:
     return LanguageModelWriter(config.writer, config.seed)
 
 
-def _copied_photos(config: DataConfig, out: Path, progress: Progress) -> list[PhotoSet]:
+def _copied_photos(
+    config: DataConfig, out: Path, progress: Progress
+) -> tuple[list[PhotoSet], list[str]]:
     """Copy the photos of `config.photos`, and compose photos from them.
 
     All folders are read before the first photo is copied. Only training photos are reused.
+
+    Returns:
+        The photos, and notes about all of them.
     """
     names = class_mapping(Path(config.names) if config.names else None)
     folders = [Path(folder) for folder in config.photos]
@@ -148,6 +158,10 @@ def _copied_photos(config: DataConfig, out: Path, progress: Progress) -> list[Ph
         if out.resolve().is_relative_to(folder.resolve()):
             raise DataError(f"{out} is inside {folder}; make the data set elsewhere.")
         sources.append(read_photos(folder, names, progress))
+    sources, notes = _choose_splits(sources, config.keep_splits)
+    _check_unseen(config, sources)
+    if unused := sorted(names.unused):
+        notes.append(f"{config.names} has names that no class has: {shorten(unused)}")
     copier = _Copier(out / IMAGES, progress)
     photo_sets = [
         copier.copy(source, folder) for source, folder in zip(sources, folders, strict=True)
@@ -158,7 +172,41 @@ def _copied_photos(config: DataConfig, out: Path, progress: Progress) -> list[Ph
         photo_sets.append(
             compose(train, out / IMAGES, config.compose, config.seed, progress=progress)
         )
-    return photo_sets
+    return photo_sets, notes
+
+
+def _choose_splits(sources: list[PhotoSet], keep: bool) -> tuple[list[PhotoSet], list[str]]:
+    """Set the split of every photo to what the user wants: the one it came with, or None."""
+    photos = [photo for source in sources for photo in source.photos]
+    if keep:
+        photos, notes = keep_splits(photos)
+    else:
+        photos, notes = [replace(photo, split=None) for photo in photos], []
+    remaining = iter(photos)
+    chosen = [
+        replace(source, photos=tuple(islice(remaining, len(source.photos)))) for source in sources
+    ]
+    return chosen, notes
+
+
+def _check_unseen(config: DataConfig, sources: list[PhotoSet]) -> None:
+    """Refuse an unseen source that no photo comes from: a misspelled one would be trained on.
+
+    Raises:
+        DataError: There is no such source.
+    """
+    found = {photo.source for source in sources for photo in source.photos}
+    made = {RENDERED} if config.scenes or config.compose else set()
+    made |= {OPEN_IMAGES} if config.open_images else set()
+    for name in config.unseen:
+        # The authors of photos from Open Images are known only after the download.
+        is_author = config.open_images and name.startswith(OPEN_IMAGES)
+        if not name or not (is_author or any(name in source for source in found | made)):
+            there = shorten(sorted(source or "(none)" for source in found | made), 10)
+            raise DataError(
+                f"No photo comes from the unseen source {name!r}; the sources are: {there}.",
+                "no-such-source",
+            )
 
 
 def _rendered_and_downloaded_photos(
@@ -219,7 +267,7 @@ class _Copier:
     def _destination(self, path: Path, folder: Path) -> Path:
         """Return the new path of a photo: its name, with a number if the name is taken."""
         home = folder / IMAGES if path.is_relative_to(folder / IMAGES) else folder
-        plain = destination = self.images / path.relative_to(home)
+        plain = destination = self.images / encodable(path.relative_to(home).as_posix())
         number = 1
         while destination in self._taken or GENERATED_NAME.fullmatch(destination.stem):
             number += 1

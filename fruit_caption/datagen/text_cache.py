@@ -48,7 +48,7 @@ class TextCache:
             FruitError: If the disk is full or the file can't be written.
         """
         try:
-            with self.path.open("a", encoding="utf-8") as file:
+            with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(_to_line(row) for row in rows)
                 file.flush()
                 os.fsync(file.fileno())

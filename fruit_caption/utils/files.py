@@ -120,9 +120,12 @@ def shipped_folder(name: str) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically; raises as `atomic_write` does."""
+    """Write a UTF-8 text file atomically; raises as `atomic_write` does.
+
+    Bytes of file names that are not UTF-8 are escaped.
+    """
     with atomic_write(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 class LazyRows(list):
@@ -144,9 +147,13 @@ class LazyRows(list):
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically; the same content always gives the same bytes.
 
-    Long lists in it should be `LazyRows`, to save memory. Raises as `atomic_write` does.
+    Long lists in it should be `LazyRows`, to save memory. Bytes of file names that are not UTF-8
+    are escaped as JSON allows it, and `read_json` reads them. Raises as `atomic_write` does.
     """
-    with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
+    with (
+        atomic_write(path) as draft,
+        draft.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         json.dump(content, file, indent=1, ensure_ascii=False)
         file.write("\n")
 

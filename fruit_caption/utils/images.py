@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fruit_caption.utils.errors import PictureError
+from fruit_caption.utils.paths import Unusable
 
 MAX_PIXELS = 100_000_000
 """Maximum number of pixels: a file of a few kilobytes can decompress to gigabytes."""
@@ -25,8 +26,27 @@ MAX_PIXELS_VARIABLE = "FRUIT_MAX_PIXELS"
 PictureInput = str | Path | Image.Image | np.ndarray
 """Anything that `to_picture` accepts."""
 
+READABLE_BY = {
+    "HEIC": "which needs an extra package: pip install 'fruit-caption[heic]'",
+    "AVIF": "which this version of Pillow can't read: pip install --upgrade pillow",
+    "JPEG XL": "which can't be read; save it as JPEG",
+}
+"""Formats that can be recognized but perhaps not read, and what to do about it."""
+
+HEADER_BYTES = 64
+"""Number of bytes at the beginning of a file that tell these formats."""
+
 UNNAMED = "the picture"
 """Name used in error messages for a picture without a file name."""
+
+WRITE_ONLY = frozenset(["PDF", "PALM"])
+"""Formats that Pillow can write but not open. It opens MPO, which it does not list, as JPEG."""
+
+UNREADABLE = frozenset(
+    ".heic .heif .hif .heics .heifs .avif .avifs .jxl "  # for HEIC there is an extra
+    ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2".split()  # raw files of cameras
+)
+"""Suffixes of pictures that Pillow, or some installations of it, can't open."""
 
 PADDING_COLOR = (124, 116, 104)
 """ImageNet's mean color: neutral to a pretrained network."""
@@ -36,12 +56,11 @@ PADDING_COLOR = (124, 116, 104)
 def image_suffixes() -> frozenset[str]:
     """File name suffixes of pictures, such as ".jpg", in lower case.
 
-    They are those of all formats that Pillow can open. HEIC files, which most phones write, are
-    included as well, so that they are reported as unreadable instead of being overlooked.
+    They are those of all formats that Pillow knows and does not only write. Pictures that it can't
+    open are included as well, so that they are reported as unreadable instead of being overlooked.
     """
-    suffixes = Image.registered_extensions()
-    readable = {suffix for suffix, name in suffixes.items() if name in Image.OPEN}
-    return frozenset(readable | {".heic", ".heif"})
+    known = Image.registered_extensions().items()
+    return frozenset({suffix for suffix, name in known if name not in WRITE_ONLY} | UNREADABLE)
 
 
 def open_picture(path: Path, min_side: int | None = None) -> Image.Image:
@@ -55,13 +74,14 @@ def open_picture(path: Path, min_side: int | None = None) -> Image.Image:
             decoded at a half, a quarter or an eighth of its size, which is faster.
 
     Raises:
-        PictureError: The file is missing, not a picture, truncated, or too large.
+        PictureError: The file is missing, not a picture, truncated, too large, or in a format that
+            needs a package that is not installed.
     """
     with _translate_errors(str(path)):
         # Opening a named pipe would block until something writes to it.
         if not S_ISREG(path.stat().st_mode) and not path.is_dir():
             raise PictureError(f"{path} is not a regular file.")
-        with Image.open(path) as picture:
+        with _open(path) as picture:
             return _upright_rgb(picture, str(path), min_side)
 
 
@@ -70,7 +90,7 @@ def decode_picture(content: bytes, name: str) -> Image.Image:
 
     The name is used in error messages and kept as the picture's `filename`.
     """
-    with _translate_errors(name), Image.open(BytesIO(content)) as picture:
+    with _translate_errors(name), _open(BytesIO(content)) as picture:
         upright = _upright_rgb(picture, name)
     upright.filename = name  # type: ignore[attr-defined]
     return upright
@@ -145,6 +165,52 @@ def _scaled_size(width: int, height: int, longer_side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def _open(source: Path | BytesIO) -> Image.Image:
+    """Like `Image.open`; reads HEIC if pillow-heif is installed.
+
+    Raises:
+        Unusable: The picture has a format that can't be read, but could be.
+    """
+    try:
+        return Image.open(source)
+    except UnidentifiedImageError:
+        if isinstance(source, Path):
+            with source.open("rb") as file:
+                header = file.read(HEADER_BYTES)
+        else:
+            header = source.getvalue()[:HEADER_BYTES]
+        family = _format_family(header)
+        if family == "HEIC" and _register_heif():
+            return Image.open(source)
+        if family:
+            raise Unusable(f"{family}, {READABLE_BY[family]}") from None
+        raise
+
+
+def _format_family(header: bytes) -> str | None:
+    """Return the format of the first bytes of a file if it is one of `READABLE_BY`."""
+    if header[:2] == b"\xff\x0a" or header[4:8] == b"JXL ":
+        return "JPEG XL"
+    if header[4:8] != b"ftyp":
+        return None
+    brands = header[8 : int.from_bytes(header[:4], "big")]
+    if b"avif" in brands or b"avis" in brands:
+        return "AVIF"
+    is_heic = any(brand in brands for brand in (b"heic", b"heix", b"hevc", b"heim", b"mif1"))
+    return "HEIC" if is_heic else None
+
+
+@cache
+def _register_heif() -> bool:
+    """Let Pillow read HEIC, and return whether it can; pillow-heif is optional."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
 @contextmanager
 def _translate_errors(name: str) -> Iterator[None]:
     """Turn the many exceptions of Pillow into a `PictureError` with one line."""
@@ -161,9 +227,13 @@ def _translate_errors(name: str) -> Iterator[None]:
         raise PictureError(f"{name} can't be read: permission denied.") from None
     except Image.DecompressionBombError:
         raise PictureError(f"{name} has far too many pixels; scale it down.") from None
+    except Unusable as reason:
+        raise PictureError(f"{name} has the format {reason}.") from None
     except UnidentifiedImageError:
         raise PictureError(f"{name} is not a picture that can be read (JPEG, PNG …).") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        if any(missing in str(error) for missing in ("cannot find loader", "Ghostscript")):
+            raise PictureError(f"{name} has a format that Pillow can't read alone.") from None
         # Pillow raises all of these for truncated or corrupt files.
         raise PictureError(f"{name} is broken or cut off ({error}); save it again.") from None
 

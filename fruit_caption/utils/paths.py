@@ -37,6 +37,26 @@ def check_within(path: Path, folder: Path) -> Path:
     return path
 
 
+def encodable(name: str) -> str:
+    """Return a file name as text that can be written to any UTF-8 file.
+
+    Bytes of a name that are not UTF-8 become "%C4", as in a URL; Python holds them as half
+    characters that no encoding knows.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "".join(map(_encodable_character, name))
+    return name
+
+
+def _encodable_character(character: str) -> str:
+    if not "\ud800" <= character <= "\udfff":
+        return character
+    is_byte = "\udc80" <= character <= "\udcff"
+    return f"%{ord(character) - 0xDC00:02X}" if is_byte else "\N{REPLACEMENT CHARACTER}"
+
+
 def is_file(path: Path) -> bool:
     """Like `Path.is_file`, but also False (not an error) for a name that is too long."""
     try:

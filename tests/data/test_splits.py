@@ -4,8 +4,11 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from fruit_caption.data.records import Photo
-from fruit_caption.data.splits import split_of
+from fruit_caption.data.splits import keep_splits, split_in_path, split_named, split_of
+from fruit_caption.utils.errors import DataError
 
 PHOTO = Photo(Path("a.jpg"), 10, 10, source="github.com/somebody/fruit")
 
@@ -31,3 +34,56 @@ def test_the_split_of_a_group_never_changes():
 def test_unseen_sources_have_their_own_split():
     assert split_of(PHOTO, ("somebody",)) == "unseen"
     assert split_of(PHOTO, ("nobody",)) != "unseen"
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train", "train"), ("Training", "train"), ("TRAIN2017", "train"), ("trainset", "train"),
+        ("val", "validation"), ("valid", "validation"), ("Validation", "validation"),
+        ("val2014", "validation"), ("test", "test"), ("testing", "test"), ("Test-Set", "test"),
+        ("trains", None), ("contest", None), ("banana", None), ("value", None), ("", None),
+    ],
+)  # fmt: skip
+def test_names_of_splits(name, split):
+    assert split_named(name) == split
+
+
+def test_the_split_in_a_path():
+    home = Path("photos")
+    assert split_in_path(home / "train" / "images" / "a.jpg", home) == "train"
+    assert split_in_path(home / "images" / "val" / "a.jpg", home) == "validation"
+    assert split_in_path(home / "apple" / "test.jpg", home) is None
+    assert split_in_path(Path("set/test/apple/a.jpg"), Path("set/test")) == "test"
+
+
+def photo(name, split, group=""):
+    return replace(PHOTO, path=Path(name), split=split, group=group)
+
+
+def test_kept_splits_never_cut_a_group():
+    given = [
+        photo("a", "test", "scene"), photo("b", "train", "scene"), photo("c", "test", "scene"),
+        photo("d", None, "scene"), photo("e", "validation"), photo("f", "train"), photo("g", None),
+    ]  # fmt: skip
+    kept, notes = keep_splits(given)
+    expected = ["test", "test", "test", "test", "validation", "train", None]
+    assert [each.split for each in kept] == expected
+    [note] = notes
+    assert "1 groups lie in several splits, each goes to one: scene (now test)" in note
+    assert split_of(kept[1]) == "test"
+    assert split_of(kept[1], ("somebody",)) == "unseen"
+
+
+def test_without_a_split_for_validation_the_hash_chooses_it():
+    given = [photo(str(n), "train") for n in range(1000)] + [photo("t", "test")]
+    kept, [note] = keep_splits(given)
+    counts = Counter(each.split for each in kept)
+    assert abs(counts["validation"] - 100) < 30
+    assert counts["test"] == 1
+    assert f"{counts['validation']} of 1001 groups" in note
+
+
+def test_without_any_split_there_is_nothing_to_keep():
+    with pytest.raises(DataError, match="no splits to keep"):
+        keep_splits([PHOTO])

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -228,3 +228,48 @@ def test_a_huge_picture_is_skipped(class_folder: Path, tmp_path: Path) -> None:
     summary = generate_data(DataConfig((str(class_folder),), writer="grammar"), tmp_path / "out")
     assert sum(summary.photos.values()) == 4
     assert "far too many pixels; scale it down" in summary.skipped[0]
+
+
+@pytest.fixture
+def markets(tmp_path):
+    """Class folders whose photos come from two places, with a split for each."""
+    folder, rows = tmp_path / "photos", ["file;source;split"]
+    for number in range(40):
+        name = f"{('apple', 'lime')[number % 2]}/{number}.png"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / name)
+        rows.append(f"{name};{('Hof', 'Markt')[number % 2]};{'train' if number < 30 else 'test'}")
+    (folder / "photos.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "unseen", [("markt",), ("Markt", "Hafen"), ("",), (" Markt",), ("Markt;",)]
+)
+def test_an_unseen_source_that_is_not_there_is_refused(markets, tmp_path, unseen):
+    config = DataConfig(photos=(str(markets),), writer="grammar", unseen=unseen)
+    with pytest.raises(DataError, match=r"the sources are: Hof, Markt\.$"):
+        generate_data(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_kept_splits(markets, tmp_path):
+    config = DataConfig(
+        photos=(str(markets),), writer="grammar", unseen=("Markt",), keep_splits=True
+    )
+    summary = generate_data(config, tmp_path / "out")
+    assert summary.photos["unseen"] == 20
+    assert summary.photos["test"] == 5
+    splits = {text.file_name: text.split for text in read_qa(tmp_path / "out")}
+    assert {splits[f"apple/{number}.png"] for number in range(30, 40, 2)} == {"test"}
+    without = generate_data(replace(config, keep_splits=False), tmp_path / "hashed")
+    assert without.photos["test"] != 5 or without.photos["train"] != summary.photos["train"]
+
+
+def test_names_that_no_class_has_are_said(markets, tmp_path):
+    (tmp_path / "names.json").write_text('{"bosskop": "apple", "lime": "lemon"}')
+    config = DataConfig(
+        photos=(str(markets),), writer="grammar", names=str(tmp_path / "names.json")
+    )
+    [note] = generate_data(config, tmp_path / "out").notes
+    assert note.endswith("has names that no class has: bosskop")

@@ -15,6 +15,7 @@ import pytest
 from fruit_caption.config import DataConfig
 from fruit_caption.data.qa import read_qa
 from fruit_caption.datagen.generate import generate_data
+from fruit_caption.datagen.language_model import presets
 from fruit_caption.datagen.language_model import writer as writer_module
 from fruit_caption.datagen.language_model.generation import Completion
 from fruit_caption.datagen.language_model.presets import load_preset
@@ -180,3 +181,18 @@ def test_a_broken_preset_is_named_in_one_line(tmp_path):
         load_preset(str(tmp_path))
     assert "\n" not in str(error.value)
     assert Path(tmp_path).name in str(error.value)
+
+
+def test_a_folder_of_hugging_face_needs_safetensors(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(WriterError, match="no weights in the format safetensors"):
+        load_preset(str(tmp_path))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr(presets, "find_spec", lambda name: None)
+    with pytest.raises(WriterError, match=r"pip install 'fruit-caption\[hf\]'"):
+        load_preset(str(tmp_path))
+    monkeypatch.setattr(presets, "find_spec", lambda name: True)
+    with pytest.raises(WriterError) as error:
+        load_preset(str(tmp_path))
+    assert "connection" not in str(error.value)
+    assert "\n" not in str(error.value)

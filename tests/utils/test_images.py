@@ -9,6 +9,7 @@ from PIL import Image
 from fruit_caption.utils.errors import PictureError
 from fruit_caption.utils.images import (
     PADDING_COLOR,
+    decode_picture,
     image_suffixes,
     letterbox,
     letterbox_offset,
@@ -141,7 +142,45 @@ def test_letterbox_keeps_the_aspect_ratio():
 
 def test_image_suffixes():
     assert image_suffixes() >= {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".heic"}
+    assert image_suffixes() >= {".jfif", ".mpo", ".avif", ".heif", ".jp2", ".jxl", ".dng"}
     assert not image_suffixes() & {".pdf", ".txt", ".xml", ".json", ""}
+
+
+def container(*brands):
+    """The beginning of a file in the family of MP4, to which HEIC and AVIF belong."""
+    size = (8 + 4 * len(brands) + 4).to_bytes(4, "big")
+    return size + b"ftyp" + brands[0] + b"\0\0\0\0" + b"".join(brands[1:]) + bytes(40)
+
+
+@pytest.mark.parametrize("name", ["a.heic", "b.jpg"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (container(b"heic", b"mif1"), "HEIC, which needs .* pip install 'fruit-caption\\[heic\\]'"),
+        (container(b"mif1", b"mif1", b"heic"), "HEIC, which needs"),
+        (container(b"avif", b"mif1"), "AVIF, which .* pip install --upgrade pillow"),
+        (container(b"mif1", b"avif"), "AVIF"),
+        (b"\xff\x0a" + bytes(60), "JPEG XL, which can't be read; save it as JPEG"),
+        (container(b"isom", b"mp42"), "is not a picture"),
+    ],
+    ids=["heic", "mif1-heic", "avif", "mif1-avif", "jxl", "mp4"],
+)
+def test_formats_that_can_be_recognized_but_not_read(tmp_path, monkeypatch, name, content, message):
+    monkeypatch.setattr("fruit_caption.utils.images._register_heif", lambda: False)
+    image_suffixes()  # registers all formats
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "AVIF"])
+    (tmp_path / name).write_bytes(content)
+    for open_it in (open_picture, lambda path: decode_picture(path.read_bytes(), path.name)):
+        with pytest.raises(PictureError, match=f"{name} .*{message}") as error:
+            open_it(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.heic", "b.jpg"])
+def test_heic_is_read_if_pillow_heif_is_installed(tmp_path, name):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'fruit-caption[heic]'")
+    pillow_heif.from_pillow(picture()).save(tmp_path / name)
+    assert np.abs(pixels_of(tmp_path / name) - RED).max() < 12
 
 
 def test_large_jpegs_are_decoded_at_a_lower_resolution_if_that_is_enough(tmp_path):

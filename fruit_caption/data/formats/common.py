@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fruit_caption.data.records import FruitBox
 from fruit_caption.utils.errors import DataError, PictureError
-from fruit_caption.utils.images import image_suffixes, upright_size
+from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.listing import Listing, list_pictures
 from fruit_caption.utils.paths import Unusable
 
 BOX_TOLERANCE = 2.0
@@ -75,18 +75,22 @@ def check_size(path: Path, size: tuple[int, int]) -> None:
         )
 
 
-def find_images(folder: Path) -> Iterator[Path]:
-    """Yield the pictures in a folder and its subfolders; symbolic links are not followed.
+def find_images(folder: Path) -> list[Path]:
+    """Return the pictures in a folder and its subfolders, see `listing.list_pictures`.
 
     Raises:
         DataError: A folder can't be read.
     """
+    return _list(folder).pictures
 
-    def fail(error: OSError) -> None:
-        raise DataError(f"{error.filename} can't be read: {error.strerror}.")
 
-    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=False):
-        folders.sort()
-        for name in sorted(names):
-            if Path(name).suffix.lower() in image_suffixes() and not name.startswith("."):
-                yield Path(parent) / name
+def find_files(folder: Path, suffix: str) -> list[Path]:
+    """Like `find_images`, for the files with another suffix, sorted by path."""
+    return sorted(path for path in _list(folder).others if path.suffix == suffix)
+
+
+def _list(folder: Path) -> Listing:
+    try:
+        return list_pictures(folder)
+    except OSError as error:
+        raise DataError(f"{error.filename} can't be read: {error.strerror}.") from None

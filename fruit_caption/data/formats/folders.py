@@ -6,16 +6,16 @@ The format is COCO, Pascal VOC, YOLO (see these modules), or one subfolder per f
         apple/0001.jpg
         passion fruit/0002.jpg
         none/0003.jpg           optional; no fruit at all
-        photos.csv              optional; columns file, source and license
 
 Subfolders tell only which fruit a photo shows, not how many; those in `none` lack the fruits of all
-the other subfolders.
+the other subfolders. They may also lie in folders that are named after splits, such as `train` and
+`test`. With any format, a table `photos.csv` may tell the sources of the photos (see `origins`).
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from fruit_caption.data.formats.coco import INSTANCES, read_coco
@@ -25,19 +25,26 @@ from fruit_caption.data.formats.common import (
     map_classes,
     skip_unusable,
 )
+from fruit_caption.data.formats.origins import apply_origins
 from fruit_caption.data.formats.voc import read_voc
 from fruit_caption.data.formats.yolo import CLASSES_TXT, DATA_YAML, read_yolo
 from fruit_caption.data.records import Photo, PhotoSet
+from fruit_caption.data.splits import split_in_path, split_named
 from fruit_caption.language.fruits import FRUITS
 from fruit_caption.language.words import ascii_words, find_fruit
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import read_json
 from fruit_caption.utils.images import upright_size
-from fruit_caption.utils.paths import check_within
+from fruit_caption.utils.listing import (
+    Listing,
+    hidden_note,
+    is_hidden,
+    list_pictures,
+    others_note,
+    shorten,
+)
+from fruit_caption.utils.paths import check_within, encodable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
-
-PHOTOS_CSV = "photos.csv"
-"""Name of the table of the photos' sources and licenses."""
 
 NO_FRUIT_NAMES = frozenset(["none", "no fruit"])
 """Names of the subfolder whose photos show no fruit, in lower case and without punctuation."""
@@ -61,13 +68,32 @@ def read_photos(
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder.")
     try:
-        photo_set = _detect_reader(folder, to_fruit)(folder, to_fruit, progress)
+        listing = list_pictures(folder)
+        read = _detect_reader(folder, to_fruit, listing)
+        photo_set = apply_origins(read(folder, to_fruit, progress), folder)
     except OSError as error:
         raise DataError(f"{error.filename or folder} can't be read: {error.strerror}.") from None
     if not photo_set.photos:
         reason = photo_set.skipped[0] if photo_set.skipped else "it has no pictures"
         raise DataError(f"{folder} ({photo_set.format}) has no usable photo: {reason}.")
-    return photo_set
+    notes = [hidden_note(folder, listing.hidden)] if listing.hidden else []
+    if read is read_class_folders:
+        notes += _list_strays(folder, listing)
+    return replace(
+        photo_set,
+        photos=tuple(_complete(photo, folder) for photo in photo_set.photos),
+        notes=(*photo_set.notes, *notes),
+    )
+
+
+def _complete(photo: Photo, folder: Path) -> Photo:
+    """Return a photo with names that can be written to a file, and with the split it lies in."""
+    return replace(
+        photo,
+        group=encodable(photo.group),
+        source=encodable(photo.source),
+        split=photo.split or split_in_path(photo.path, folder),
+    )
 
 
 def read_class_folders(
@@ -81,10 +107,9 @@ def read_class_folders(
         progress: Receives status messages.
 
     Raises:
-        DataError: A folder or `photos.csv` can't be read, or no subfolder is named after a fruit.
+        DataError: A folder can't be read, or no subfolder is named after a fruit.
     """
-    origins = _read_origins(folder / PHOTOS_CSV)
-    subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    subfolders = _class_folders(folder)
     listed, others = map_classes((path.name for path in subfolders), to_fruit)
     if not listed:
         raise DataError(
@@ -98,12 +123,11 @@ def read_class_folders(
         if subfolder.name in unknown:
             continue
         fruit = to_fruit(subfolder.name)
-        pictures = list(find_images(subfolder))
+        pictures = find_images(subfolder)
         if not pictures:
-            skipped.append(f"{subfolder.name}: the folder has no pictures")
+            skipped.append(f"{subfolder.relative_to(folder)}: the folder has no pictures")
         for picture in report_progress(pictures, f"reading {subfolder}", progress):
             name = picture.relative_to(folder).as_posix()
-            source, license_name = origins.get(name, (folder.name, ""))
             with skip_unusable(name, skipped):
                 photo = Photo(
                     picture,
@@ -111,14 +135,34 @@ def read_class_folders(
                     listed=listed,
                     labels=frozenset([fruit] if fruit else []),
                     group=name,
-                    source=source,
-                    license=license_name,
+                    source=folder.name,
                 )
                 photos.append(photo)
     return PhotoSet(tuple(photos), listed, "one folder per fruit", tuple(skipped), unknown)
 
 
-def class_mapping(table: Path | None) -> ClassMapping:
+class ClassNames:
+    """Maps class names to fruits, see `class_mapping`.
+
+    Args:
+        own: Fruits by class name in lower case, which take precedence over the built-in names.
+
+    Attributes:
+        unused: The names in `own` that were not asked for yet.
+    """
+
+    def __init__(self, own: dict[str, str]) -> None:
+        self._own = own
+        self.unused = set(own)
+
+    def __call__(self, name: str) -> str | None:
+        """Return the fruit that a class name stands for, or None."""
+        key = name.strip().lower()
+        self.unused.discard(key)
+        return self._own.get(key) or find_fruit(name)
+
+
+def class_mapping(table: Path | None) -> ClassNames:
     """Return a mapping from class names to fruits.
 
     Args:
@@ -128,26 +172,24 @@ def class_mapping(table: Path | None) -> ClassMapping:
     Raises:
         DataError: The file can't be read, or maps a class to an unknown fruit.
     """
-    if table is None:
-        return find_fruit
     own: dict[str, str] = {}
-    for name, value in read_json(table).items():
+    for name, value in (read_json(table) if table else {}).items():
         fruit = find_fruit(value) if isinstance(value, str) else None
         if fruit is None:
             raise DataError(f"{table}: {value!r} is none of {', '.join(FRUITS)}.")
         own[name.strip().lower()] = fruit
-    return lambda name: own.get(name.strip().lower()) or find_fruit(name)
+    return ClassNames(own)
 
 
-def _detect_reader(folder: Path, to_fruit: ClassMapping) -> Reader:
+def _detect_reader(folder: Path, to_fruit: ClassMapping, listing: Listing) -> Reader:
     if (folder / INSTANCES).is_file():
         return read_coco
     if (folder / DATA_YAML).is_file() or (folder / CLASSES_TXT).is_file():
         return read_yolo
-    if next(folder.rglob("*.xml"), None):
+    if any(path.suffix == ".xml" for path in listing.others):
         return read_voc
-    subfolders = [path.name for path in folder.iterdir() if path.is_dir()]
-    if any(to_fruit(name) or _means_no_fruit(name) for name in subfolders):
+    names = [path.name for path in _class_folders(folder)]
+    if any(to_fruit(name) or _means_no_fruit(name) for name in names):
         return read_class_folders
     raise DataError(
         f"{folder} has none of the supported formats: COCO ({INSTANCES}), Pascal VOC (.xml files), "
@@ -155,20 +197,28 @@ def _detect_reader(folder: Path, to_fruit: ClassMapping) -> Reader:
     )
 
 
+def _class_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, and instead of the folder of a split the folders in it."""
+    classes: list[Path] = []
+    for path in _visible_folders(folder):
+        classes += _visible_folders(path) if split_named(path.name) else [path]
+    return classes
+
+
+def _visible_folders(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.iterdir()) if p.is_dir() and not is_hidden(p.name)]
+
+
+def _list_strays(folder: Path, listing: Listing) -> list[str]:
+    """Say which files are no photos of a class: they lie in no class folder, or are no pictures."""
+    homes = set(_class_folders(folder))
+    stray = [path for path in listing.pictures if not homes & set(path.parents)]
+    names = [path.relative_to(folder).as_posix() for path in stray]
+    notes = [f"{folder}: pictures in no class folder: {shorten(names)}"] if stray else []
+    others = [path for path in listing.others if homes & set(path.parents)]
+    return notes + ([others_note(folder, others)] if others else [])
+
+
 def _means_no_fruit(name: str) -> bool:
     """Whether a subfolder of this name holds photos that show no fruit."""
     return " ".join(ascii_words(name)) in NO_FRUIT_NAMES
-
-
-def _read_origins(path: Path) -> dict[str, tuple[str, str]]:
-    """Return (source, license) of each file in the table."""
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} can't be read: {error}.") from None
-    return {
-        row.get("file") or "": (row.get("source") or "", row.get("license") or "") for row in rows
-    }

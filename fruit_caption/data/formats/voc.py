@@ -25,6 +25,7 @@ from fruit_caption.data.formats.common import (
     ClassMapping,
     check_size,
     clip_box,
+    find_files,
     find_images,
     map_classes,
     skip_unusable,
@@ -55,7 +56,7 @@ def read_voc(
     by_stem = {path.stem: path for path in pictures.values()}
     roots: dict[Path, ElementTree.Element] = {}
     skipped: list[str] = []
-    for path in sorted(folder.rglob("*.xml")):
+    for path in find_files(folder, ".xml"):
         with skip_unusable(path.relative_to(folder), skipped):
             root = _parse(check_within(path, folder))
             name = safe_relative_path(root.findtext("filename") or path.stem)

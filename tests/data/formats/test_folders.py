@@ -1,6 +1,7 @@
 """Folders in the four supported formats; everything that can't be used is listed."""
 
 import json
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -244,6 +245,46 @@ def test_a_folder_none_needs_a_fruit_folder_beside_it(class_folders):
     with pytest.raises(DataError, match="there is no fruit folder beside it") as refusal:
         read_photos(class_folders)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train", "val", "test"), ("Training", "VALID", "Testing"), ("train2017", "x", "TEST")],
+)
+def test_class_folders_may_lie_in_folders_of_splits(class_folders, names):
+    moved = zip(names, ("Apples", "passion_fruit", "dogs"), strict=True)
+    for split, name in moved:
+        (class_folders / split).mkdir()
+        (class_folders / name).rename(class_folders / split / name)
+    (class_folders / "photos.csv").unlink()
+    found = read_photos(class_folders)
+    assert found.listed >= {"apple", "plum"}
+    assert found.photos[0].path.parent == class_folders / names[0] / "Apples"
+    assert found.photos[0].split == "train"
+    if names[1] != "x":
+        assert Counter(photo.split for photo in found.photos) == {"train": 12, "validation": 12}
+
+
+def test_what_lies_beside_the_photos_is_named(class_folders):
+    (class_folders / ".idea").mkdir()
+    (class_folders / ".idea" / "workspace.xml").write_text("<project/>")
+    (class_folders / "._Apples").write_bytes(b"")
+    Image.new("RGB", (8, 8)).save(class_folders / "outside.png")
+    (class_folders / "Apples" / "._00.png").write_bytes(b"")
+    (class_folders / "Apples" / "notes.txt").write_text("")
+    found = read_photos(class_folders)
+    assert found.format == "one folder per fruit"
+    assert len(found.photos) == 24
+    notes = " ".join(found.notes)
+    assert "passed over: Apples/._00.png" in notes
+    assert "in no class folder: outside.png" in notes
+    assert "without the suffix of a picture are passed over (1 .txt)" in notes
+
+
+def test_a_picture_that_cannot_be_read_is_listed_with_the_reason(class_folders):
+    (class_folders / "Apples" / "a.heic").write_bytes(b"no picture")
+    [line] = [line for line in read_photos(class_folders).skipped if "a.heic" in line]
+    assert "is not a picture that can be read" in line
 
 
 def test_links_to_folders_are_not_followed(class_folders):
