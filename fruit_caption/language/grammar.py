@@ -1,0 +1,459 @@
+"""Parses questions about fruit into the trees of `compositions.py`.
+
+```
+question  = "how many" amount | "which" choice | ["is there"] statement | "describe the photo"
+amount    = "more" group "than" group | ["kinds"] group
+choice    = ("most" | "fewest") group | "more" fruits | [quantity] group
+statement = "more" group "than" group | "as many" group "as" group
+          | "most" fruit | ("only" | "all") group
+          | part { ("and" | "or") part }
+part      = ["no"] [quantity] ["kinds"] group
+quantity  = ["at least" | "more than" | "exactly" | …] number ["or more" | "or fewer"]
+group     = "fruit" [exception] | fruits | exception
+exception = ("except" | "not") fruits
+fruits    = fruit { ("and" | "or") fruit }
+```
+
+The cue words "how many", "which" and "is there" may stand anywhere ("apples, how many?") and are
+taken out first. A question in which a word is left over is refused with an error that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from fruit_caption.language.compositions import (
+    EVERY,
+    Both,
+    Compare,
+    Count,
+    Description,
+    Difference,
+    Either,
+    Group,
+    IsMost,
+    Kinds,
+    Most,
+    Node,
+    Unseen,
+    Which,
+    groups,
+    named_fruits,
+)
+from fruit_caption.language.fruits import FRUITS, join_words, plural
+from fruit_caption.language.lexicon import TOPICS, Token, read_tokens
+from fruit_caption.utils.errors import OutOfDomain
+
+MAX_QUESTION_LENGTH = 200
+"""Maximum length of a question, in characters."""
+
+_EXAMPLES = (
+    '"how many apples are there?", "which fruits are there?", "is there a banana?", '
+    '"describe the photo"'
+)
+
+_QUOTED_LENGTH = 60
+"""Maximum number of characters of a question that an error message quotes."""
+
+_CUES = ("how many", "how much", "which", "describe", "whether", "follow-up")
+
+
+class _Unreadable(Exception):
+    """The words are known, but not what they mean together."""
+
+
+def parse(
+    text: str, previous: Node | None = None, fruits: Collection[str] = tuple(FRUITS)
+) -> Node:
+    """Parse a free-form question; case, punctuation and small typos don't matter.
+
+    Args:
+        text: The question.
+        previous: The question before it, which "and bananas?" or "how many?" continues.
+        fruits: The fruits that can be asked about.
+
+    Raises:
+        OutOfDomain: If a word of it is not known, if its words don't make a question about the
+            fruit in a photo, if it asks about another fruit, or if it is too long.
+    """
+    if len(text) > MAX_QUESTION_LENGTH:
+        raise OutOfDomain(
+            f"{_quote(text)} is too long: at most {MAX_QUESTION_LENGTH} characters are allowed. "
+            f"Ask for example {_EXAMPLES}."
+        )
+    tokens = read_tokens(text)
+    if any(token.kind == "unknown" for token in tokens):
+        raise _unknown_words(text, tokens, fruits)
+    for token in tokens:
+        if token.fruit and token.fruit not in fruits:
+            named = plural(token.fruit)
+            raise OutOfDomain(f"This model was not trained on {named}; {_known_fruits(fruits)}.")
+    unseen = [token for token in tokens if token.kind in TOPICS]
+    seen = [token for token in tokens if token.kind not in TOPICS]
+    parser = _Parser(seen, previous)
+    try:
+        node: Node | None = parser.question()
+    except _Unreadable:
+        node = None
+    if unseen:
+        return Unseen(_cannot_tell(unseen[0], seen), _known(node))
+    if node is None:
+        raise _not_a_question(text, [token.text for token in parser.tokens[:1]])
+    return node
+
+
+def _unknown_words(text: str, tokens: Sequence[Token], fruits: Collection[str]) -> OutOfDomain:
+    words = list(dict.fromkeys(token.text for token in tokens if token.kind == "unknown"))
+    kinds = [token.kind for token in tokens]
+    is_thing = "fruit" not in kinds and {"how many", "a", "whether"} & set(kinds)
+    if len(words) == 1 and is_thing:
+        return OutOfDomain(f'I don\'t know "{words[0]}"; {_known_fruits(fruits)}.')
+    return _not_a_question(text, words)
+
+
+def _not_a_question(text: str, words: Sequence[str]) -> OutOfDomain:
+    named = join_words([f'"{word}"' for word in words])
+    reason = f" (I don't understand {named})" if named else ""
+    return OutOfDomain(
+        f"{_quote(text)} is not a question about fruit that can be answered here{reason}. "
+        f"Ask for example {_EXAMPLES}."
+    )
+
+
+def _known_fruits(fruits: Collection[str]) -> str:
+    names = [plural(fruit) for fruit in fruits if fruit in FRUITS]
+    examples = [name for name in ("apples", "bananas", "oranges") if name in names] or names[:3]
+    if len(names) <= len(examples) + 1:
+        return f"it knows {join_words(names) or 'no fruit'}"
+    return f"it knows {len(names)} kinds of fruit, such as {join_words(examples)}"
+
+
+def _cannot_tell(word: Token, others: Sequence[Token]) -> str:
+    fruits = [token.fruit for token in others if token.kind == "fruit"]
+    noun = plural(fruits[0]) if fruits else "fruit"
+    if word.opposite:
+        return f"I can't tell {word.text} from {word.opposite} {noun}"
+    if word.kind == "vague numbers":
+        return f'I can\'t tell how many "{word.text}" is'
+    return f'I can\'t tell {word.kind} ("{word.text}")'
+
+
+def _known(node: Node | None) -> Node | None:
+    """Return a question's tree without its restriction: what there is in all."""
+    if node is None or isinstance(node, Description):
+        return None
+    if names := named_fruits(node):
+        return Count(Group(names))
+    return Which(EVERY) if isinstance(node, (Which, Most)) else Count(EVERY)
+
+
+class _Parser:
+    """A recursive descent parser: a method for each rule of the grammar above."""
+
+    def __init__(self, tokens: Sequence[Token], previous: Node | None) -> None:
+        self.previous = previous
+        self.cues = {token.kind for token in tokens if token.kind in _CUES}
+        self.continues = bool(tokens) and tokens[0].kind in ("and", "follow-up")
+        self.tokens = [token for token in tokens if token.kind not in _CUES]
+        while self._take("and", "or", "comma"):
+            pass
+        while self.tokens and self.tokens[-1].kind == "comma":
+            self.tokens.pop()
+
+    def question(self) -> Node:
+        """Parse the whole question."""
+        node = self._question()
+        self._pop_all("comma")
+        if self.tokens:
+            raise _Unreadable
+        return node
+
+    def _question(self) -> Node:
+        if "describe" in self.cues:
+            self._pop_all("a", "any")
+            return Description()
+        if "how many" in self.cues or ("how much" in self.cues and self._next("any")):
+            is_statement = self._has("same") or (self._next("fruit") and self._has("number"))
+            return self._statement() if is_statement else self._amount()
+        if "how much" in self.cues:
+            raise _Unreadable
+        if "which" in self.cues:
+            return self._choice()
+        if self.continues and self.previous:
+            return self._follow_up()
+        return self._statement()
+
+    def _amount(self) -> Node:
+        if self._has("than") and (more := self._take("more", "fewer")):
+            left, right = self._pair("than")
+            return Difference(left, right) if more.kind == "more" else Difference(right, left)
+        kinds = self._pop_all("kinds")
+        together = self._pop_all("together")
+        self._pop_all("a", "all", "both")
+        if self._has("fruit", "any", "except", "not", "else"):
+            group = self._group()
+        else:
+            group = EVERY if together or kinds else self._group_before() or EVERY
+        return Kinds(group) if kinds else Count(group)
+
+    def _choice(self) -> Node:
+        self._pop_all("kinds", "together", "all", "a", "both")
+        is_most, is_fewest = self._pop_all("most", "majority"), self._pop_all("fewest")
+        if self._has("or") and not self._has("number"):
+            is_most, is_fewest = is_most or self._pop_all("more"), is_fewest or self._pop_all("fewer")
+        if is_most or is_fewest:
+            return Most(self._group() if self.tokens else EVERY, is_fewest)
+        limits = self._quantity()
+        group = self._group() if self.tokens else EVERY
+        sign, number = limits or self._quantity() or (">=", 1)
+        if not group.others and len(group.names) == 1:
+            raise _Unreadable  # "which apples?" asks for more than kinds
+        return Which(group, sign, number)
+
+    def _follow_up(self) -> Node:
+        if not self._next("a") and not self._next("fruit"):
+            return self._statement()
+        group = self._group()
+        if isinstance(self.previous, Count):
+            return Count(group)
+        if isinstance(self.previous, Compare) and isinstance(self.previous.right, int):
+            return replace(self.previous, left=replace(self.previous.left, group=group))
+        return Compare(Count(group), ">=", 1)
+
+    def _statement(self) -> Node:
+        self._drop_polite_not()
+        if self._has("number"):
+            self._pop_all("same")
+        elif self._has("same", "outnumber") or (
+            self._has("than") and self._has("more", "fewer")
+        ):
+            return self._comparison()
+        elif self._has("more", "fewer") and self._has("or"):
+            fewest = self._has("fewer")
+            self._pop_all("more", "fewer")
+            return Most(self._group(), fewest)
+        if self._has("most", "fewest", "majority"):
+            return self._superlative()
+        if self._has("all") or (self._has("only") and not self._has("number")):
+            return self._only()
+        if "whether" not in self.cues:
+            if self._pop_all("together"):
+                return Count(self._group())
+            if [token.kind for token in self.tokens if token.kind != "a"] == ["any"]:
+                self.tokens = []
+                return Which(EVERY)
+        return self._parts()
+
+    def _comparison(self) -> Node:
+        sign = "="
+        for kind, meant in (("more", ">"), ("fewer", "<"), ("same", "=")):
+            sign = meant if self._take(kind) else sign
+        sign = ">" if self._has("outnumber") else sign
+        left, right = self._pair("than", "and", "same", "outnumber")
+        return Compare(Count(left), sign, Count(right))
+
+    def _superlative(self) -> Node:
+        """Parse "are most of the fruits apples?" or "is apple the most common fruit?"."""
+        is_majority = self._next("majority") or (self._next("most") and self.tokens[0].text == "most")
+        fewest = self._has("fewest")
+        self._pop_all("most", "fewest", "majority", "a")
+        if "whether" not in self.cues and not is_majority:
+            return Most(self._group() if self.tokens else EVERY, fewest)
+        fruits = [token.fruit for token in self.tokens if token.kind == "fruit"]
+        if len(fruits) != 1 or not self._pop_all("any", "fruit"):
+            raise _Unreadable
+        if is_majority:
+            return Compare(Count(Group((fruits[0],))), ">", Count(Group((fruits[0],), True)))
+        return IsMost(fruits[0], fewest)
+
+    def _only(self) -> Node:
+        for token, after in zip(self.tokens, self.tokens[1:], strict=False):
+            if token.text.endswith(" the") and token.kind == "all" and after.kind == "fruit":
+                raise _Unreadable  # "are all the apples here?"
+        is_either = self._has("or")
+        self._pop_all("only", "all", "a", "both", "either", "any", "comma")
+        group = self._group()
+        if group.others:
+            raise _Unreadable
+        there = [group] if is_either else [Group((name,)) for name in group.names]
+        others = Compare(Count(Group(group.names, True)), "=", 0)
+        return Both((*(Compare(Count(part), ">=", 1) for part in there), others))
+
+    def _parts(self) -> Node:
+        needs_two = self._pop_all("both", "either")
+        self._pop_all("together")
+        denied = self._take("neither") is not None
+        parts, counted, connectives = [], [], set()
+        while True:
+            part, has_quantity = self._part()
+            parts.append(part)
+            counted.append(has_quantity)
+            connective = self._connective()
+            if not connective:
+                break
+            connectives.add(connective)
+        kinds = connectives - {"comma"} or {"and"}
+        if len(kinds) > 1 or (needs_two and len(parts) == 1):
+            raise _Unreadable  # "apples and pears or plums" can mean two things
+        is_denial = parts[0].sign == "=" and parts[0].right == 0
+        if denied or (is_denial and kinds <= {"or", "nor"}):
+            return Compare(Count(_union(parts)), "=", 0)
+        if len(parts) == 1:
+            return parts[0]
+        if kinds == {"and"}:
+            return Both(tuple(parts))
+        if any(counted[1:]) or any(group.others for part in parts for group in groups(part)):
+            return Either(tuple(parts))
+        return replace(parts[0], left=Count(_union(parts)))
+
+    def _part(self) -> tuple[Compare, bool]:
+        """Parse a part of a statement, and return it with whether it has a number."""
+        denied = self._take("no", "not") is not None
+        limits = self._quantity()
+        self._take("a")
+        kinds = self._take("kinds")
+        if limits and not self.tokens:
+            group = self._group_before() or EVERY  # "are there exactly seven?"
+        elif kinds and not self.tokens:
+            group = EVERY
+        else:
+            group = self._one_group()
+        limits = self._quantity() or limits
+        if limits:
+            limits = self._or_more(*limits)
+        elif kinds and not denied:
+            limits = (">=", 2)  # "are there different kinds?"
+        if denied and limits:
+            raise _Unreadable
+        sign, number = ("=", 0) if denied else limits or (">=", 1)
+        return Compare(Kinds(group) if kinds else Count(group), sign, number), limits is not None
+
+    def _quantity(self) -> tuple[str, int] | None:
+        """Parse a number and what limits it, or return None if there is none."""
+        signs = {"at least": ">=", "at most": "<=", "more": ">", "fewer": "<", "number": "="}
+        signs |= {"exactly": "=", "only": "="}
+        if not self.tokens or self.tokens[0].kind not in signs:
+            return None
+        sign = signs[self.tokens[0].kind]
+        if self._take("more", "fewer") and not self._take("than"):
+            raise _Unreadable
+        while self._take("at least", "at most", "exactly", "only"):
+            pass
+        number = self._take("number")
+        if number is None:
+            raise _Unreadable
+        return self._or_more(sign, number.number)
+
+    def _or_more(self, sign: str, number: int) -> tuple[str, int]:
+        for kind, looser in (("or more", ">="), ("or fewer", "<=")):
+            sign = looser if self._take(kind) else sign
+        return sign, number
+
+    def _pair(self, *between: str) -> tuple[Group, Group]:
+        """Parse two groups with a word between them."""
+        self._pop_all("a", "together", "all", "both")
+        left = self._one_group()
+        if not self._take(*between):
+            raise _Unreadable
+        if self._take("else"):
+            self._take("any")
+            return left, Group(left.names, True)
+        return left, self._one_group()
+
+    def _group(self) -> Group:
+        """Parse a group, which may have several names."""
+        group = self._one_group()
+        while not group.others and self._connective():
+            more = self._one_group()
+            if more.others:
+                raise _Unreadable
+            group = Group(tuple(dict.fromkeys((*group.names, *more.names))))
+        return group
+
+    def _one_group(self) -> Group:
+        """Parse "fruit", a fruit, or an exception."""
+        while self._take("a", "comma", "more", "fewer"):
+            pass
+        other = self._take("else")
+        anything = self._take("any")
+        other = self._take("else") or other
+        if fruit := self._take("fruit"):
+            if other or (anything and anything.text.startswith("piece")):
+                raise _Unreadable
+            if not anything and fruit.text == fruit.fruit:
+                self._take("any")  # "orange fruits"
+            return Group((fruit.fruit,))
+        if self._take("except", "not", "neither", *(["than", "and"] if other else [])):
+            self._take("any")
+            return self._exception()
+        if other and (names := named_fruits(self.previous) if self.previous else ()):
+            return Group(names, True)
+        if other or not anything:
+            self.tokens[:0] = [other] if other else []
+            raise _Unreadable
+        return EVERY
+
+    def _exception(self) -> Group:
+        names: list[str] = []
+        while True:
+            self._take("a")
+            fruit = self._take("fruit")
+            if fruit is None:
+                break
+            names.append(fruit.fruit)
+            if not self._connective():
+                break
+        self._take("any")  # "not counting bananas, how many fruits?"
+        if not names:
+            raise _Unreadable
+        return Group(tuple(dict.fromkeys(names)), True)
+
+    def _group_before(self) -> Group | None:
+        return next(groups(self.previous), None)
+
+    def _drop_polite_not(self) -> None:
+        """Drop the "not" of "isn't there a banana?", which asks whether there is one."""
+        if self._next("not") and len(self.tokens) > 1 and "whether" in self.cues:
+            if self.tokens[1].kind not in ("a", "fruit", "any"):
+                raise _Unreadable
+            self.tokens.pop(0)
+
+    def _connective(self) -> str | None:
+        """Take what joins two parts: "and", "or", "nor" or "comma"; two fruits need nothing."""
+        comma = self._take("comma")
+        if found := self._take("and", "or", "nor"):
+            return found.kind
+        return "comma" if comma or self._next("fruit") else None
+
+    def _has(self, *kinds: str) -> bool:
+        return any(token.kind in kinds for token in self.tokens)
+
+    def _next(self, kind: str) -> bool:
+        return bool(self.tokens) and self.tokens[0].kind == kind
+
+    def _take(self, *kinds: str) -> Token | None:
+        return self.tokens.pop(0) if self.tokens and self.tokens[0].kind in kinds else None
+
+    def _pop_all(self, *kinds: str) -> bool:
+        """Remove all tokens of some kinds, and return whether there were any."""
+        before = len(self.tokens)
+        self.tokens = [token for token in self.tokens if token.kind not in kinds]
+        return len(self.tokens) < before
+
+
+def _union(parts: Sequence[Compare]) -> Group:
+    names = [name for part in parts for name in part.left.group.names]
+    if any(part.left.group.others for part in parts):
+        if len(parts) > 1:
+            raise _Unreadable
+        return parts[0].left.group
+    return Group(tuple(dict.fromkeys(names)))
+
+
+def _quote(text: str) -> str:
+    """Return a text in quotes, shortened to `_QUOTED_LENGTH` characters."""
+    text = " ".join(text.split())
+    if len(text) > _QUOTED_LENGTH:
+        text = text[: _QUOTED_LENGTH - 1] + "…"
+    return f'"{text}"'
