@@ -20,7 +20,7 @@ taken out first. A question in which a word is left over is refused with an erro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fruit_caption.language.compositions import (
@@ -36,119 +36,20 @@ from fruit_caption.language.compositions import (
     Kinds,
     Most,
     Node,
-    Unseen,
     Which,
     groups,
     named_fruits,
 )
-from fruit_caption.language.fruits import FRUITS, join_words, plural
-from fruit_caption.language.lexicon import TOPICS, Token, read_tokens
-from fruit_caption.utils.errors import OutOfDomain
-
-MAX_QUESTION_LENGTH = 200
-"""Maximum length of a question, in characters."""
-
-_EXAMPLES = (
-    '"how many apples are there?", "which fruits are there?", "is there a banana?", '
-    '"describe the photo"'
-)
-
-_QUOTED_LENGTH = 60
-"""Maximum number of characters of a question that an error message quotes."""
+from fruit_caption.language.lexicon import Token
 
 _CUES = ("how many", "how much", "which", "describe", "whether", "follow-up")
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """The words are known, but not what they mean together."""
 
 
-def parse(
-    text: str, previous: Node | None = None, fruits: Collection[str] = tuple(FRUITS)
-) -> Node:
-    """Parse a free-form question; case, punctuation and small typos don't matter.
-
-    Args:
-        text: The question.
-        previous: The question before it, which "and bananas?" or "how many?" continues.
-        fruits: The fruits that can be asked about.
-
-    Raises:
-        OutOfDomain: If a word of it is not known, if its words don't make a question about the
-            fruit in a photo, if it asks about another fruit, or if it is too long.
-    """
-    if len(text) > MAX_QUESTION_LENGTH:
-        raise OutOfDomain(
-            f"{_quote(text)} is too long: at most {MAX_QUESTION_LENGTH} characters are allowed. "
-            f"Ask for example {_EXAMPLES}."
-        )
-    tokens = read_tokens(text)
-    if any(token.kind == "unknown" for token in tokens):
-        raise _unknown_words(text, tokens, fruits)
-    for token in tokens:
-        if token.fruit and token.fruit not in fruits:
-            named = plural(token.fruit)
-            raise OutOfDomain(f"This model was not trained on {named}; {_known_fruits(fruits)}.")
-    unseen = [token for token in tokens if token.kind in TOPICS]
-    seen = [token for token in tokens if token.kind not in TOPICS]
-    parser = _Parser(seen, previous)
-    try:
-        node: Node | None = parser.question()
-    except _Unreadable:
-        node = None
-    if unseen:
-        return Unseen(_cannot_tell(unseen[0], seen), _known(node))
-    if node is None:
-        raise _not_a_question(text, [token.text for token in parser.tokens[:1]])
-    return node
-
-
-def _unknown_words(text: str, tokens: Sequence[Token], fruits: Collection[str]) -> OutOfDomain:
-    words = list(dict.fromkeys(token.text for token in tokens if token.kind == "unknown"))
-    kinds = [token.kind for token in tokens]
-    is_thing = "fruit" not in kinds and {"how many", "a", "whether"} & set(kinds)
-    if len(words) == 1 and is_thing:
-        return OutOfDomain(f'I don\'t know "{words[0]}"; {_known_fruits(fruits)}.')
-    return _not_a_question(text, words)
-
-
-def _not_a_question(text: str, words: Sequence[str]) -> OutOfDomain:
-    named = join_words([f'"{word}"' for word in words])
-    reason = f" (I don't understand {named})" if named else ""
-    return OutOfDomain(
-        f"{_quote(text)} is not a question about fruit that can be answered here{reason}. "
-        f"Ask for example {_EXAMPLES}."
-    )
-
-
-def _known_fruits(fruits: Collection[str]) -> str:
-    names = [plural(fruit) for fruit in fruits if fruit in FRUITS]
-    examples = [name for name in ("apples", "bananas", "oranges") if name in names] or names[:3]
-    if len(names) <= len(examples) + 1:
-        return f"it knows {join_words(names) or 'no fruit'}"
-    return f"it knows {len(names)} kinds of fruit, such as {join_words(examples)}"
-
-
-def _cannot_tell(word: Token, others: Sequence[Token]) -> str:
-    fruits = [token.fruit for token in others if token.kind == "fruit"]
-    noun = plural(fruits[0]) if fruits else "fruit"
-    if word.opposite:
-        return f"I can't tell {word.text} from {word.opposite} {noun}"
-    if word.kind == "vague numbers":
-        return f'I can\'t tell how many "{word.text}" is'
-    return f'I can\'t tell {word.kind} ("{word.text}")'
-
-
-def _known(node: Node | None) -> Node | None:
-    """Return a question's tree without its restriction: what there is in all."""
-    if node is None or isinstance(node, Description):
-        return None
-    if names := named_fruits(node):
-        return Count(Group(names))
-    return Which(EVERY) if isinstance(node, (Which, Most)) else Count(EVERY)
-
-
-class _Parser:
+class Parser:
     """A recursive descent parser: a method for each rule of the grammar above."""
 
     def __init__(self, tokens: Sequence[Token], previous: Node | None) -> None:
@@ -166,7 +67,7 @@ class _Parser:
         node = self._question()
         self._pop_all("comma")
         if self.tokens:
-            raise _Unreadable
+            raise Unreadable
         return node
 
     def _question(self) -> Node:
@@ -177,7 +78,7 @@ class _Parser:
             is_statement = self._has("same") or (self._next("fruit") and self._has("number"))
             return self._statement() if is_statement else self._amount()
         if "how much" in self.cues:
-            raise _Unreadable
+            raise Unreadable
         if "which" in self.cues:
             return self._choice()
         if self.continues and self.previous:
@@ -201,14 +102,15 @@ class _Parser:
         self._pop_all("kinds", "together", "all", "a", "both")
         is_most, is_fewest = self._pop_all("most", "majority"), self._pop_all("fewest")
         if self._has("or") and not self._has("number"):
-            is_most, is_fewest = is_most or self._pop_all("more"), is_fewest or self._pop_all("fewer")
+            is_most |= self._pop_all("more")
+            is_fewest |= self._pop_all("fewer")
         if is_most or is_fewest:
             return Most(self._group() if self.tokens else EVERY, is_fewest)
         limits = self._quantity()
         group = self._group() if self.tokens else EVERY
         sign, number = limits or self._quantity() or (">=", 1)
         if not group.others and len(group.names) == 1:
-            raise _Unreadable  # "which apples?" asks for more than kinds
+            raise Unreadable  # "which apples?" asks for more than kinds
         return Which(group, sign, number)
 
     def _follow_up(self) -> Node:
@@ -225,9 +127,7 @@ class _Parser:
         self._drop_polite_not()
         if self._has("number"):
             self._pop_all("same")
-        elif self._has("same", "outnumber") or (
-            self._has("than") and self._has("more", "fewer")
-        ):
+        elif self._has("same", "outnumber") or (self._has("than") and self._has("more", "fewer")):
             return self._comparison()
         elif self._has("more", "fewer") and self._has("or"):
             fewest = self._has("fewer")
@@ -255,14 +155,14 @@ class _Parser:
 
     def _superlative(self) -> Node:
         """Parse "are most of the fruits apples?" or "is apple the most common fruit?"."""
-        is_majority = self._next("majority") or (self._next("most") and self.tokens[0].text == "most")
+        is_majority = self._next("majority") or self.tokens[0].text == "most"
         fewest = self._has("fewest")
         self._pop_all("most", "fewest", "majority", "a")
         if "whether" not in self.cues and not is_majority:
             return Most(self._group() if self.tokens else EVERY, fewest)
         fruits = [token.fruit for token in self.tokens if token.kind == "fruit"]
         if len(fruits) != 1 or not self._pop_all("any", "fruit"):
-            raise _Unreadable
+            raise Unreadable
         if is_majority:
             return Compare(Count(Group((fruits[0],))), ">", Count(Group((fruits[0],), True)))
         return IsMost(fruits[0], fewest)
@@ -270,12 +170,12 @@ class _Parser:
     def _only(self) -> Node:
         for token, after in zip(self.tokens, self.tokens[1:], strict=False):
             if token.text.endswith(" the") and token.kind == "all" and after.kind == "fruit":
-                raise _Unreadable  # "are all the apples here?"
+                raise Unreadable  # "are all the apples here?"
         is_either = self._has("or")
         self._pop_all("only", "all", "a", "both", "either", "any", "comma")
         group = self._group()
         if group.others:
-            raise _Unreadable
+            raise Unreadable
         there = [group] if is_either else [Group((name,)) for name in group.names]
         others = Compare(Count(Group(group.names, True)), "=", 0)
         return Both((*(Compare(Count(part), ">=", 1) for part in there), others))
@@ -295,7 +195,7 @@ class _Parser:
             connectives.add(connective)
         kinds = connectives - {"comma"} or {"and"}
         if len(kinds) > 1 or (needs_two and len(parts) == 1):
-            raise _Unreadable  # "apples and pears or plums" can mean two things
+            raise Unreadable  # "apples and pears or plums" can mean two things
         is_denial = parts[0].sign == "=" and parts[0].right == 0
         if denied or (is_denial and kinds <= {"or", "nor"}):
             return Compare(Count(_union(parts)), "=", 0)
@@ -325,7 +225,7 @@ class _Parser:
         elif kinds and not denied:
             limits = (">=", 2)  # "are there different kinds?"
         if denied and limits:
-            raise _Unreadable
+            raise Unreadable
         sign, number = ("=", 0) if denied else limits or (">=", 1)
         return Compare(Kinds(group) if kinds else Count(group), sign, number), limits is not None
 
@@ -337,12 +237,12 @@ class _Parser:
             return None
         sign = signs[self.tokens[0].kind]
         if self._take("more", "fewer") and not self._take("than"):
-            raise _Unreadable
+            raise Unreadable
         while self._take("at least", "at most", "exactly", "only"):
             pass
         number = self._take("number")
         if number is None:
-            raise _Unreadable
+            raise Unreadable
         return self._or_more(sign, number.number)
 
     def _or_more(self, sign: str, number: int) -> tuple[str, int]:
@@ -355,7 +255,7 @@ class _Parser:
         self._pop_all("a", "together", "all", "both")
         left = self._one_group()
         if not self._take(*between):
-            raise _Unreadable
+            raise Unreadable
         if self._take("else"):
             self._take("any")
             return left, Group(left.names, True)
@@ -367,7 +267,7 @@ class _Parser:
         while not group.others and self._connective():
             more = self._one_group()
             if more.others:
-                raise _Unreadable
+                raise Unreadable
             group = Group(tuple(dict.fromkeys((*group.names, *more.names))))
         return group
 
@@ -378,9 +278,11 @@ class _Parser:
         other = self._take("else")
         anything = self._take("any")
         other = self._take("else") or other
+        while anything and self._take("any"):
+            pass  # "how many things here are fruits?"
         if fruit := self._take("fruit"):
             if other or (anything and anything.text.startswith("piece")):
-                raise _Unreadable
+                raise Unreadable
             if not anything and fruit.text == fruit.fruit:
                 self._take("any")  # "orange fruits"
             return Group((fruit.fruit,))
@@ -391,7 +293,7 @@ class _Parser:
             return Group(names, True)
         if other or not anything:
             self.tokens[:0] = [other] if other else []
-            raise _Unreadable
+            raise Unreadable
         return EVERY
 
     def _exception(self) -> Group:
@@ -406,7 +308,7 @@ class _Parser:
                 break
         self._take("any")  # "not counting bananas, how many fruits?"
         if not names:
-            raise _Unreadable
+            raise Unreadable
         return Group(tuple(dict.fromkeys(names)), True)
 
     def _group_before(self) -> Group | None:
@@ -416,7 +318,7 @@ class _Parser:
         """Drop the "not" of "isn't there a banana?", which asks whether there is one."""
         if self._next("not") and len(self.tokens) > 1 and "whether" in self.cues:
             if self.tokens[1].kind not in ("a", "fruit", "any"):
-                raise _Unreadable
+                raise Unreadable
             self.tokens.pop(0)
 
     def _connective(self) -> str | None:
@@ -446,14 +348,6 @@ def _union(parts: Sequence[Compare]) -> Group:
     names = [name for part in parts for name in part.left.group.names]
     if any(part.left.group.others for part in parts):
         if len(parts) > 1:
-            raise _Unreadable
+            raise Unreadable
         return parts[0].left.group
     return Group(tuple(dict.fromkeys(names)))
-
-
-def _quote(text: str) -> str:
-    """Return a text in quotes, shortened to `_QUOTED_LENGTH` characters."""
-    text = " ".join(text.split())
-    if len(text) > _QUOTED_LENGTH:
-        text = text[: _QUOTED_LENGTH - 1] + "…"
-    return f'"{text}"'

@@ -18,6 +18,9 @@ from fruit_caption.language.words import correct_typo
 TOPICS = ("colors", "ripeness", "sizes", "prices", "tastes", "shapes", "places", "vague numbers")
 """The tables of words whose meaning can't be told from counts."""
 
+_WORD = re.compile(r"[a-z]+|-?\d+|,|[^\x00-\x7f\W]+|[<>=$€%#/*]|[\u2190-\U0001faff]")
+"""What counts as a word: letters of any language, numbers, commas, and signs that mean something."""
+
 _DETERMINERS = frozenset("the my your our his her their in on at from inside into within".split())
 """Words before "bowl" or "table" by which that stands for the photo."""
 
@@ -63,10 +66,10 @@ def _read_phrases(tables: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], 
     phrases: dict[tuple[str, ...], Token] = {}
     for kind, table in tables.items():
         for entry in table:
-            text, _, number = entry.partition(" = ")
+            text, _, meant = entry.partition(" = ")
             text, _, opposite = text.partition("/")
             words = tuple(chain.from_iterable(_SPELLINGS.get(w, [w]) for w in text.split()))
-            phrases.setdefault(words, Token(kind, text, "", int(number or 0), opposite))
+            phrases.setdefault(words, Token(kind, text, "", int(meant or 0), opposite))
     for number, word in enumerate(NUMBER_WORDS):
         phrases[(word,)] = Token("number", word, number=number)
     for spelling, fruit in SPELLINGS.items():
@@ -99,11 +102,11 @@ def read_tokens(text: str) -> list[Token]:
 
 def _split(text: str) -> list[tuple[str, str]]:
     """Split a question into (plain spelling, word as typed), with typos corrected."""
-    text = text.lower().replace("'", "").replace("’", "").replace("&", " and ").replace("+", " and ")
+    text = re.sub("[&+]", " and ", re.sub("['’]", "", text.lower()))
     words: list[tuple[str, str]] = []
-    for typed in re.findall(r"[a-z]+|-?\d+|,|[^\x00-\x7f\W]+|[<>=$€%#/*]|[\u2190-\U0001faff]", text):
+    for typed in _WORD.findall(text):
         plain = _SPELLINGS.get(typed)
-        if plain is None and typed.isascii() and typed.isalpha() and typed not in _WORDS | _REAL_WORDS:
+        if plain is None and typed.isascii() and typed not in _WORDS and typed not in _REAL_WORDS:
             fixed = correct_typo(typed, _CORRECTED)
             plain = _SPELLINGS.get(fixed, [fixed]) if fixed else None
         words += [(word, typed) for word in plain or [typed]]
