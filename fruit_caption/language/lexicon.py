@@ -19,7 +19,7 @@ TOPICS = ("colors", "ripeness", "sizes", "prices", "tastes", "shapes", "places",
 """The tables of words whose meaning can't be told from counts."""
 
 _WORD = re.compile(r"[a-z]+|-?\d+|,|[^\x00-\x7f\W]+|[<>=$€%#/*]|[\u2190-\U0001faff]")
-"""What counts as a word: letters of any language, numbers, commas, and signs that mean something."""
+"""Letters of any language, numbers, commas, and signs that mean something."""
 
 _DETERMINERS = frozenset("the my your our his her their in on at from inside into within".split())
 """Words before "bowl" or "table" by which that stands for the photo."""

@@ -81,7 +81,7 @@ def parse(text: str, previous: Node | None = None, fruits: Collection[str] = tup
     for token in tokens:
         if token.fruit and token.fruit not in fruits:
             named = plural(token.fruit)
-            raise OutOfDomain(f"This model was not trained on {named}; {_known_fruits(fruits)}.")
+            raise OutOfDomain(f"This model was not trained on {named}; it {_known_fruits(fruits)}.")
     unseen = [token for token in tokens if token.kind in TOPICS]
     seen = [token for token in tokens if token.kind not in TOPICS]
     parser = Parser(seen, previous)
@@ -101,7 +101,7 @@ def _unknown_words(text: str, tokens: Sequence[Token], fruits: Collection[str]) 
     kinds = [token.kind for token in tokens]
     is_thing = "fruit" not in kinds and {"how many", "a", "whether"} & set(kinds)
     if len(words) == 1 and is_thing:
-        return OutOfDomain(f'I don\'t know "{words[0]}"; {_known_fruits(fruits)}.')
+        return OutOfDomain(f'I don\'t know "{words[0]}"; the model {_known_fruits(fruits)}.')
     return _not_a_question(text, words)
 
 
@@ -118,8 +118,8 @@ def _known_fruits(fruits: Collection[str]) -> str:
     names = [plural(fruit) for fruit in fruits if fruit in FRUITS]
     examples = [name for name in ("apples", "bananas", "oranges") if name in names] or names[:3]
     if len(names) <= len(examples) + 1:
-        return f"it knows {join_words(names) or 'no fruit'}"
-    return f"it knows {len(names)} kinds of fruit, such as {join_words(examples)}"
+        return f"knows {join_words(names) or 'no fruit'}"
+    return f"knows fruit such as {join_words(examples)}"
 
 
 def _cannot_tell(word: Token, others: Sequence[Token]) -> str:
