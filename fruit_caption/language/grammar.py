@@ -96,7 +96,7 @@ class Parser:
             group = self._group()
         else:
             group = EVERY if together or kinds else self._group_before() or EVERY
-        return Kinds(group) if kinds else Count(group)
+        return self._kinds(group) if kinds else Count(group)
 
     def _choice(self) -> Node:
         self._pop_all("kinds", "together", "all", "a", "both")
@@ -105,13 +105,19 @@ class Parser:
             is_most |= self._pop_all("more")
             is_fewest |= self._pop_all("fewer")
         if is_most or is_fewest:
-            return Most(self._group() if self.tokens else EVERY, is_fewest)
+            return self._most(is_fewest)
         limits = self._quantity()
         group = self._group() if self.tokens else EVERY
         sign, number = limits or self._quantity() or (">=", 1)
         if not group.others and len(group.names) == 1:
             raise Unreadable  # "which apples?" asks for more than kinds
         return Which(group, sign, number)
+
+    def _most(self, fewest: bool) -> Node:
+        group = self._group() if self.tokens else EVERY
+        if len(group.names) == 1 and not group.others:
+            raise Unreadable  # "least apples?"
+        return Most(group, fewest)
 
     def _follow_up(self) -> Node:
         if not self._next("a") and not self._next("fruit"):
@@ -124,6 +130,8 @@ class Parser:
         return Compare(Count(group), ">=", 1)
 
     def _statement(self) -> Node:
+        if not self.tokens and (group := self._group_before()):
+            return Compare(Count(group), ">=", 1)  # "is there one?"
         self._drop_polite_not()
         if self._has("number"):
             self._pop_all("same")
@@ -132,7 +140,7 @@ class Parser:
         elif self._has("more", "fewer") and self._has("or"):
             fewest = self._has("fewer")
             self._pop_all("more", "fewer")
-            return Most(self._group(), fewest)
+            return self._most(fewest)
         if self._has("most", "fewest", "majority"):
             return self._superlative()
         if self._has("all") or (self._has("only") and not self._has("number")):
@@ -159,7 +167,7 @@ class Parser:
         fewest = self._has("fewest")
         self._pop_all("most", "fewest", "majority", "a")
         if "whether" not in self.cues and not is_majority:
-            return Most(self._group() if self.tokens else EVERY, fewest)
+            return self._most(fewest)
         fruits = [token.fruit for token in self.tokens if token.kind == "fruit"]
         if len(fruits) != 1 or not self._pop_all("any", "fruit"):
             raise Unreadable
@@ -209,11 +217,14 @@ class Parser:
 
     def _part(self) -> tuple[Compare, bool]:
         """Parse a part of a statement, and return it with whether it has a number."""
-        denied = self._take("no", "not") is not None
+        nothing = self._take("nothing")
+        denied = (nothing or self._take("no", "not")) is not None
         limits = self._quantity()
         self._take("a")
         kinds = self._take("kinds")
-        if limits and not self.tokens:
+        if nothing:
+            group = EVERY
+        elif limits and not self.tokens:
             group = self._group_before() or EVERY  # "are there exactly seven?"
         elif kinds and not self.tokens:
             group = EVERY
@@ -227,7 +238,13 @@ class Parser:
         if denied and limits:
             raise Unreadable
         sign, number = ("=", 0) if denied else limits or (">=", 1)
-        return Compare(Kinds(group) if kinds else Count(group), sign, number), limits is not None
+        amount = self._kinds(group) if kinds else Count(group)
+        return Compare(amount, sign, number), limits is not None
+
+    def _kinds(self, group: Group) -> Kinds:
+        if not group.others:
+            raise Unreadable  # Kinds of apple can't be told apart.
+        return Kinds(group)
 
     def _quantity(self) -> tuple[str, int] | None:
         """Parse a number and what limits it, or return None if there is none."""
@@ -259,7 +276,7 @@ class Parser:
         if self._take("else"):
             self._take("any")
             return left, Group(left.names, True)
-        return left, self._one_group()
+        return left, self._group()
 
     def _group(self) -> Group:
         """Parse a group, which may have several names."""
@@ -280,6 +297,8 @@ class Parser:
         other = self._take("else") or other
         while anything and self._take("any"):
             pass  # "how many things here are fruits?"
+        if anything and [token.kind for token in self.tokens[:2]] == ["comma", "fruit"]:
+            self._take("comma")  # "which fruit is there most of, apples or pears?"
         if fruit := self._take("fruit"):
             if other or (anything and anything.text.startswith("piece")):
                 raise Unreadable

@@ -135,8 +135,11 @@ def _in_context(tokens: Sequence[Token], place: int) -> Token:
     - "the bowl" stands for the photo; "a bowl" and "apple bowl" are things that can't be seen.
     - "the red bowl" is a place.
     - "one" is a number only in front of what is counted, or behind "exactly" and the like.
+    - "is everything an apple?" is about all fruit.
+    - "about three" is vague, "about apples" not known; "between apples" is a place, "between two
+      and five" not known.
     - "or more" is a number's, else an "or".
-    - "an orange apple" and "cherry tomatoes" are kinds of a fruit that can't be told apart.
+    - "an orange apple", "are the apples orange?" and "cherry tomatoes" are looks of a fruit.
     """
     token = tokens[place]
     before = tokens[place - 1] if place else Token("", "")
@@ -155,9 +158,21 @@ def _in_context(tokens: Sequence[Token], place: int) -> Token:
         return Token("filler", token.text)
     if token.kind in ("or more", "or fewer") and before.kind != "number" and after.kind == "fruit":
         return Token("or", token.text)  # "more apples or more bananas"
-    if token.kind == after.kind == "fruit" and token.text == token.fruit:
+    if token.text == "everything" and after.kind in ("a", "fruit"):
+        return Token("all", token.text)
+    if token.text == ("between" if after.kind == "number" else "about"):
+        return Token("unknown", token.text)
+    if _is_look_of_fruit(token, before, after):
         return Token("colors", token.text, opposite="other")
     return token
+
+
+def _is_look_of_fruit(token: Token, before: Token, after: Token) -> bool:
+    """Return whether the name of a fruit says how another one looks."""
+    if token.kind != "fruit" or token.text != token.fruit:
+        return False
+    is_color = token.text == "orange" and (before.kind == "fruit" or after.text in ("ones", "one"))
+    return is_color or after.kind == "fruit"
 
 
 def _is_determiner(token: Token) -> bool:

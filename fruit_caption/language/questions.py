@@ -99,8 +99,9 @@ def parse(text: str, previous: Node | None = None, fruits: Collection[str] = tup
 def _unknown_words(text: str, tokens: Sequence[Token], fruits: Collection[str]) -> OutOfDomain:
     words = list(dict.fromkeys(token.text for token in tokens if token.kind == "unknown"))
     kinds = [token.kind for token in tokens]
-    is_thing = "fruit" not in kinds and {"how many", "a", "whether"} & set(kinds)
-    if len(words) == 1 and is_thing:
+    before = tokens[kinds.index("unknown") - 1]
+    is_thing = before.kind in ("how many", "a") or before.text in ("any", "some", "there")
+    if len(words) == 1 and is_thing and "fruit" not in kinds:
         return OutOfDomain(f'I don\'t know "{words[0]}"; the model {_known_fruits(fruits)}.')
     return _not_a_question(text, words)
 
