@@ -156,7 +156,8 @@ class EncodedBatch:
             known = enumerate(self._what_is_known(node))
             return [self._refuse(index, question, node, answer) for index, answer in known]
         first = [Question("identify")] if needs_kinds(node) else []
-        first += [Question("total")] if needs_total(node) else []
+        # The total also tells whether the other answers can be true.
+        first += [Question("total")] if needs_total(node) or needs_kinds(node) else []
         first += [Question("count", fruit) for fruit in named_fruits(node)]
         asked = [[to_prompt("", each) for each in first]] * len(self.pictures)
         answers = self.answer_simple(asked, detailed=True)

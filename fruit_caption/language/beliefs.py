@@ -4,6 +4,11 @@ An answer's confidence is the probability of its value, not of one set of number
 apples?" is yes for three and for four apples. Each of the model's answers has a probability, and so
 have its alternatives. `compose` goes through their combinations, as if they were independent, and
 adds up the probabilities of those that lead to the same value.
+
+The answers can contradict each other: "two apples", "it shows apple", "three fruits in all". Little
+can be composed of such answers, so combinations that can't be true together count `CONTRADICTION`
+times as much as others. Where the model's own answers are such a combination, the likeliest value
+is the answer, else the value that follows from its own answers.
 """
 
 from __future__ import annotations
@@ -13,7 +18,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fruit_caption.language.composed_text import express
-from fruit_caption.language.compositions import Facts, Node, UnknownFact, Value, evaluate
+from fruit_caption.language.compositions import Facts, Node, UnknownFact, Value, agrees, evaluate
+
+CONTRADICTION = 0.1
+"""Weight of a combination of answers that contradict each other."""
 
 MAX_COMBINATIONS = 500
 """Combinations of answers that `compose` follows; less likely ones are left out."""
@@ -50,25 +58,31 @@ def compose(node: Node, kinds: Beliefs, total: Beliefs, counts: Mapping[str, Bel
             sentence says "perhaps".
 
     Returns:
-        The answer that follows from the model's own answers, then those with other values, the
-        likeliest first. Empty if one of the model's own answers that it needs has no value.
+        The answer, then those with other values, the likeliest first. Empty if one of the model's
+        own answers that it needs has no value.
     """
-    combinations = list(_combine(kinds, total, counts))
+    combinations = [
+        (facts, probability * (1.0 if agrees(facts) else CONTRADICTION))
+        for facts, probability in _combine(kinds, total, counts)
+    ]
+    own = combinations[0][0]
+    scale = sum(weight for _, weight in combinations)
     values: dict[Value, float] = {}
     texts: dict[str, float] = {}
     wording: dict[Value, str] = {}
-    for facts, probability in combinations:
+    for facts, weight in combinations:
         try:
             value, text = evaluate(node, facts), express(node, facts)
         except UnknownFact:
-            if facts is combinations[0][0]:
+            if facts is own:
                 return []
             continue
         wording.setdefault(value, text)
-        values[value] = values.get(value, 0.0) + probability
-        texts[text] = texts.get(text, 0.0) + probability
-    own = next(iter(values))
-    order = [own, *sorted((v for v in values if v != own), key=lambda v: -values[v])]
+        values[value] = values.get(value, 0.0) + weight / scale
+        texts[text] = texts.get(text, 0.0) + weight / scale
+    order = sorted(values, key=lambda value: -values[value])
+    if agrees(own):
+        order.sort(key=lambda value: value != evaluate(node, own))
     return [
         Composition(_hedge(wording[value], texts, values[value], doubt_below), value, values[value])
         for value in order

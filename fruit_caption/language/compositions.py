@@ -157,6 +157,17 @@ class Facts:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+def agrees(facts: Facts) -> bool:
+    """Return whether facts can be true together, as far as they are known."""
+    if facts.kinds is None:
+        return True
+    if any((number > 0) != (fruit in facts.kinds) for fruit, number in facts.counts.items()):
+        return False
+    if facts.total is None or not facts.kinds <= set(facts.counts):
+        return True
+    return facts.total == sum(facts.counts.values())
+
+
 class UnknownFact(Exception):
     """The value of a question depends on something that is not known."""
 
