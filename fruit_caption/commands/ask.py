@@ -13,13 +13,20 @@ from fruit_caption.commands import terminal
 from fruit_caption.commands.options import OptionalRun
 from fruit_caption.commands.printing import print_answer, print_counts, with_progress, write_csv
 from fruit_caption.commands.streams import print_json
-from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.errors import FruitError, OutOfDomain
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from fruit_caption.inference.answer import Answer
     from fruit_caption.inference.predictor import Predictor
+
+PROMPT_HELP = """Ask for example
+  how many apples are there?    and bananas?
+  which fruits are there?       how many kinds?
+  is there a banana?            are there more apples than pears?
+  describe the photo            is there anything except apples?
+quit or an empty line ends the program."""
 
 PICTURES = 'Pictures: files, folders, patterns such as "*.jpg", http(s) URLs, or - for stdin'
 Images = Annotated[list[str], typer.Argument(help=f"{PICTURES}.", show_default=False)]
@@ -32,8 +39,8 @@ def ask(
         list[str],
         typer.Argument(
             metavar="IMAGE... [QUESTION]",
-            help=f'{PICTURES}; and a question such as "how many apples?". Without a question, '
-            "questions are read from a prompt.",
+            help=f'{PICTURES}; and a question such as "how many apples?", with or without quotes. '
+            "Without a question, questions are read from a prompt.",
             show_default=False,
         ),
     ],
@@ -55,13 +62,7 @@ def ask(
     ] = None,
 ) -> None:
     """Answer questions about pictures."""
-    from fruit_caption.inference.sources import names_picture
-
-    images, questions = words, question or []
-    if not questions and not names_picture(words[-1]):
-        images, questions = words[:-1], words[-1:]
-    if not images:
-        raise FruitError(f'"{words[-1]}" is not a picture. Usage: fruit ask IMAGE... QUESTION')
+    images, questions = (words, question) if question else _split_arguments(words)
     if questions:
         _answer(images, questions, run, top, as_json, csv_file, show)
     elif csv_file or show:
@@ -82,7 +83,7 @@ def caption(
 def count(image: Images, run: OptionalRun = None, as_json: AsJson = False) -> None:
     """Count the fruits in pictures, by kind."""
     pictures = _find_pictures(image)
-    errors = _ErrorHandler(stop_at_first=len(pictures) == 1)
+    errors = _ErrorHandler(len(pictures) == 1)
     rows = []
     for name, counts in _load(run).count_many(with_progress(pictures, terminal.notes), errors):
         rows.append((name, counts))
@@ -109,6 +110,23 @@ def quiz(
         _print_answer(answer, answer.question, 1, as_json)
 
 
+def _split_arguments(words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """Split arguments into pictures and the question behind them, which may be several words."""
+    from fruit_caption.inference.sources import names_picture
+
+    number = next((n for n, word in enumerate(words) if not names_picture(word)), len(words))
+    images, question = words[:number], " ".join(words[number:])
+    # A word of a question may happen to be a file's name, but hardly the name of a picture.
+    misplaced = [word for word in words[number:] if Path(word).suffix and names_picture(word)]
+    if misplaced:
+        question = " ".join(word for word in words[number:] if word not in misplaced)
+        usage = f'fruit ask {" ".join([*images, *misplaced])} "{question}"'
+        raise FruitError(f"Pictures come before the question: {usage}")
+    if not images:
+        raise FruitError(f'"{question}" is not a picture. Usage: fruit ask IMAGE... QUESTION')
+    return images, [question] if question else []
+
+
 def _load(run: str | None) -> Predictor:
     from fruit_caption.inference.predictor import load
 
@@ -131,13 +149,22 @@ def _print_note(text: str) -> None:
 
 
 class _ErrorHandler:
-    """Raises the first error, or prints all errors and exits with code 2 in the end."""
+    """Prints errors and exits with code 2 in the end.
 
-    def __init__(self, stop_at_first: bool) -> None:
-        self.stop_at_first, self.any = stop_at_first, False
+    Args:
+        one_picture: Whether there is only one picture. An error of it is raised at once.
+        one_question: Whether there is only one question, which errors need not repeat.
+    """
+
+    def __init__(self, one_picture: bool, one_question: bool = True) -> None:
+        self.one_picture, self.one_question, self.any = one_picture, one_question, False
 
     def __call__(self, error: FruitError) -> None:
-        if self.stop_at_first:
+        if isinstance(error, OutOfDomain):
+            labels = [] if self.one_picture or not error.image else [f"{error.image}:"]
+            labels += [] if self.one_question or not error.question else [error.question]
+            error = FruitError(" ".join([*labels, str(error)]))
+        elif self.one_picture:
             raise error
         self.any = True
         terminal.print_error(error)
@@ -156,11 +183,8 @@ def _answer(
     csv_file: Path | None = None,
     show: Path | None = None,
 ) -> None:
-    from fruit_caption.language.questions import parse_question
-
     # Check what can be checked before TensorFlow loads.
-    for question in questions:
-        parse_question(question)
+    _check_questions(questions)
     pictures = _find_pictures(images)
     if show:
         if len(pictures) * len(questions) > 1:
@@ -168,7 +192,7 @@ def _answer(
         _check_overlay_path(show, pictures[0])
     if csv_file:
         _check_output_path(csv_file)
-    errors = _ErrorHandler(stop_at_first=len(pictures) == 1)
+    errors = _ErrorHandler(len(pictures) == 1, len(questions) == 1)
     detailed = top > 1 or show is not None
     answers = _load(run).ask_many(
         with_progress(pictures, terminal.notes), questions, errors, detailed
@@ -183,6 +207,14 @@ def _answer(
     errors.exit_if_any()
 
 
+def _check_questions(questions: Sequence[str]) -> None:
+    """Raise the error of the only question, if it can't be answered about any picture."""
+    from fruit_caption.language.questions import parse
+
+    if len(questions) == 1:
+        parse(questions[0])
+
+
 def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> None:
     """Encode a picture once and answer each question that is typed or piped in."""
     if "-" in images:
@@ -193,9 +225,12 @@ def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> 
     if len(pictures) > 1:
         raise FruitError(f"{len(pictures)} pictures but no question; give one with -q.")
     encoded = _load(run).encode(pictures[0])
-    terminal.notes.print("Type a question; an empty line ends the program.")
-    errors = _ErrorHandler(stop_at_first=False)
+    terminal.notes.print("Type a question, or help; quit or an empty line ends the program.")
+    errors = _ErrorHandler(one_picture=True)
     for question in _input_lines():
+        if question.lower() in ("help", "?"):
+            terminal.output.print(PROMPT_HELP, markup=False, highlight=False)
+            continue
         try:
             _print_answer(encoded.ask(question), "", top, as_json)
         except FruitError as error:
@@ -208,6 +243,8 @@ def _input_lines() -> Iterator[str]:
     prompt = "[bold]?[/] " if sys.stdin.isatty() else ""
     try:
         while question := terminal.output.input(prompt).strip():
+            if question.lower() in ("quit", "exit", "q", "bye"):
+                return
             yield question
     except (EOFError, KeyboardInterrupt):
         return

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fruit_caption.inference.points import Point
+from fruit_caption.language.compositions import COMPOSED
 from fruit_caption.language.questions import KINDS, Value
 from fruit_caption.utils.images import PictureInput
 
@@ -39,21 +40,25 @@ class Answer:
     Attributes:
         image: Path or URL of the picture, or "the picture" if it has neither.
         question: The question as it was asked.
-        kind: Kind of the question: "count", "total", "identify", "presence" or "caption".
+        kind: Kind of the question: "count", "total", "identify", "presence" or "caption"; or
+            "composed" if the answer follows from several answers of the model, such as to "are
+            there more apples than pears?".
         fruit: The fruit that the question is about, or None if it is not about a single one.
-        text: The generated text, for example "there are two apples".
+        text: The answer, for example "there are two apples".
         value: Meaning of the text: an int for "count" and "total", a frozenset of fruit names for
-            "identify", a bool for "presence". None for a caption, or if the text can't be parsed.
-        confidence: Product of the probabilities of the words and of the end token, 0 to 1.
+            "identify", a bool for "presence", any of these for "composed". None for a caption, or
+            if the text can't be parsed.
+        confidence: Product of the probabilities of the words and of the end token, 0 to 1. For
+            "composed", the probability of the value, see `language.beliefs`.
         is_confident: Whether the confidence reaches the model's threshold. Answers below it were
             wrong more often than right on the validation photos.
         alternatives: Candidates with other values, the most probable first. Empty unless the
             answer was requested with `detailed=True`, as `Predictor.ask` does.
-        words: The text split into words; a comma is a word.
+        words: The text split into words; a comma is a word. Empty for "composed".
         probabilities: Probability of each word, 0 to 1.
         attention: Attention weights of each word over the letterboxed picture, float32
-            (words, rows, columns); each word's weights sum to 1. None if the model has no attention
-            or the answer was not requested with `detailed=True`.
+            (words, rows, columns); each word's weights sum to 1. None for "composed", if the model
+            has no attention, or if the answer was not requested with `detailed=True`.
         points: All fruits that were detected in the picture, sorted as by `Predictor.points`.
         fruits: Names of the fruits that the model can detect.
         picture: The picture that was asked about.
@@ -101,7 +106,7 @@ class Answer:
             **_to_json(self),
             "sure": self.is_confident,
         }
-        if self.kind in KINDS:
+        if self.kind in (*KINDS, COMPOSED):
             content["points"] = [
                 point.to_json() for point in self.points if self.fruit in (None, point.fruit)
             ]

@@ -40,6 +40,7 @@ MAX_PHOTO_SIDE = 640
 """Maximum length of the photo's longer side in the drawing, in pixels."""
 
 ATTENTION_NOTE = "Brighter: more attention while generating the word; one scale for all words."
+COMPOSED_NOTE = "This answer follows from several others, so there is no attention to show."
 NO_ATTENTION_NOTE = "This model has no attention: every word is generated from the whole photo."
 
 _MARKERS = tuple(zip((VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY), "osDph8", strict=True))
@@ -105,7 +106,8 @@ class Overlay:
             filterwarnings("ignore", "Glyph")  # the question may hold characters the font lacks
             left = {"x": 0.005, "ha": "left"}
             figure.suptitle("\n".join(header), size=14, parse_math=False, **left)
-            note = NO_ATTENTION_NOTE if attention is None else ATTENTION_NOTE
+            without = NO_ATTENTION_NOTE if self.words else COMPOSED_NOTE
+            note = without if attention is None else ATTENTION_NOTE
             figure.supxlabel(note, size=10, **left)
             grid = figure.add_gridspec(1 + rows, COLUMNS, height_ratios=heights)
             self._draw_fruits(figure.add_subplot(grid[0, :]), photo, size)

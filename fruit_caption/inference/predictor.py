@@ -19,25 +19,24 @@ from pathlib import Path
 
 import numpy as np
 
-from fruit_caption.data.qa import CAPTION, CAPTION_PROMPT, QUIZ_PROMPT, QAPair
+from fruit_caption.data.qa import CAPTION_PROMPT, QAPair
 from fruit_caption.inference import exported
-from fruit_caption.inference.answer import Alternative, Answer
-from fruit_caption.inference.points import Point, find_points
-from fruit_caption.language import templates
-from fruit_caption.language.answers import parse_answer
-from fruit_caption.language.fruits import FRUITS, join_words, plural
-from fruit_caption.language.questions import Value, parse_question
-from fruit_caption.models.decoding import (
-    Arrays,
-    Decoded,
-    Hypothesis,
-    Runtime,
-    beam_search,
-    decode,
+from fruit_caption.inference.answer import Answer
+from fruit_caption.inference.encoded import (
+    AnyQuestion,
+    EncodedBatch,
+    SimpleQuestion,
+    to_prompt,
+    to_question,
 )
+from fruit_caption.inference.points import Point, find_points
+from fruit_caption.language.compositions import Node, Unseen
+from fruit_caption.language.fruits import FRUITS
+from fruit_caption.language.questions import Question, parse, parse_question
+from fruit_caption.models.decoding import Runtime
 from fruit_caption.runs import Run
-from fruit_caption.utils.errors import OutOfDomain, PictureError, RunError
-from fruit_caption.utils.images import UNNAMED, PictureInput, letterbox, to_picture
+from fruit_caption.utils.errors import FruitError, OutOfDomain, PictureError, RunError
+from fruit_caption.utils.images import PictureInput, letterbox, to_picture
 from fruit_caption.utils.prefetch import prefetch
 
 BATCH_SIZE = 16
@@ -46,17 +45,7 @@ BATCH_SIZE = 16
 QUIZ_SAMPLES = 32
 """Number of questions to sample for a quiz; many repeat each other, and some can't be parsed."""
 
-ErrorCallback = Callable[[PictureError], None]
-
-
-@dataclass(frozen=True)
-class _ParsedQuestion:
-    """A question as it was asked, and as the prompt that the model was trained on."""
-
-    text: str
-    kind: str
-    fruit: str | None
-    prompt: str
+ErrorCallback = Callable[[FruitError], None]
 
 
 @dataclass(frozen=True)
@@ -100,15 +89,16 @@ class Predictor:
         Args:
             picture: A path, a Pillow image or a uint8 array.
             question: A question in free wording, such as "how many apples?", "which fruits are
-                there?" or "is there a banana?". "describe the photo" asks for a caption.
+                there?", "is there a banana?", "are there more apples than pears?" or "anything
+                besides apples?". "describe the photo" asks for a caption.
 
         Returns:
             The answer with its attention maps and the most probable alternatives.
 
         Raises:
             PictureError: The picture can't be read.
-            OutOfDomain: The question is not about fruit, or is about a fruit that the model was not
-                trained on.
+            OutOfDomain: The question is not about fruit, is about a fruit that the model was not
+                trained on, or about something that can't be seen here, such as colors.
         """
         return next(self.ask_many([picture], [question], detailed=True))
 
@@ -124,9 +114,12 @@ class Predictor:
         Args:
             pictures: Paths, Pillow images or uint8 arrays. They are read batch by batch, so this
                 may be a generator.
-            questions: The questions to ask about each picture.
-            on_error: Called with the error for each picture that can't be read, which is then
-                skipped. Without it, such a picture raises `PictureError`.
+            questions: The questions to ask about each picture. "and bananas?" continues the
+                question before it.
+            on_error: Called instead of raising an error: with `PictureError` for each picture that
+                can't be read, which is then skipped, and with `OutOfDomain` in the place of each
+                answer that can't be given. A question that can't be answered about any picture is
+                reported once.
             detailed: Whether the answers include attention maps and alternatives, which take
                 longer to compute.
 
@@ -135,17 +128,13 @@ class Predictor:
             second, and so on.
 
         Raises:
-            OutOfDomain: A question can't be answered. Raised at once, before a picture is read.
+            OutOfDomain: A question can't be answered and there is no `on_error`. Raised at once,
+                before a picture is read, if the question can't be answered about any.
             PictureError: A picture can't be read and there is no `on_error`. Raised during
                 iteration.
         """
-        parsed = [self._parse(question) for question in questions]
-        return (
-            answer
-            for batch in self._encode_batches(pictures, on_error)
-            for answers in batch.answer([parsed] * len(batch.pictures), detailed)
-            for answer in answers
-        )
+        parsed = self._parse_all(questions, on_error)
+        return self._answer_many(pictures, parsed, on_error, detailed)
 
     def count(self, picture: PictureInput) -> dict[str, int]:
         """Count the fruits in a picture.
@@ -179,7 +168,7 @@ class Predictor:
         """
         questions = self._count_questions()
         for batch in self._encode_batches(pictures, on_error):
-            for answers in batch.answer([questions] * len(batch.pictures)):
+            for answers in batch.answer_simple([questions] * len(batch.pictures)):
                 yield answers[0].image, _counts(answers)
 
     def points(self, picture: PictureInput) -> tuple[Point, ...]:
@@ -228,28 +217,56 @@ class Predictor:
         """
         return EncodedImage(self, next(self._encode_batches([picture], None)))
 
-    def _parse(self, question: str) -> _ParsedQuestion:
-        parsed = parse_question(question)
-        if parsed.kind == "caption":
-            return _ParsedQuestion(question, CAPTION, None, CAPTION_PROMPT)
-        if parsed.fruit is not None and parsed.fruit not in self.fruits:
-            known = join_words([plural(fruit) for fruit in self.fruits if fruit in FRUITS])
-            raise OutOfDomain(
-                f"This model was not trained on {plural(parsed.fruit)}; it knows {known}."
-            )
-        prompt = templates.question(parsed.kind, parsed.fruit)
-        return _ParsedQuestion(question, parsed.kind, parsed.fruit, prompt)
+    def _parse(self, question: str, previous: Node | None = None) -> Node:
+        fruits = [fruit for fruit in self.fruits if fruit in FRUITS]
+        return parse(question, previous, fruits)
 
-    def _count_questions(self) -> list[_ParsedQuestion]:
-        return [
-            self._parse(templates.question("count", fruit))
-            for fruit in self.fruits
-            if fruit in FRUITS
-        ]
+    def _parse_all(
+        self, questions: Sequence[str], on_error: ErrorCallback | None
+    ) -> list[AnyQuestion | OutOfDomain]:
+        """Parse questions; those that can't be answered raise an error or become one."""
+        parsed: list[AnyQuestion | OutOfDomain] = []
+        previous: Node | None = None
+        for question in questions:
+            try:
+                node = self._parse(question, previous)
+            except OutOfDomain as error:
+                if on_error is None:
+                    raise
+                error.question = question
+                parsed.append(error)
+            else:
+                parsed.append(to_question(question, node))
+                previous = _to_continue(node)
+        return parsed
+
+    def _answer_many(
+        self,
+        pictures: Iterable[PictureInput],
+        questions: Sequence[AnyQuestion | OutOfDomain],
+        on_error: ErrorCallback | None,
+        detailed: bool,
+    ) -> Iterator[Answer]:
+        asked = [question for question in questions if not isinstance(question, OutOfDomain)]
+        batches = self._encode_batches(pictures, on_error) if asked else ()
+        rows = (row for batch in batches for row in batch.answer(asked, detailed))
+        # A question that can't be answered about any picture is reported with the first.
+        first = next(rows, [])
+        answers = iter(first)
+        for question in questions:
+            result = question if isinstance(question, OutOfDomain) else next(answers, None)
+            if result is not None:
+                yield from _answer_or_report(result, on_error)
+        for row in rows:
+            for result in row:
+                yield from _answer_or_report(result, on_error)
+
+    def _count_questions(self) -> list[SimpleQuestion]:
+        return [to_prompt("", Question("count", fruit)) for fruit in self.fruits if fruit in FRUITS]
 
     def _encode_batches(
         self, pictures: Iterable[PictureInput], on_error: ErrorCallback | None
-    ) -> Iterator[_EncodedBatch]:
+    ) -> Iterator[EncodedBatch]:
         size = self.model.image_size
 
         def read(batch: list[PictureInput]) -> list[_ReadPicture | PictureError]:
@@ -267,14 +284,14 @@ class Predictor:
             if readable:
                 yield self._encode_batch(readable)
 
-    def _encode_batch(self, batch: list[_ReadPicture]) -> _EncodedBatch:
+    def _encode_batch(self, batch: list[_ReadPicture]) -> EncodedBatch:
         encoding = self._encode_pixels(np.stack([picture.pixels for picture in batch]))
         detected = zip(encoding["peaks"], encoding["peak_kinds"], batch, strict=True)
         points = [
             find_points(peaks, kinds, self.fruits, picture.size)
             for peaks, kinds, picture in detected
         ]
-        return _EncodedBatch(self.model, [picture.source for picture in batch], encoding, points)
+        return EncodedBatch(self.model, [picture.source for picture in batch], encoding, points)
 
 
 class EncodedImage:
@@ -288,20 +305,26 @@ class EncodedImage:
     ```
     """
 
-    def __init__(self, predictor: Predictor, batch: _EncodedBatch) -> None:
+    def __init__(self, predictor: Predictor, batch: EncodedBatch) -> None:
         self._predictor, self._batch = predictor, batch
+        self._previous: Node | None = None
 
     def ask(self, question: str) -> Answer:
         """Answer a question about the picture.
 
         Args:
-            question: A question as for `Predictor.ask`.
+            question: A question as for `Predictor.ask`. "and bananas?", "how many?" and the like
+                continue the question before.
 
         Raises:
-            OutOfDomain: The question is not about fruit, or is about a fruit that the model was not
-                trained on.
+            OutOfDomain: The question can't be answered, see `Predictor.ask`.
         """
-        return self._answer([self._predictor._parse(question)])[0]
+        node = self._predictor._parse(question, self._previous)
+        self._previous = _to_continue(node)
+        [[answer]] = self._batch.answer([to_question(question, node)], detailed=True)
+        if isinstance(answer, OutOfDomain):
+            raise answer
+        return answer
 
     def ask_qa_pair(self, pair: QAPair) -> Answer:
         """Answer a question of a data set, with its wording as the prompt.
@@ -312,8 +335,8 @@ class EncodedImage:
         Args:
             pair: The question; its answer is ignored.
         """
-        question = _ParsedQuestion(pair.question, pair.kind, pair.fruit, pair.question)
-        return self._answer([question])[0]
+        question = SimpleQuestion(pair.question, pair.kind, pair.fruit, pair.question)
+        return self._batch.answer_simple([[question]], detailed=True)[0][0]
 
     def caption(self) -> Answer:
         """Describe the picture in a sentence."""
@@ -325,7 +348,7 @@ class EncodedImage:
         Returns:
             The number of each fruit by name, without those that the picture does not show.
         """
-        return _counts(self._batch.answer([self._predictor._count_questions()])[0])
+        return _counts(self._batch.answer_simple([self._predictor._count_questions()])[0])
 
     def points(self) -> tuple[Point, ...]:
         """Point at the fruits in the picture.
@@ -350,74 +373,13 @@ class EncodedImage:
         """
         if "ask" not in self._predictor.model.vocabulary:
             raise RunError("This model was not trained to ask questions.", "no-quiz")
-        generated: dict[tuple[str, str | None], _ParsedQuestion] = {}
+        generated: dict[Question, SimpleQuestion] = {}
         for text in self._batch.sample_questions(QUIZ_SAMPLES, seed):
             with suppress(OutOfDomain):
-                question = self._predictor._parse(f"{text}?")
-                generated.setdefault((question.kind, question.fruit), question)
-        return self._answer(list(generated.values())[:questions])
-
-    def _answer(self, questions: Sequence[_ParsedQuestion]) -> list[Answer]:
-        return self._batch.answer([questions], detailed=True)[0]
-
-
-@dataclass(frozen=True)
-class _EncodedBatch:
-    """Pictures, the encoder's output for them, and the fruits that it found in each."""
-
-    model: Runtime
-    pictures: list[PictureInput]
-    encoding: Arrays
-    points: list[tuple[Point, ...]]
-
-    def answer(
-        self, questions: Sequence[Sequence[_ParsedQuestion]], detailed: bool = False
-    ) -> list[list[Answer]]:
-        """Answer the questions about each picture; `detailed` adds attention and alternatives."""
-        prompts = [[question.prompt for question in row] for row in questions]
-        decoded = decode(self.model, self.encoding, prompts, return_attention=detailed)
-        hypotheses: list[list[list[Hypothesis]]] = (
-            beam_search(self.model, self.encoding, prompts)
-            if detailed
-            else [[[] for _ in row] for row in questions]
-        )
-        return [
-            [self._answer(index, *parts) for parts in zip(*rows, strict=True)]
-            for index, rows in enumerate(zip(questions, decoded, hypotheses, strict=True))
-        ]
-
-    def sample_questions(self, number: int, seed: int) -> list[str]:
-        """Sample questions about the first picture, word by word."""
-        rng = np.random.default_rng(seed)
-        first = {name: array[:1] for name, array in self.encoding.items()}
-        [samples] = decode(self.model, first, [[QUIZ_PROMPT] * number], rng=rng)
-        return [sample.text for sample in samples]
-
-    def _answer(
-        self,
-        index: int,
-        question: _ParsedQuestion,
-        decoded: Decoded,
-        hypotheses: list[Hypothesis],
-    ) -> Answer:
-        picture = self.pictures[index]
-        return Answer(
-            image=_name(picture),
-            question=question.text,
-            kind=question.kind,
-            fruit=question.fruit,
-            text=decoded.text,
-            value=parse_answer(question.kind, decoded.text, question.fruit),
-            confidence=decoded.confidence,
-            is_confident=decoded.confidence >= self.model.confidence_threshold,
-            alternatives=_alternatives(question, decoded.text, hypotheses),
-            words=decoded.words,
-            probabilities=decoded.probabilities,
-            attention=decoded.attention,
-            points=self.points[index],
-            fruits=self.model.fruits,
-            picture=picture,
-        )
+                question = parse_question(f"{text}?")
+                if question.fruit is None or question.fruit in self._predictor.fruits:
+                    generated.setdefault(question, to_prompt(f"{text}?", question))
+        return self._batch.answer_simple([list(generated.values())[:questions]], detailed=True)[0]
 
 
 def load(run: str | Path | None = None) -> Predictor:
@@ -437,29 +399,20 @@ def load(run: str | Path | None = None) -> Predictor:
     return Predictor(exported.current(found) or found.load_model())
 
 
-def _alternatives(
-    question: _ParsedQuestion, text: str, hypotheses: list[Hypothesis]
-) -> tuple[Alternative, ...]:
-    """Keep the most probable wording of each value other than the answer's; for captions, texts."""
-
-    def meaning(text: str) -> Value | str | None:
-        if question.kind == CAPTION:
-            return text
-        return parse_answer(question.kind, text, question.fruit)
-
-    alternatives: dict[Value | str, Alternative] = {}
-    for other, confidence in hypotheses:
-        value = meaning(other)
-        if value is not None and value != meaning(text) and value not in alternatives:
-            plain = None if isinstance(value, str) else value
-            alternatives[value] = Alternative(other, plain, confidence)
-    return tuple(alternatives.values())
+def _to_continue(node: Node) -> Node | None:
+    """Return what a question such as "and bananas?" continues."""
+    return node.known if isinstance(node, Unseen) else node
 
 
-def _name(picture: PictureInput) -> str:
-    if isinstance(picture, (str, Path)):
-        return str(picture)
-    return str(getattr(picture, "filename", "") or UNNAMED)
+def _answer_or_report(
+    result: Answer | OutOfDomain, on_error: ErrorCallback | None
+) -> Iterator[Answer]:
+    if isinstance(result, Answer):
+        yield result
+    elif on_error:
+        on_error(result)
+    else:
+        raise result
 
 
 def _counts(answers: Iterable[Answer]) -> dict[str, int]:

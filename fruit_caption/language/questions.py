@@ -1,13 +1,27 @@
-"""Parses a free-form question into its kind and the fruit that it asks about."""
+"""Parses questions, and tells which of them the model answers by itself."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from fruit_caption.language.fruits import join_words, plural
-from fruit_caption.language.words import GENERIC_NAMES, Word, read_words
+from fruit_caption.language import compositions
+from fruit_caption.language.compositions import (
+    EVERY,
+    Compare,
+    Count,
+    Description,
+    Group,
+    Most,
+    Node,
+    Unseen,
+    Which,
+    named_fruits,
+)
+from fruit_caption.language.fruits import FRUITS, join_words, plural
+from fruit_caption.language.grammar import Parser, Unreadable
+from fruit_caption.language.lexicon import TOPICS, Token, read_tokens
 from fruit_caption.utils.errors import OutOfDomain
 
 Kind = Literal["count", "total", "identify", "presence"]
@@ -15,9 +29,9 @@ Kind = Literal["count", "total", "identify", "presence"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-Value = int | bool | frozenset[str]
+Value = compositions.Value
 """The meaning of an answer: an int for `count` and `total`, a set of fruits for `identify`, a bool
-for `presence`."""
+for `presence`, any of them for a composed answer."""
 
 MAX_QUESTION_LENGTH = 200
 """Maximum length of a question, in characters."""
@@ -30,60 +44,10 @@ _EXAMPLES = (
 _QUOTED_LENGTH = 60
 """Maximum number of characters of a question that an error message quotes."""
 
-_FILLER_WORDS = frozenset(
-    "a an the some in on there here present visible this picture photo image".split()
-)
-"""Words that a question of fruit names alone may hold: "apples in the picture?"."""
-
-# The patterns search a question in which every fruit name was replaced by FRUIT.
-# The generic words "fruit" and "fruits" are kept.
-_NOT_COUNTED = r"kinds?|types?|sorts?|varieties|different|people|calories|do|does|did|eat|cost"
-
-_HOW_MANY = re.compile(
-    r" (how many|howmany|(number|amount|total|quantity) of|count|tally)"
-    rf"( (?!({_NOT_COUNTED}) )\w+){{0,4}} (FRUIT|fruits?) | how much fruit "
-    r"| (FRUIT|fruits?) (how many|howmany|count|number|total) | total (FRUIT|fruits?) "
-)
-
-_HOW_MANY_IN_ALL = re.compile(
-    r" how many (pieces|are there|do (you|u|we) (see|count)|can (you|u|we) (see|count))"
-    r"( (in (all|total)|altogether|overall))? $| how many in (all|total) $"
-    r"| count (everything|them|all) | (is|s) the total $"
-)
-
-_WHICH = re.compile(
-    r" (which|what|whats|name|list|identify|tell me|show me)"
-    r"( (is|are|me|the|all|every|these|those|this|different|kinds?|types?|sorts?|of))* fruits? "
-)
-
-_QUESTION_WORD = re.compile(r" (which|what|who|where|why|when|how) ")
-
-_IS_THERE = re.compile(
-    r" (is|are) there | there (is|are|be) | any | (can|do|could) (you|u|we|i) (see|have|spot|find) "
-    r"| (does|do) .*(have|show|contain|include|hold) | contains? | got | FRUIT be (seen|found) "
-    r"| (is|are) ((a|an|some|one) )?FRUIT (there|here|visible|shown|present|in|on|among) "
-    r"| (is|are) (this|that|it|these|those|(one|some) of (these|those|them))( \w+){0,3} FRUIT $"
-)
-
-_CONTENTS = re.compile(
-    r" (what|whats)( (is|are|s|there))* (in|on) (the|this|that) "
-    r"(picture|photo|photograph|image|bowl|basket|plate|table|box|tray) "
-    r"| what (do|can|have) (you|u|we) (see|here) | (name|list) (them|everything|all) "
-    r"| what is in front | what does (the|this|that) (bowl|basket|plate|box|tray) (contain|hold) "
-    r"| (which|what) (kinds?|types?|sorts?) are (there|in) "
-    r"| (whats|what (is|s|are)) (this|that|it|these|those|there|here|shown)( here| there)? $"
-)
-
-_DESCRIBE = re.compile(
-    r" (describe|description|caption) | what (is|does|do) (this|the|that) "
-    r"(picture|photo|photograph|image)( (of|show|about))* $"
-    r"| what is (this|that|it) (a|an) (picture|photo|photograph|image) of $"
-)
-
 
 @dataclass(frozen=True)
 class Question:
-    """A parsed question.
+    """A question that the model answers by itself.
 
     Attributes:
         kind: What it asks for; "caption" for a description of the photo.
@@ -94,53 +58,125 @@ class Question:
     fruit: str | None = None
 
 
-def parse_question(text: str) -> Question:
+def parse(text: str, previous: Node | None = None, fruits: Collection[str] = tuple(FRUITS)) -> Node:
     """Parse a free-form question; case, punctuation and small typos don't matter.
 
+    Args:
+        text: The question.
+        previous: The question before it, which "and bananas?" or "how many?" continues.
+        fruits: The fruits that can be asked about.
+
     Raises:
-        OutOfDomain: If it is neither one of the four kinds of question about fruit nor a request
-            to describe the photo, if it names several fruits, or if it is too long.
+        OutOfDomain: If a word of it is not known, if its words don't make a question about the
+            fruit in a photo, if it asks about another fruit, or if it is too long.
     """
     if len(text) > MAX_QUESTION_LENGTH:
         raise OutOfDomain(
             f"{_quote(text)} is too long: at most {MAX_QUESTION_LENGTH} characters are allowed. "
             f"Ask for example {_EXAMPLES}."
         )
-    words = read_words(text, correct_typos=True)
-    if _DESCRIBE.search(f" {' '.join(word.spelling for word in words)} "):
-        return Question("caption")
-    kind = _find_kind(words)
-    if kind is None:
-        raise OutOfDomain(
-            f"{_quote(text)} is not a question about fruit that can be answered here. "
-            f"Ask for example {_EXAMPLES}."
-        )
-    if kind in ("total", "identify"):
-        return Question(kind)
-    fruits = list(dict.fromkeys(word.fruit for word in words if word.fruit))
-    if len(fruits) > 1:
-        named = join_words([plural(fruit) for fruit in fruits])
-        raise OutOfDomain(f"One fruit at a time, please: the question names {named}.")
-    return Question(kind, fruits[0] if fruits else None)
+    tokens = read_tokens(text)
+    if any(token.kind == "unknown" for token in tokens):
+        raise _unknown_words(text, tokens, fruits)
+    for token in tokens:
+        if token.fruit and token.fruit not in fruits:
+            named = plural(token.fruit)
+            raise OutOfDomain(f"This model was not trained on {named}; it {_known_fruits(fruits)}.")
+    unseen = [token for token in tokens if token.kind in TOPICS]
+    seen = [token for token in tokens if token.kind not in TOPICS]
+    parser = Parser(seen, previous)
+    try:
+        node: Node | None = parser.question()
+    except Unreadable:
+        node = None
+    if unseen:
+        return Unseen(_cannot_tell(unseen[0], seen), _known(node))
+    if node is None:
+        raise _not_a_question(text, [token.text for token in parser.tokens[:1]])
+    return node
 
 
-def _find_kind(words: list[Word]) -> Kind | None:
-    """Return the kind of a question by its cue words, or None if it is about something else."""
-    names_fruit = any(word.fruit for word in words)
-    text = f" {' '.join('FRUIT' if word.fruit else word.spelling for word in words)} "
-    if not names_fruit and GENERIC_NAMES.isdisjoint(word.spelling for word in words):
-        if _HOW_MANY_IN_ALL.search(text):
-            return "total"
-        return "identify" if _CONTENTS.search(text) else None
-    if _HOW_MANY.search(text):
-        return "count" if names_fruit else "total"
-    if not names_fruit and _WHICH.search(text):
-        return "identify"
-    if _IS_THERE.search(text) and not _QUESTION_WORD.search(text):
-        return "presence"
-    if any(not word.fruit and word.spelling not in _FILLER_WORDS | GENERIC_NAMES for word in words):
+def _unknown_words(text: str, tokens: Sequence[Token], fruits: Collection[str]) -> OutOfDomain:
+    words = list(dict.fromkeys(token.text for token in tokens if token.kind == "unknown"))
+    kinds = [token.kind for token in tokens]
+    before = tokens[kinds.index("unknown") - 1]
+    is_thing = before.kind in ("how many", "a") or before.text in ("any", "some", "there")
+    if len(words) == 1 and is_thing and "fruit" not in kinds:
+        return OutOfDomain(f'I don\'t know "{words[0]}"; the model {_known_fruits(fruits)}.')
+    return _not_a_question(text, words)
+
+
+def _not_a_question(text: str, words: Sequence[str]) -> OutOfDomain:
+    named = join_words([f'"{word}"' for word in words])
+    reason = f" (I don't understand {named})" if named else ""
+    return OutOfDomain(
+        f"{_quote(text)} is not a question about fruit that can be answered here{reason}. "
+        f"Ask for example {_EXAMPLES}."
+    )
+
+
+def _known_fruits(fruits: Collection[str]) -> str:
+    names = [plural(fruit) for fruit in fruits if fruit in FRUITS]
+    examples = [name for name in ("apples", "bananas", "oranges") if name in names] or names[:3]
+    if len(names) <= len(examples) + 1:
+        return f"knows {join_words(names) or 'no fruit'}"
+    return f"knows fruit such as {join_words(examples)}"
+
+
+def _cannot_tell(word: Token, others: Sequence[Token]) -> str:
+    fruits = [token.fruit for token in others if token.kind == "fruit"]
+    noun = plural(fruits[0]) if fruits else "fruit"
+    if word.opposite:
+        return f"I can't tell {word.text} from {word.opposite} {noun}"
+    if word.kind == "vague numbers":
+        return f'I can\'t tell how many "{word.text}" is'
+    return f'I can\'t tell {word.kind} ("{word.text}")'
+
+
+def _known(node: Node | None) -> Node | None:
+    """Return a question's tree without its restriction: what there is in all."""
+    if node is None or isinstance(node, Description):
         return None
-    return "presence" if names_fruit else "identify"
+    if names := named_fruits(node):
+        return Count(Group(names))
+    return Which(EVERY) if isinstance(node, (Which, Most)) else Count(EVERY)
+
+
+def parse_question(text: str) -> Question:
+    """Parse a question of one of the four kinds or a request to describe the photo.
+
+    Raises:
+        OutOfDomain: If it is anything else, such as one that needs several answers.
+    """
+    node = parse(text)
+    if isinstance(node, Unseen):
+        raise OutOfDomain(f"{node.reason}.")
+    question = as_question(node)
+    if question is None:
+        raise OutOfDomain(f'"{text}" asks for more than one thing.')
+    return question
+
+
+def as_question(node: Node) -> Question | None:
+    """Return the question that the model answers by itself, or None if it needs several answers."""
+    if isinstance(node, Description):
+        return Question("caption")
+    if node == Which(EVERY):
+        return Question("identify")
+    if isinstance(node, Compare) and node.sign == ">=" and node.right == 1:
+        kind: Kind = "presence"
+        amount = node.left
+    elif isinstance(node, Count):
+        kind, amount = "count", node
+    else:
+        return None
+    if not isinstance(amount, Count):
+        return None
+    if amount.group == EVERY:
+        return Question("total" if kind == "count" else kind)
+    if amount.group.others or len(amount.group.names) != 1:
+        return None
+    return Question(kind, amount.group.names[0])
 
 
 def _quote(text: str) -> str:

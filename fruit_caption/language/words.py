@@ -6,6 +6,7 @@ A fruit counts as one word, even if its name has several ("passion fruit").
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fruit_caption.language.fruits import FRUITS, NUMBER_WORDS, SPELLINGS, SYNONYMS
@@ -16,13 +17,10 @@ GENERIC_NAMES = frozenset(["fruit", "fruits"])
 _MAX_SPELLING_WORDS = max(len(spelling.split()) for spelling in SPELLINGS)
 
 _MIN_TYPO_LENGTH = 5
-"""Minimum length of a fruit name for which typos are corrected.
+"""Minimum length of a word for which typos are corrected.
 
-Shorter names are too close to other words: "time" is not "lime", "year" is not "pear".
+Shorter words are too close to other words: "time" is not "lime", "year" is not "pear".
 """
-
-_NOT_TYPOS = frozenset(["beach", "grade", "grades", "grave", "graves", "peace", "plumb", "teach"])
-"""Words that are one letter away from a fruit but mean something else."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,8 @@ def ascii_words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|\d+", text.lower().replace("'", "").replace("’", ""))
 
 
-def read_words(text: str, correct_typos: bool = False) -> list[Word]:
-    """Split a text into words and recognize the fruits among them.
-
-    Args:
-        text: Any text.
-        correct_typos: Whether a misspelled name ("bannana") counts as the fruit.
-    """
+def read_words(text: str) -> list[Word]:
+    """Split a text into words and recognize the fruits among them."""
     parts = ascii_words(text)
     words: list[Word] = []
     start = 0
@@ -63,8 +56,6 @@ def read_words(text: str, correct_typos: bool = False) -> list[Word]:
         for length in range(min(_MAX_SPELLING_WORDS, len(parts) - start), 0, -1):
             spelling = " ".join(parts[start : start + length])
             fruit = SPELLINGS.get(spelling)
-            if fruit is None and length == 1 and correct_typos:
-                fruit = _correct_typo(spelling)
             if fruit is not None or length == 1:
                 words.append(Word(spelling, fruit))
                 start += length
@@ -86,18 +77,20 @@ def find_fruit(name: str) -> str | None:
     return SPELLINGS.get(" ".join(ascii_words(name.replace("_", " ").replace("-", " "))))
 
 
-def _correct_typo(word: str) -> str | None:
-    """Return the only fruit with the same first letter that is one typo away, or None."""
-    if len(word) < _MIN_TYPO_LENGTH - 1 or word in _NOT_TYPOS or word in GENERIC_NAMES:
+def correct_typo(word: str, known: Collection[str]) -> str | None:
+    """Return the known word with the same first letter that is one typo away.
+
+    Returns:
+        One of `known`, or None if there is none or if several mean different things.
+    """
+    if len(word) < _MIN_TYPO_LENGTH - 1:
         return None
-    similar = {
-        fruit
-        for spelling, fruit in SPELLINGS.items()
-        if len(spelling) >= _MIN_TYPO_LENGTH
-        and spelling[0] == word[0]
-        and _is_one_typo(word, spelling)
-    }
-    return similar.pop() if len(similar) == 1 else None
+    similar = sorted(
+        other
+        for other in known
+        if len(other) >= _MIN_TYPO_LENGTH and other[0] == word[0] and _is_one_typo(word, other)
+    )
+    return similar[0] if len({SPELLINGS.get(other, other) for other in similar}) == 1 else None
 
 
 def _is_one_typo(word: str, spelling: str) -> bool:

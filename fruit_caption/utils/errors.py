@@ -33,7 +33,20 @@ class DataError(FruitError):
 
 
 class OutOfDomain(FruitError):
-    """A question is not about fruit, or about a fruit that the model was not trained on."""
+    """A question that can't be answered.
+
+    It is not about fruit, about a fruit that the model was not trained on, or about something that
+    the model can't see, such as colors.
+
+    Args:
+        message: see `FruitError`.
+        image: name of the picture, if the message says what is known of it.
+        question: the question, where several were asked.
+    """
+
+    def __init__(self, message: str, image: str = "", question: str = "") -> None:
+        super().__init__(message)
+        self.image, self.question = image, question
 
 
 class WeightsError(FruitError):
