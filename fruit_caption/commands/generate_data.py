@@ -55,7 +55,7 @@ def generate_data(
             raise FruitError("--vqa can't be combined with --photos, --open-images or --scenes.")
         with terminal.notes.status("importing") as status:
             imported = import_vqa(vqa, out, status.update)
-        print_imported(terminal.output, imported, out)
+        print_imported(terminal.output, terminal.errors, imported, out)
         return
     from fruit_caption.data.qa import GRAMMAR, read_qa
     from fruit_caption.datagen.generate import generate_data

@@ -21,6 +21,8 @@ HINTS = {
     "pretrained weights with --scratch.",
     "weights-file-needed": "Pass a file with --encoder-weights PATH.",
     "no-data-set": "Make one with `fruit generate-data`.",
+    "no-fruit-class": "Pass --names FILE with JSON that tells what they are, such as "
+    '{"boskoop": "apple"}.',
     "no-photos": "Pass --photos DIR, --scenes N or --open-images N.",
     "writer-missing": "Choose another with --writer, or train one with `fruit train-writer`.",
     "writer-exists": "Choose another folder with --out.",

@@ -110,7 +110,7 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
 
     Args:
         output: The console for results.
-        errors: The console for skipped photos.
+        errors: The console for notes and skipped photos.
         summary: The summary of the data set.
         out: Folder of the data set.
     """
@@ -124,17 +124,24 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
     if summary.unknown_classes:
         classes = ", ".join(summary.unknown_classes)
         output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
-    if summary.skipped:
-        errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
-        for reason in summary.skipped:
-            errors.print(f"  {reason}", markup=False, soft_wrap=True)
+    for note in summary.notes:
+        errors.print(f"note: {note}", markup=False, soft_wrap=True)
+    _print_skipped(errors, summary.skipped)
 
 
-def print_imported(output: Console, imported: ImportResult, out: Path) -> None:
+def _print_skipped(errors: Console, reasons: Sequence[str]) -> None:
+    if reasons:
+        errors.print(f"[yellow]skipped {len(reasons)}:[/]")
+    for reason in reasons:
+        errors.print(f"  {reason}", markup=False, soft_wrap=True)
+
+
+def print_imported(output: Console, errors: Console, imported: ImportResult, out: Path) -> None:
     """Print what `fruit generate-data --vqa` made.
 
     Args:
         output: The console for results.
+        errors: The console for what was skipped.
         imported: The imported photos and questions.
         out: Folder of the data set.
     """
@@ -142,6 +149,7 @@ def print_imported(output: Console, imported: ImportResult, out: Path) -> None:
     questions = Counter(item.kind for text in imported.texts for item in text.questions)
     output.print(f"{out}: {len(imported.texts)} photos ({_list_counts(photos)})")
     output.print(f"texts: {_list_counts(questions)}; {imported.ignored} other questions ignored")
+    _print_skipped(errors, imported.skipped)
 
 
 def print_text(output: Console, text: PhotoQA) -> None:

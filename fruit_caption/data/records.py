@@ -126,6 +126,7 @@ class PhotoSet:
         format: Name of the source's format, such as "COCO".
         skipped: One line for each photo or annotation that can't be used, with the reason.
         unknown_classes: Names of the classes that are not a known fruit; their boxes are ignored.
+        notes: One line for each thing besides these that the user should know.
     """
 
     photos: tuple[Photo, ...]
@@ -133,6 +134,7 @@ class PhotoSet:
     format: str = ""
     skipped: tuple[str, ...] = ()
     unknown_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def intern_strings(photo: Photo) -> Photo:

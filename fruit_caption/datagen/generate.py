@@ -49,6 +49,7 @@ class Summary:
         report: Statistics of the text generation.
         skipped: The photos that were left out, with the reasons.
         unknown_classes: The classes that are not a known fruit.
+        notes: What else the user should know.
     """
 
     found: tuple[str, ...]
@@ -58,6 +59,7 @@ class Summary:
     report: Report
     skipped: tuple[str, ...]
     unknown_classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def generate_data(
@@ -124,6 +126,7 @@ def _generate(
         unknown_classes=tuple(
             sorted({name for photo_set in photo_sets for name in photo_set.unknown_classes})
         ),
+        notes=tuple(note for photo_set in photo_sets for note in photo_set.notes),
     )
 
 
