@@ -39,7 +39,7 @@ from fruit_caption.data.formats.coco_rows import (
     read_rows,
     row_id,
 )
-from fruit_caption.data.formats.common import ClassMapping, map_classes, no_fruit_class
+from fruit_caption.data.formats.common import ClassMapping, check_size, map_classes, no_fruit_class
 from fruit_caption.data.formats.pictures import PictureFinder
 from fruit_caption.data.records import Photo, PhotoSet
 from fruit_caption.language.classes import find_class
@@ -239,10 +239,7 @@ class _Reader:
         if self._check_pictures or not (width and height):
             own = upright_size(path)
             width, height = width or own[0], height or own[1]
-            if own != (width, height):
-                raise Unusable(
-                    f"it has {own[0]} x {own[1]} pixels, but its annotation says {width} x {height}"
-                )
+            check_size(own, (width, height))
         boxes = PhotoBoxes(self._to_fruit, (width, height))
         for row in rows:
             category = row_id(row.get("category_id"))
@@ -297,11 +294,10 @@ class _Reader:
                 if one is not first:
                     self.findings.skip(one.name, "another image is the same file")
             is_clear = all(one.photo.boxes == first.photo.boxes for one in certain)
-            photo = first.photo if is_clear else doubt(first.photo)
-            if photo.exhaustive or photo.fruits:
-                photos.append(photo)
+            if is_clear or first.photo.fruits:
+                photos.append(first.photo if is_clear else doubt(first.photo))
             else:
-                self.findings.skip(first.name, "its images differ")
+                self.findings.skip(first.name, "two images of it have different boxes")
         return tuple(photos)
 
 

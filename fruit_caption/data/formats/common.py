@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fruit_caption.data.records import FruitBox
 from fruit_caption.utils.errors import DataError, PictureError
-from fruit_caption.utils.images import image_suffixes, upright_size
+from fruit_caption.utils.images import image_suffixes
 from fruit_caption.utils.paths import Unusable
 
 BOX_TOLERANCE = 2.0
@@ -72,17 +72,15 @@ def skip_unusable(name: object, skipped: list[str]) -> Iterator[None]:
         skipped.append(one_line(name, reason))
 
 
-def check_size(path: Path, size: tuple[int, int]) -> None:
-    """Check that a picture can be read and has the annotated width and height.
+def check_size(own: tuple[int, int], size: tuple[int, int]) -> None:
+    """Check that a picture has the annotated width and height.
 
     Raises:
-        PictureError: The picture can't be read.
-        Unusable: The picture has another size.
+        Unusable: It has another size.
     """
-    width, height = upright_size(path)
-    if (width, height) != size:
+    if own != size:
         raise Unusable(
-            f"it has {width} x {height} pixels, but its annotation says {size[0]} x {size[1]}"
+            f"it has {own[0]} x {own[1]} pixels, but its annotation says {size[0]} x {size[1]}"
         )
 
 

@@ -89,12 +89,15 @@ def spell(name: Any) -> list[str]:
     """
     if not isinstance(name, str) or "\0" in name:
         raise Unusable(NOT_INSIDE)
-    readings = [name, name.replace("\\", "/")]
-    readings += [unquote(reading) for reading in readings]
+    readings = [other for text in (name, unquote(name)) for other in (text, _slashes(text))]
     safe = [reading for reading in dict.fromkeys(readings) if _is_safe(reading)]
-    if not safe or not _is_safe(name.replace("\\", "/")):
+    if not safe or not _is_safe(_slashes(name)):
         raise Unusable(NOT_INSIDE)
     return safe
+
+
+def _slashes(name: str) -> str:
+    return name.replace("\\", "/")
 
 
 def _is_safe(name: str) -> bool:

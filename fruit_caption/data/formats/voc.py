@@ -143,10 +143,9 @@ def _size(path: Path, root: ElementTree.Element) -> tuple[int, int]:
         int(_number(root, f"size/{side}")) if (root.findtext(f"size/{side}") or "").strip() else 0
         for side in ("width", "height")
     )
-    if width and height:
-        check_size(path, (width, height))
-        return width, height
-    return upright_size(path)
+    own = upright_size(path)
+    check_size(own, (width or own[0], height or own[1]))
+    return own
 
 
 def _edges(thing: ElementTree.Element) -> Edges:
