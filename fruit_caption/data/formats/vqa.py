@@ -18,9 +18,9 @@ of a picture ends in the number of its image.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, get_args
 
 from fruit_caption.data.formats.coco_files import IMAGES
@@ -171,10 +171,9 @@ def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> Imp
     if not importer.pairs_of:
         reason = "".join(f": {line.removesuffix('.')}" for line in importer.skipped[:1])
         raise DataError(f"{source} has no question about fruit that can be used{reason}.")
-    names = _names(importer.pairs_of, source)
     with lock_folder(out):
         texts = [
-            PhotoQA(_copy_picture(picture, names[picture], out), split, None, tuple(pairs))
+            PhotoQA(_copy_picture(picture, source, out), split, None, tuple(pairs))
             for picture, (split, pairs) in report_progress(
                 sorted(importer.pairs_of.items()), f"copying {source}", progress
             )
@@ -273,16 +272,6 @@ def _split(questions: Path) -> Split:
     return splits[0]
 
 
-def _names(pictures: Iterable[Path], source: Path) -> dict[Path, PurePosixPath]:
-    """Return the name in the data set of each picture; no two are the same."""
-    whole = {picture: PurePosixPath(picture.relative_to(source).as_posix()) for picture in pictures}
-    short = {
-        picture: name.relative_to(IMAGES) if name.is_relative_to(IMAGES) else name
-        for picture, name in whole.items()
-    }
-    return short if len(set(short.values())) == len(short) else whole
-
-
 def _parse_pair(row: dict[str, Any], short: str) -> QAPair | None:
     """Return a question in the words of the templates, or None if it can't be used."""
     try:
@@ -307,8 +296,10 @@ def _parse_short_answer(kind: Kind, answer: str) -> Value | None:
     return parse_answer(kind, f"{answer} fruits")
 
 
-def _copy_picture(picture: Path, name: PurePosixPath, out: Path) -> str:
+def _copy_picture(picture: Path, source: Path, out: Path) -> str:
     """Copy a picture into the data set and return its name there."""
+    images = source / IMAGES
+    name = picture.relative_to(images if picture.is_relative_to(images) else source)
     with atomic_write(out / IMAGES / name) as draft:
         shutil.copyfile(picture, draft)
     return name.as_posix()
