@@ -96,17 +96,31 @@ def read_length(row: dict[str, Any], key: str) -> int:
 
 
 def read_bbox(row: dict[str, Any]) -> tuple[float, float, float, float]:
-    """Return left, top, width and height of a box.
+    """Return left, top, width and height of a box, or of the box around polygons without one.
 
     Raises:
         Unusable: The row has no such box.
     """
-    bbox = row.get("bbox")
+    bbox = row.get("bbox") or _box_around(row.get("segmentation"))
     if isinstance(bbox, list) and len(bbox) == 4:
         left, top, width, height = map(_number, bbox)
         if left is not None and top is not None and width is not None and height is not None:
             return left, top, width, height
     raise Unusable(f"a box is not [left, top, width, height]: {str(bbox)[:60]}")
+
+
+def _box_around(segmentation: Any) -> list[float] | None:
+    """Return the box around polygons, each [x, y, x, y, ...], or None if they are none."""
+    if not isinstance(segmentation, list):
+        return None
+    polygons = [polygon for polygon in segmentation if isinstance(polygon, list) and polygon]
+    values = [[_number(value) for value in polygon] for polygon in polygons]
+    across = [x for polygon in values for x in polygon[0::2] if x is not None]
+    down = [y for polygon in values for y in polygon[1::2] if y is not None]
+    if not across or not len(across) == len(down) == sum(map(len, values)) / 2:
+        return None
+    left, top = min(across), min(down)
+    return [left, top, max(across) - left, max(down) - top]
 
 
 def read_crowd(row: dict[str, Any]) -> bool:

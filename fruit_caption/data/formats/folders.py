@@ -29,7 +29,7 @@ from fruit_caption.data.formats.common import (
     no_fruit_class,
     skip_unusable,
 )
-from fruit_caption.data.formats.voc import read_voc
+from fruit_caption.data.formats.voc import XML, read_voc
 from fruit_caption.data.formats.yolo import read_yolo
 from fruit_caption.data.formats.yolo_files import CLASSES_TXT, DATA_YAML, find_class_file
 from fruit_caption.data.records import Photo, PhotoSet
@@ -139,13 +139,15 @@ def read_class_folders(
 def _detect_reader(folder: Path, to_fruit: ClassMapping) -> Reader:
     if (folder / INSTANCES).is_file():
         return read_coco
-    if find_class_file(folder):
+    if (folder / DATA_YAML).is_file() or (folder / CLASSES_TXT).is_file():
         return read_yolo
-    if next(folder.rglob("*.xml"), None):
+    if any(path.suffix.lower() == XML for path in folder.rglob("*")):
         return read_voc
     subfolders = [path.name for path in folder.iterdir() if path.is_dir()]
     if any(to_fruit(name) or _means_no_fruit(name) for name in subfolders):
         return read_class_folders
+    if find_class_file(folder):
+        return read_yolo
     if find_annotation_files(folder):
         return read_coco
     other = next(iter(sorted(folder.glob("*.json")) + sorted(folder.glob("*/*.json"))), None)

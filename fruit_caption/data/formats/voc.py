@@ -38,6 +38,9 @@ from fruit_caption.utils.images import upright_size
 from fruit_caption.utils.paths import Unusable, check_within
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
+XML = ".xml"
+"""Suffix of the annotation files, in lower case."""
+
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.\-]{1,40})["']""")
 
 
@@ -60,7 +63,7 @@ def read_voc(
     pictures = [path.relative_to(folder) for path in find_images(folder)]
     findings = Findings()
     matcher = PictureMatcher(pictures, findings.skip)
-    for path in sorted(folder.rglob("*.xml")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() == XML):
         name = path.relative_to(folder)
         with findings.photo(name):
             matcher.add(name, _parse(check_within(path, folder)))

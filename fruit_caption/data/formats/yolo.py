@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from fruit_caption.data.formats.boxes import Edges, Findings, PhotoBoxes
 from fruit_caption.data.formats.common import ClassMapping, map_classes
+from fruit_caption.data.formats.pictures import fold
 from fruit_caption.data.formats.yolo_files import YoloConfig, choose_pictures, read_config
 from fruit_caption.data.records import Photo, PhotoSet
 from fruit_caption.language.classes import find_class
@@ -31,6 +33,9 @@ from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 BOX_VALUES = 5
 """Number of values of a line with a box: the class and four numbers."""
+
+MAX_OVERHANG = 0.5
+"""How far corners may lie outside of the photo, as a share of its side."""
 
 IMAGE_FOLDERS = frozenset(["images", "jpegimages"])
 """Names of folders of photos, in lower case; the label files are in `labels` instead."""
@@ -57,7 +62,8 @@ def read_yolo(
     listed, unknown = map_classes(config.classes.values(), to_fruit)
     findings = Findings()
     pictures = choose_pictures(folder, config, findings.skip)
-    labels_of = {picture: _find_labels(folder, picture) for picture in pictures}
+    texts = {fold(str(path)): path for path in folder.rglob("*") if path.suffix.lower() == ".txt"}
+    labels_of = {picture: _find_labels(folder, picture, texts) for picture in pictures}
     claims = Counter(labels for labels in labels_of.values() if labels)
     photos: list[Photo] = []
     for picture in report_progress(pictures, f"reading {folder}", progress):
@@ -77,9 +83,12 @@ def read_yolo(
     )
 
 
-def _find_labels(folder: Path, picture: Path) -> Path | None:
+def _find_labels(folder: Path, picture: Path, texts: Mapping[str, Path]) -> Path | None:
+    """Return the label file of a picture; `texts` has all text files by their folded paths."""
     paths = [folder / path for path in _label_paths(picture.relative_to(folder))]
-    return next((path for path in paths if path.is_file()), None)
+    found = [path for path in paths if path.is_file()]
+    found += [texts[key] for key in map(fold, map(str, paths)) if key in texts]
+    return found[0] if found else None
 
 
 def _label_paths(picture: Path) -> list[Path]:
@@ -146,5 +155,8 @@ def _edges(values: list[float], size: tuple[int, int]) -> Edges:
         _, x, y, width, height = values
         across, down = [x - width / 2, x + width / 2], [y - height / 2, y + height / 2]
     else:
-        across, down = values[1::2], values[2::2]
+        # The corners of a turned box at the edge of the photo lie outside of it.
+        near = all(-MAX_OVERHANG <= value <= 1 + MAX_OVERHANG for value in values[1:])
+        corners = [min(max(value, 0.0), 1.0) if near else value for value in values[1:]]
+        across, down = corners[0::2], corners[1::2]
     return min(across) * size[0], min(down) * size[1], max(across) * size[0], max(down) * size[1]

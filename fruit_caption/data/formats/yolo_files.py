@@ -1,14 +1,15 @@
 """Reads the class names of YOLO annotations, and which pictures belong to them.
 
-data.yaml may also be called dataset.yaml. Besides `names`, its entries `train`, `val` and `test`
-may name lists of pictures (.txt); then only these pictures count. Their folders need not be given:
-all pictures in the folder count. Instead of it, there may be a `classes.txt` (or CVAT's
-`obj.names`) with one class name per line.
+`data.yaml` may have another name. Besides `names`, its entries `train`, `val` and `test` may name
+lists of pictures (.txt); then only these pictures count. Their folders need not be given: all
+pictures in the folder count. Instead of it, there may be a `classes.txt` (or CVAT's `obj.names`)
+with one class name per line.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,9 +27,10 @@ from fruit_caption.utils.paths import Unusable, is_file, safe_relative_path
 DATA_YAML, CLASSES_TXT = "data.yaml", "classes.txt"
 """The two usual files of class names."""
 
-YAML_NAMES = (DATA_YAML, "data.yml", "dataset.yaml", "dataset.yml")
-LIST_NAMES = (CLASSES_TXT, "obj.names")
-"""All names of such files: YAML files, and lists with one class name per line."""
+OTHER_NAMES = ("data.yml", "dataset.yaml", "dataset.yml", "obj.names", f"labels/{CLASSES_TXT}")
+"""Other names of such files; any YAML file with an entry `names` will do, too."""
+
+YAML_SUFFIXES = (".yaml", ".yml")
 
 SPLIT_ENTRIES = ("train", "val", "valid", "test")
 """Entries of a YAML file that name folders or lists of pictures."""
@@ -55,8 +57,19 @@ class YoloConfig:
 
 def find_class_file(folder: Path) -> Path | None:
     """Return the file with the class names of a folder of YOLO annotations."""
-    paths = [folder / name for name in (*YAML_NAMES, *LIST_NAMES)]
-    return next((path for path in paths if path.is_file()), None)
+    paths = [folder / name for name in (DATA_YAML, CLASSES_TXT, *OTHER_NAMES)]
+    found = [path for path in paths if path.is_file()]
+    if not found:
+        yamls = sorted(path for path in folder.iterdir() if path.suffix in YAML_SUFFIXES)
+        found = [path for path in yamls if _has_names(path)]
+    return found[0] if found else None
+
+
+def _has_names(path: Path) -> bool:
+    try:
+        return bool(re.search(r"^names\s*:", read_text(path), re.MULTILINE))
+    except DataError:
+        return False
 
 
 def read_config(folder: Path) -> YoloConfig:
@@ -67,7 +80,7 @@ def read_config(folder: Path) -> YoloConfig:
     """
     path = find_class_file(folder) or folder / CLASSES_TXT
     text = read_text(path)
-    if path.name in LIST_NAMES:
+    if path.suffix not in YAML_SUFFIXES:
         lines = enumerate(text.splitlines())
         return YoloConfig(path, {number: line.strip() for number, line in lines if line.strip()})
     try:

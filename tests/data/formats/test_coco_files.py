@@ -149,10 +149,12 @@ def test_ids_that_are_names(tmp_path):
 
 @pytest.mark.parametrize(
     "row",
-    [{"image_id": 1, "category_id": 1, "bbox": ["8", "2.5", "3", " 9 "]},
+    [{"image_id": 1, "category_id": 1, "segmentation": [[20, 2, 23, 2, 20, 9], [21, 5, 25, 8]]},
+     {"image_id": 1, "category_id": 1, "bbox": [], "segmentation": [["20", 2, 23, 2, 20, 9]]},
+     {"image_id": 1, "category_id": 1, "bbox": ["8", "2.5", "3", " 9 "]},
      {"image_id": 1, "category_id": 1, "bbox": [8, 2, 3, 9], "iscrowd": "0"}],
 )  # fmt: skip
-def test_numbers_of_boxes_as_text(tmp_path, row):
+def test_boxes_as_tools_write_them(tmp_path, row):
     content = write(tmp_path, "instances.json", ["images/a.png"])
     content["annotations"].append(row)
     (tmp_path / "instances.json").write_text(json.dumps(content))
@@ -194,6 +196,8 @@ def test_one_bad_row_is_left_out_and_the_others_are_read(tmp_path, where, row, r
 @pytest.mark.parametrize(
     "row",
     [{"image_id": 2, "category_id": 1, "bbox": [1, 2, 3]},
+     {"image_id": 2, "category_id": 1, "segmentation": [[1, 2, 3], [1, 2, 3]]},
+     {"image_id": 2, "category_id": 1, "segmentation": {"counts": "x", "size": [30, 40]}},
      {"image_id": 2, "category_id": 1, "bbox": [1, 2, 3, "wide"]},
      {"image_id": 2, "category_id": 1, "bbox": [1, 2, 3, float("nan")]},
      {"image_id": 2, "category_id": 1}, {"image_id": 2, "category_id": 99, "bbox": [1, 2, 3, 4]},

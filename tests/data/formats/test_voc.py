@@ -72,7 +72,7 @@ def test_namesakes_in_other_folders_are_kept_apart(tmp_path, pictures, xml):
     "layout",
     [("images/a.png", "labels/a.xml"), ("train/images/a.png", "train/annotations/a.xml"),
      ("a.png", "xmls/a.xml"), ("pics/a.png", "a.xml"), ("JPEGImages/x/a.png", "Annotations/a.xml"),
-     ("JPEGImages/a.png", "Annotations/x/a.xml"), ("raw/a.png", "a.xml")],
+     ("JPEGImages/a.png", "Annotations/x/a.xml"), ("raw/a.png", "a.xml"), ("a.png", "A.XML")],
 )  # fmt: skip
 def test_folders_of_xml_files_beside_those_of_photos(tmp_path, layout):
     picture, xml = layout

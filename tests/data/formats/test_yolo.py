@@ -45,6 +45,8 @@ def counts(folder):
         ("images/a.png", "images/a.txt"),
         ("a.png", "a.txt"),
         ("obj_train_data/a.b.png", "obj_train_data/a.b.txt"),
+        ("images/A\u0308pfel.png", "labels/\u00c4pfel.txt"),
+        ("images/IMG_1.png", "labels/img_1.TXT"),
         ("my images/images of apples/a.png", "my images/images of apples/a.txt"),
     ],
 )
@@ -77,6 +79,15 @@ def test_lines_with_the_same_box(tmp_path, line):
     assert read_photos(tmp_path).photos[0].boxes == (FruitBox("apple", 15, 5, 10, 10),)
 
 
+def test_a_turned_box_at_the_edge_is_cut_off(tmp_path):
+    write(tmp_path, {"data.yaml": NAMES, "a.png": "",
+                     "a.txt": "0 -0.1 0.5 0.2 0.2 0.5 0.5 0.2 0.8\n"
+                     "0 .1 .1 .2 .2 7 .1"})  # fmt: skip
+    [photo] = read_photos(tmp_path).photos
+    assert photo.boxes == (FruitBox("apple", 0, 4, 20, 12),)
+    assert photo.count("apple") is None  # the other lies far outside
+
+
 @pytest.mark.parametrize("points", ["1.0 0.3 2", "0.5 0.5 0 0.1 0.1 1", "0.5 0.5"])
 def test_keypoints_are_no_corners(tmp_path, points):
     write(tmp_path, {"data.yaml": NAMES + "kpt_shape: [1, 3]\n", "a.png": "",
@@ -99,11 +110,13 @@ def test_a_bad_line_costs_only_the_certainty_of_its_photo(tmp_path, line):
 
 
 @pytest.mark.parametrize(
-    "name", ["data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", "obj.names"]
-)
+    "name",
+    ["data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", "obj.names",
+             "labels/classes.txt", "fruits.yaml"]
+)  # fmt: skip
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_files_of_class_names(tmp_path, name, encoding):
-    text = NAMES if name.endswith("ml") else "apple\r\nbanana\r\n"
+    text = NAMES if name.endswith((".yaml", ".yml")) else "apple\r\nbanana\r\n"
     write(tmp_path, {name: text.encode(encoding), "a.png": "", "a.txt": BOX.encode(encoding)})
     assert counts(tmp_path) == {"a.png": 1}
 
