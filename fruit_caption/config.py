@@ -84,7 +84,8 @@ class DataConfig(_Config):
     Attributes:
         photos: Folders of photos with boxes in COCO, Pascal VOC or YOLO format, or with one
             subfolder per fruit.
-        names: JSON file that maps class names to fruits, such as {"boskoop": "apple"}.
+        names: JSON file that maps class names to fruits or to "not fruit", such as
+            {"boskoop": "apple", "leaf": "not fruit"}.
         open_images: Number of photos to download from Open Images V7.
         compose: Number of photos to compose from fruits cut out of the training photos.
         scenes: Number of synthetic scenes to render.

@@ -62,7 +62,7 @@ def generate_data(
             )
         with terminal.notes.status("importing") as status:
             imported = import_vqa(vqa, out, status.update)
-        print_imported(terminal.output, imported, out)
+        print_imported(terminal.output, terminal.errors, imported, out)
         return
     from fruit_caption.data.qa import GRAMMAR, read_qa
     from fruit_caption.datagen.generate import generate_data

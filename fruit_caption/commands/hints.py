@@ -24,6 +24,8 @@ HINTS = {
     "no-such-source": "Check --unseen.",
     "no-splits": "Leave out --keep-splits.",
     "no-address": "Choose others with --port and --host.",
+    "no-fruit-class": "Pass --names FILE with JSON that tells what they are, such as "
+    '{"boskoop": "apple"}.',
     "no-photos": "Pass --photos DIR, --scenes N or --open-images N.",
     "writer-missing": "Choose another with --writer, or train one with `fruit train-writer`.",
     "writer-exists": "Choose another folder with --out.",

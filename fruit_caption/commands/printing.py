@@ -127,17 +127,22 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
         output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
     for note in summary.notes:
         errors.print(f"note: {note}", markup=False, soft_wrap=True)
-    if summary.skipped:
-        errors.print(f"[yellow]skipped {len(summary.skipped)}:[/]")
-        for reason in summary.skipped:
-            errors.print(f"  {reason}", markup=False, soft_wrap=True)
+    _print_skipped(errors, summary.skipped)
 
 
-def print_imported(output: Console, imported: ImportResult, out: Path) -> None:
+def _print_skipped(errors: Console, reasons: Sequence[str]) -> None:
+    if reasons:
+        errors.print(f"[yellow]skipped {len(reasons)}:[/]")
+    for reason in reasons:
+        errors.print(f"  {reason}", markup=False, soft_wrap=True)
+
+
+def print_imported(output: Console, errors: Console, imported: ImportResult, out: Path) -> None:
     """Print what `fruit generate-data --vqa` made.
 
     Args:
         output: The console for results.
+        errors: The console for what was skipped.
         imported: The imported photos and questions.
         out: Folder of the data set.
     """
@@ -145,6 +150,7 @@ def print_imported(output: Console, imported: ImportResult, out: Path) -> None:
     questions = Counter(item.kind for text in imported.texts for item in text.questions)
     output.print(f"{out}: {len(imported.texts)} photos ({_list_counts(photos)})")
     output.print(f"texts: {_list_counts(questions)}; {imported.ignored} other questions ignored")
+    _print_skipped(errors, imported.skipped)
 
 
 def print_text(output: Console, text: PhotoQA) -> None:

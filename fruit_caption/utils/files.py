@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -158,20 +159,41 @@ def write_json(path: Path, content: Any) -> None:
         file.write("\n")
 
 
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8 or UTF-16; a byte order mark, which Windows writes, is left out.
+
+    Raises:
+        DataError: The file is missing, can't be read, or has another encoding.
+    """
+    try:
+        content = path.read_bytes()
+        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file.") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} can't be read: byte {error.start + 1} is not text in UTF-8; save it as UTF-8."
+        ) from None
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Raises:
         DataError: The file is missing, unreadable, not valid JSON, or holds no object.
     """
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} can't be read: {error}.") from None
-    except (ValueError, RecursionError) as error:  # ValueError: also for numbers of 4300+ digits
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
         raise DataError(f"{path} is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise DataError(f"{path} is not valid JSON: it is nested too deeply.") from None
+    except ValueError:  # more than 4300 digits
+        raise DataError(f"{path} is not valid JSON: a number in it is too long.") from None
     if not isinstance(content, dict):
         raise DataError(f"{path} must hold a JSON object, not a {type(content).__name__}.")
     return content

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from fruit_caption.data.records import FruitBox
 from fruit_caption.utils.errors import DataError, PictureError
-from fruit_caption.utils.images import upright_size
 from fruit_caption.utils.listing import Listing, list_pictures
 from fruit_caption.utils.paths import Unusable
 
@@ -16,16 +15,22 @@ BOX_TOLERANCE = 2.0
 """Number of pixels by which a box may exceed its photo, because labeling tools round."""
 
 ClassMapping = Callable[[str], str | None]
-"""Maps a class name to a fruit, or to None if the class is not a known fruit."""
+"""Maps a class name to a fruit, to `NOT_FRUIT`, or to None if the class may be any fruit."""
 
 
 def map_classes(
     classes: Iterable[str], to_fruit: ClassMapping
 ) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the fruits among some classes, and the sorted names of the other classes."""
+    """Return the fruits among some classes, and the sorted names of all other classes."""
     fruits = {name: to_fruit(name) for name in classes}
     unknown = sorted(name for name, fruit in fruits.items() if not fruit)
     return frozenset(fruit for fruit in fruits.values() if fruit), tuple(unknown)
+
+
+def no_fruit_class(path: Path, classes: Sequence[str]) -> DataError:
+    """Return the error for annotations without any class that is a known fruit."""
+    names = ", ".join(classes[:5]) or "there is no class"
+    return DataError(f"{path}: none of its classes is a known fruit ({names}).", "no-fruit-class")
 
 
 def clip_box(
@@ -52,26 +57,29 @@ def clip_box(
     return FruitBox(fruit, left, top, right - left, bottom - top)
 
 
+def one_line(name: object, reason: object) -> str:
+    """Return "name: reason" in one line."""
+    return " ".join(f"{str(name)[:200]}: {reason}".split())
+
+
 @contextmanager
 def skip_unusable(name: object, skipped: list[str]) -> Iterator[None]:
     """Append "name: reason" to `skipped`, in one line, if the block finds a photo unusable."""
     try:
         yield
     except (Unusable, PictureError) as reason:
-        skipped.append(" ".join(f"{str(name)[:200]}: {reason}".split()))
+        skipped.append(one_line(name, reason))
 
 
-def check_size(path: Path, size: tuple[int, int]) -> None:
-    """Check that a picture can be read and has the annotated width and height.
+def check_size(own: tuple[int, int], size: tuple[int, int]) -> None:
+    """Check that a picture has the annotated width and height.
 
     Raises:
-        PictureError: The picture can't be read.
-        Unusable: The picture has another size.
+        Unusable: It has another size.
     """
-    width, height = upright_size(path)
-    if (width, height) != size:
+    if own != size:
         raise Unusable(
-            f"it has {width} x {height} pixels, but its annotation says {size[0]} x {size[1]}"
+            f"it has {own[0]} x {own[1]} pixels, but its annotation says {size[0]} x {size[1]}"
         )
 
 

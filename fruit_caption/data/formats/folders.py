@@ -18,22 +18,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from fruit_caption.data.formats.class_names import class_mapping as class_mapping
 from fruit_caption.data.formats.coco import INSTANCES, read_coco
+from fruit_caption.data.formats.coco_files import find_annotation_files
 from fruit_caption.data.formats.common import (
     ClassMapping,
     find_images,
     map_classes,
+    no_fruit_class,
     skip_unusable,
 )
 from fruit_caption.data.formats.origins import apply_origins
-from fruit_caption.data.formats.voc import read_voc
-from fruit_caption.data.formats.yolo import CLASSES_TXT, DATA_YAML, read_yolo
+from fruit_caption.data.formats.voc import XML, read_voc
+from fruit_caption.data.formats.yolo import read_yolo
+from fruit_caption.data.formats.yolo_files import CLASSES_TXT, DATA_YAML, find_class_file
 from fruit_caption.data.records import Photo, PhotoSet
 from fruit_caption.data.splits import split_in_path, split_named
-from fruit_caption.language.fruits import FRUITS
-from fruit_caption.language.words import ascii_words, find_fruit
+from fruit_caption.language.classes import find_class
+from fruit_caption.language.words import ascii_words
 from fruit_caption.utils.errors import DataError
-from fruit_caption.utils.files import read_json
 from fruit_caption.utils.images import upright_size
 from fruit_caption.utils.listing import (
     Listing,
@@ -43,7 +46,7 @@ from fruit_caption.utils.listing import (
     others_note,
     shorten,
 )
-from fruit_caption.utils.paths import check_within, encodable
+from fruit_caption.utils.paths import Unusable, check_within, encodable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 NO_FRUIT_NAMES = frozenset(["none", "no fruit"])
@@ -53,7 +56,7 @@ Reader = Callable[[Path, ClassMapping, Progress], PhotoSet]
 
 
 def read_photos(
-    folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
+    folder: Path, to_fruit: ClassMapping = find_class, progress: Progress = no_progress
 ) -> PhotoSet:
     """Detect the format of a folder and read its photos.
 
@@ -70,9 +73,11 @@ def read_photos(
     try:
         listing = list_pictures(folder)
         read = _detect_reader(folder, to_fruit, listing)
-        photo_set = apply_origins(read(folder, to_fruit, progress), folder)
+        photo_set = apply_origins(_keep_known(read(folder, to_fruit, progress)), folder)
     except OSError as error:
         raise DataError(f"{error.filename or folder} can't be read: {error.strerror}.") from None
+    if not photo_set.listed and (photo_set.photos or photo_set.unknown_classes):
+        raise no_fruit_class(folder, photo_set.unknown_classes)
     if not photo_set.photos:
         reason = photo_set.skipped[0] if photo_set.skipped else "it has no pictures"
         raise DataError(f"{folder} ({photo_set.format}) has no usable photo: {reason}.")
@@ -96,8 +101,20 @@ def _complete(photo: Photo, folder: Path) -> Photo:
     )
 
 
+def _keep_known(photo_set: PhotoSet) -> PhotoSet:
+    """Leave out the photos about which nothing can be said: no fruit is boxed, but may be there."""
+    skipped = list(photo_set.skipped)
+    photos = []
+    for photo in photo_set.photos:
+        with skip_unusable(photo.path.name, skipped):
+            if not photo.exhaustive and not photo.fruits:
+                raise Unusable("nothing is known about fruit in it")
+            photos.append(photo)
+    return replace(photo_set, photos=tuple(photos), skipped=tuple(skipped))
+
+
 def read_class_folders(
-    folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
+    folder: Path, to_fruit: ClassMapping = find_class, progress: Progress = no_progress
 ) -> PhotoSet:
     """Read photos from subfolders that are named after a fruit, or `none`.
 
@@ -141,59 +158,25 @@ def read_class_folders(
     return PhotoSet(tuple(photos), listed, "one folder per fruit", tuple(skipped), unknown)
 
 
-class ClassNames:
-    """Maps class names to fruits, see `class_mapping`.
-
-    Args:
-        own: Fruits by class name in lower case, which take precedence over the built-in names.
-
-    Attributes:
-        unused: The names in `own` that were not asked for yet.
-    """
-
-    def __init__(self, own: dict[str, str]) -> None:
-        self._own = own
-        self.unused = set(own)
-
-    def __call__(self, name: str) -> str | None:
-        """Return the fruit that a class name stands for, or None."""
-        key = name.strip().lower()
-        self.unused.discard(key)
-        return self._own.get(key) or find_fruit(name)
-
-
-def class_mapping(table: Path | None) -> ClassNames:
-    """Return a mapping from class names to fruits.
-
-    Args:
-        table: JSON file that maps class names to fruits, such as {"boskoop": "apple"}, and takes
-            precedence over the built-in names; or None.
-
-    Raises:
-        DataError: The file can't be read, or maps a class to an unknown fruit.
-    """
-    own: dict[str, str] = {}
-    for name, value in (read_json(table) if table else {}).items():
-        fruit = find_fruit(value) if isinstance(value, str) else None
-        if fruit is None:
-            raise DataError(f"{table}: {value!r} is none of {', '.join(FRUITS)}.")
-        own[name.strip().lower()] = fruit
-    return ClassNames(own)
-
-
 def _detect_reader(folder: Path, to_fruit: ClassMapping, listing: Listing) -> Reader:
     if (folder / INSTANCES).is_file():
         return read_coco
     if (folder / DATA_YAML).is_file() or (folder / CLASSES_TXT).is_file():
         return read_yolo
-    if any(path.suffix == ".xml" for path in listing.others):
+    if any(path.suffix.lower() == XML for path in listing.others):
         return read_voc
     names = [path.name for path in _class_folders(folder)]
     if any(to_fruit(name) or _means_no_fruit(name) for name in names):
         return read_class_folders
+    if find_class_file(folder):
+        return read_yolo
+    if find_annotation_files(folder):
+        return read_coco
+    other = next(iter(sorted(folder.glob("*.json")) + sorted(folder.glob("*/*.json"))), None)
     raise DataError(
         f"{folder} has none of the supported formats: COCO ({INSTANCES}), Pascal VOC (.xml files), "
-        f"YOLO ({DATA_YAML} or {CLASSES_TXT}), or one subfolder of photos for each fruit."
+        f"YOLO ({DATA_YAML} or {CLASSES_TXT}), or one subfolder of photos for each fruit"
+        + (f"; {other.relative_to(folder)} is not a COCO detection file." if other else ".")
     )
 
 

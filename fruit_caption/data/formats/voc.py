@@ -16,33 +16,42 @@ FOLDER/
 
 from __future__ import annotations
 
+import codecs
 import math
+import re
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from fruit_caption.data.formats.boxes import Edges, Findings, PhotoBoxes
 from fruit_caption.data.formats.common import (
     ClassMapping,
     check_size,
-    clip_box,
     find_files,
     find_images,
     map_classes,
-    skip_unusable,
 )
-from fruit_caption.data.records import FruitBox, Photo, PhotoSet
-from fruit_caption.language.words import find_fruit
-from fruit_caption.utils.paths import Unusable, check_within, safe_relative_path
+from fruit_caption.data.formats.voc_pictures import PictureMatcher
+from fruit_caption.data.records import Photo, PhotoSet
+from fruit_caption.language.classes import find_class
+from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.paths import Unusable, check_within
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
+
+XML = ".xml"
+"""Suffix of the annotation files, in lower case."""
+
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.\-]{1,40})["']""")
 
 
 def read_voc(
-    folder: Path, to_fruit: ClassMapping = find_fruit, progress: Progress = no_progress
+    folder: Path, to_fruit: ClassMapping = find_class, progress: Progress = no_progress
 ) -> PhotoSet:
     """Read every XML file in a folder and its subfolders, and find its photo.
 
-    The photo is searched by the file name in the XML, then by the name of the XML file. Photos and
-    XML files that can't be used are skipped, and the reason is listed.
+    Photos and XML files that can't be used are skipped, and the reason is listed. An object that
+    can't be used is left out and listed; its photo then proves no total and no absence.
 
     Args:
         folder: Folder to search.
@@ -52,30 +61,38 @@ def read_voc(
     Raises:
         DataError: A folder can't be read.
     """
-    pictures = {path.name: path for path in find_images(folder)}
-    by_stem = {path.stem: path for path in pictures.values()}
-    roots: dict[Path, ElementTree.Element] = {}
-    skipped: list[str] = []
-    for path in find_files(folder, ".xml"):
-        with skip_unusable(path.relative_to(folder), skipped):
-            root = _parse(check_within(path, folder))
-            name = safe_relative_path(root.findtext("filename") or path.stem)
-            picture = pictures.get(Path(name).name) or by_stem.get(path.stem)
-            if picture is None:
-                raise Unusable(f"there is no photo {name}")
-            if picture in roots:
-                raise Unusable(f"another XML file describes {picture.name}")
-            roots[picture] = root
+    pictures = [path.relative_to(folder) for path in find_images(folder)]
+    findings = Findings()
+    matcher = PictureMatcher(pictures, findings.skip)
+    for path in find_files(folder, XML):
+        name = path.relative_to(folder)
+        with findings.photo(name):
+            matcher.add(name, _parse(check_within(path, folder)))
+    roots = matcher.matches()
     listed, unknown = map_classes(
         (_class(thing) for root in roots.values() for thing in root.iter("object")), to_fruit
     )
     photos: list[Photo] = []
     for picture, root in report_progress(list(roots.items()), f"reading {folder}", progress):
-        with skip_unusable(picture.relative_to(folder), skipped):
-            photos.append(_photo(folder, picture, root, to_fruit, listed))
-    unannotated = sorted(set(pictures.values()) - set(roots))
-    skipped += [f"{picture.relative_to(folder)}: it has no XML file" for picture in unannotated]
-    return PhotoSet(tuple(photos), listed, "Pascal VOC", tuple(skipped), unknown)
+        with findings.photo(picture):
+            path = check_within(folder / picture, folder)
+            size = _size(path, root)
+            boxes = PhotoBoxes(to_fruit, size)
+            for thing in root.iter("object"):
+                boxes.add(_class(thing), partial(_edges, thing))
+            source = (root.findtext("source/database") or folder.name).strip()
+            photo = Photo(path, *size, listed=listed, group=picture.as_posix(), source=source)
+            photos.append(findings.complete(photo, boxes, picture))
+    for picture in sorted(set(pictures) - matcher.described):
+        findings.skip(picture, "it has no XML file")
+    return PhotoSet(
+        tuple(photos),
+        listed,
+        "Pascal VOC",
+        tuple(findings.skipped),
+        unknown,
+        notes=findings.notes(),
+    )
 
 
 def _parse(path: Path) -> ElementTree.Element:
@@ -88,40 +105,56 @@ def _parse(path: Path) -> ElementTree.Element:
         raise Unusable("it declares a document type, which is not allowed")
 
     try:
-        content = path.read_bytes()
+        text = _decode(path.read_bytes())
     except OSError as error:
         raise Unusable(f"it can't be read ({error.strerror})") from None
     scanner = expat.ParserCreate()
     scanner.StartDoctypeDeclHandler = reject_doctype
     try:
-        scanner.Parse(content, True)
-        root = ElementTree.fromstring(content)
-    except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
+        scanner.Parse(text, True)
+        root = ElementTree.fromstring(text)
+    except UnicodeError:
+        raise Unusable("it is not valid XML (half a character)") from None
+    except (expat.ExpatError, ElementTree.ParseError, ValueError) as error:
         raise Unusable(f"it is not valid XML ({error})") from None
     if root.tag != "annotation":
         raise Unusable(f"the root element is <{root.tag[:40]}>, expected <annotation>")
     return root
 
 
-def _photo(
-    folder: Path,
-    picture: Path,
-    root: ElementTree.Element,
-    to_fruit: ClassMapping,
-    listed: frozenset[str],
-) -> Photo:
-    size = width, height = int(_number(root, "size/width")), int(_number(root, "size/height"))
-    check_size(check_within(picture, folder), size)
-    boxes: list[FruitBox] = []
-    for thing in root.iter("object"):
-        left, top = _number(thing, "bndbox/xmin"), _number(thing, "bndbox/ymin")
-        right, bottom = _number(thing, "bndbox/xmax"), _number(thing, "bndbox/ymax")
-        box = clip_box(to_fruit(_class(thing)) or "", (left, top, right, bottom), size)
-        if box.fruit:
-            boxes.append(box)
-    name = picture.relative_to(folder).as_posix()
-    source = (root.findtext("source/database") or folder.name).strip()
-    return Photo(picture, width, height, tuple(boxes), listed, group=name, source=source)
+def _decode(content: bytes) -> str:
+    """Return an XML file as text; expat itself knows only a few encodings."""
+    declared = _ENCODING.match(content)
+    encoding = declared[1].decode("ascii") if declared else "utf-8"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif content.startswith((b"<\0", b"\0<")):
+        encoding = "utf-16-le" if content.startswith(b"<") else "utf-16-be"
+    elif content.startswith(codecs.BOM_UTF8) or "16" in encoding[:6]:
+        # Where UTF-16 is declared, but is not there, a program wrote a string to a UTF-8 file.
+        encoding = "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except LookupError:
+        raise Unusable(f"its encoding {encoding} is not known") from None
+    except UnicodeError:
+        raise Unusable(f"it is not text in {encoding.removesuffix('-sig').upper()}") from None
+
+
+def _size(path: Path, root: ElementTree.Element) -> tuple[int, int]:
+    """Return the size of a photo; some tools write 0 instead."""
+    width, height = (
+        int(_number(root, f"size/{side}")) if (root.findtext(f"size/{side}") or "").strip() else 0
+        for side in ("width", "height")
+    )
+    own = upright_size(path)
+    check_size(own, (width or own[0], height or own[1]))
+    return own
+
+
+def _edges(thing: ElementTree.Element) -> Edges:
+    left, top = _number(thing, "bndbox/xmin"), _number(thing, "bndbox/ymin")
+    return left, top, _number(thing, "bndbox/xmax"), _number(thing, "bndbox/ymax")
 
 
 def _class(element: ElementTree.Element) -> str:

@@ -17,15 +17,16 @@ of a picture ends in the number of its image.
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from fruit_caption.data.formats.coco import IMAGES
-from fruit_caption.data.formats.common import find_images
+from fruit_caption.data.formats.coco_files import IMAGES
+from fruit_caption.data.formats.coco_rows import Id, read_rows, row_id
+from fruit_caption.data.formats.common import one_line
+from fruit_caption.data.formats.vqa_pictures import VqaPictures
 from fruit_caption.data.qa import GRAMMAR, PhotoQA, QAPair, write_qa
 from fruit_caption.data.records import Split
 from fruit_caption.language import templates
@@ -34,7 +35,7 @@ from fruit_caption.language.fruits import join_words
 from fruit_caption.language.questions import Kind, Value, parse_question
 from fruit_caption.utils.errors import DataError, OutOfDomain
 from fruit_caption.utils.files import atomic_write, lock_folder, read_json, write_json
-from fruit_caption.utils.paths import Unusable, check_within, safe_relative_path
+from fruit_caption.utils.paths import Unusable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 VQA = "vqa"
@@ -65,10 +66,12 @@ class ImportResult:
     Attributes:
         texts: The questions about fruit, by photo.
         ignored: Number of other questions.
+        skipped: One line for each file, picture or row that is left out, with the reason.
     """
 
     texts: tuple[PhotoQA, ...]
     ignored: int
+    skipped: tuple[str, ...] = ()
 
 
 def write_vqa(folder: Path, texts: Sequence[PhotoQA]) -> Path:
@@ -144,7 +147,8 @@ def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> Imp
     """Make a data set of the questions about fruit in files of VQA v2.
 
     Questions and answers are reworded with the templates. Questions of other kinds, and those
-    whose answer makes no sense, are ignored.
+    whose answer makes no sense, are ignored. Files without a partner, pictures that are missing or
+    not clear, and contradictory rows are left out and listed.
 
     Args:
         source: Folder with the files, and with the pictures in it or in its subfolders. The file
@@ -153,90 +157,122 @@ def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> Imp
         progress: Receives status messages.
 
     Raises:
-        DataError: A file is missing or invalid, a picture is missing, or no question is about
-            fruit.
+        DataError: No question is about fruit and can be used.
         FruitError: Another process has locked the folder, or it can't be written to.
     """
     if out.resolve().is_relative_to(source.resolve()):
         raise DataError(f"{out} lies in {source}; make the data set elsewhere.")
-    pairs_of: dict[Path, tuple[Split, list[QAPair]]] = {}
-    ignored = 0
-    for split, path, answers in _read_files(source):
-        pictures = _find_pictures(source, path)
-        for row in report_progress(_rows(path, "questions"), f"reading {path.name}", progress):
-            pair = _parse_pair(row, answers)
-            if pair is None:
-                ignored += 1
-                continue
-            picture = pictures.get(_id(row, "image_id"))
-            if picture is None:
-                raise DataError(f"{source} lacks the picture of image {row.get('image_id')!r}.")
-            first_split, pairs = pairs_of.setdefault(picture, (split, []))
-            if first_split != split:
-                raise DataError(f"{picture} is in two splits, {first_split} and {split}.")
-            pairs.append(pair)
-    if not pairs_of:
-        raise DataError(f"{source} has no question about fruit that can be used.")
+    importer = _Importer(source)
+    for questions in _question_files(source):
+        try:
+            importer.read(questions, progress)
+        except DataError as error:
+            importer.skip(questions.name, error)
+    if not importer.pairs_of:
+        reason = "".join(f": {line.removesuffix('.')}" for line in importer.skipped[:1])
+        raise DataError(f"{source} has no question about fruit that can be used{reason}.")
     with lock_folder(out):
         texts = [
             PhotoQA(_copy_picture(picture, source, out), split, None, tuple(pairs))
             for picture, (split, pairs) in report_progress(
-                sorted(pairs_of.items()), f"copying {source}", progress
+                sorted(importer.pairs_of.items()), f"copying {source}", progress
             )
         ]
         write_qa(out, texts, {"from": "VQA v2"})
-    return ImportResult(tuple(texts), ignored)
+    return ImportResult(tuple(texts), importer.ignored, tuple(importer.skipped))
 
 
-def _read_files(source: Path) -> Iterator[tuple[Split, Path, dict[Any, str]]]:
-    """Yield the split, the path and the answers by question id of each file of questions."""
+class _Importer:
+    """Collects the questions about fruit, by picture."""
+
+    def __init__(self, source: Path) -> None:
+        self.pairs_of: dict[Path, tuple[Split, list[QAPair]]] = {}
+        self.ignored = 0
+        self._source, self._finder = source, VqaPictures(source)
+        # Many questions may lack the same picture, which is listed once.
+        self._skipped: dict[str, None] = {}
+
+    @property
+    def skipped(self) -> list[str]:
+        """One line for each thing that is left out."""
+        return list(self._skipped)
+
+    def skip(self, name: object, reason: object) -> None:
+        """List something that is left out."""
+        self._skipped[one_line(name, reason)] = None
+
+    def read(self, questions: Path, progress: Progress) -> None:
+        """Read a file of questions and the one of their answers.
+
+        Raises:
+            DataError: One of them is missing or invalid.
+        """
+        split = _split(questions)
+        # In VQA v2, only the names of the files of questions contain "OpenEnded_".
+        name = questions.name.replace("OpenEnded_", "").replace(QUESTIONS, ANNOTATIONS)
+        answers = self._read_answers(questions.with_name(name))
+        content = read_json(questions)
+        rows = self._rows(questions, content, "questions")
+        pictures = self._finder.start(questions, content)
+        for row in report_progress(rows, f"reading {questions.name}", progress):
+            number = row_id(row.get("question_id"))
+            image, answer = answers.get(number, (None, "")) if number is not None else (None, "")
+            pair = _parse_pair(row, answer)
+            if pair is None:
+                self.ignored += 1
+                continue
+            asked = row_id(row.get("image_id"))
+            if image not in (None, asked):
+                self.skip(f"question {number}", f"its answer is about image {image}, not {asked}")
+                continue
+            try:
+                picture = pictures.find(asked)
+            except Unusable as reason:
+                self.skip(questions.name, reason)
+                continue
+            self._add(picture, split, pair)
+
+    def _add(self, picture: Path, split: Split, pair: QAPair) -> None:
+        first_split, pairs = self.pairs_of.setdefault(picture, (split, []))
+        if first_split != split:
+            name = picture.relative_to(self._source)
+            self.skip(name, f"it is in two splits, {first_split} and {split}; the first counts")
+        elif pair not in pairs:
+            pairs.append(pair)
+
+    def _read_answers(self, path: Path) -> dict[Id, tuple[Id | None, str]]:
+        """Return the image and the answer of each question."""
+        answers: dict[Id, tuple[Id | None, str]] = {}
+        unclear: set[Id] = set()
+        for row in self._rows(path, read_json(path), "annotations"):
+            number = row_id(row.get("question_id"))
+            answer = (row_id(row.get("image_id")), str(row.get("multiple_choice_answer", "")))
+            if number is not None and answers.setdefault(number, answer) != answer:
+                unclear.add(number)
+        for number in unclear:
+            self.skip(f"question {number}", f"{path.name} has two answers to it")
+            del answers[number]
+        return answers
+
+    def _rows(self, path: Path, content: dict[str, Any], key: str) -> list[dict[str, Any]]:
+        return read_rows(path, content, key, self.skip, "a file of VQA v2")
+
+
+def _question_files(source: Path) -> list[Path]:
     paths = sorted(source.glob(f"*{QUESTIONS}"))
     if not paths:
         raise DataError(f"{source} has no file whose name ends in {QUESTIONS}.")
-    for path in paths:
-        splits = [split for part, split in SPLITS.items() if part in path.name]
-        if len(splits) != 1:
-            raise DataError(f"{path}: the file name must contain one of {', '.join(SPLITS)}.")
-        # In VQA v2, only the names of the files of questions contain "OpenEnded_".
-        name = path.name.replace("OpenEnded_", "").replace(QUESTIONS, ANNOTATIONS)
-        answers = {
-            _id(row, "question_id"): str(row.get("multiple_choice_answer", ""))
-            for row in _rows(source / name, "annotations")
-        }
-        yield splits[0], path, answers
+    return paths
 
 
-def _rows(path: Path, key: str) -> list[dict[str, Any]]:
-    rows = read_json(path).get(key)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f'{path} is not a file of VQA v2: "{key}" must be a list of objects.')
-    return rows
+def _split(questions: Path) -> Split:
+    splits = [split for part, split in SPLITS.items() if part in questions.name]
+    if len(splits) != 1:
+        raise DataError(f"{questions}: the file name must contain one of {', '.join(SPLITS)}.")
+    return splits[0]
 
 
-def _id(row: dict[str, Any], key: str) -> int | str | None:
-    """Return the id of a question or an image; some tools write it as a string."""
-    value = row.get(key)
-    return value if isinstance(value, (int, str)) else None
-
-
-def _find_pictures(source: Path, questions: Path) -> dict[Any, Path]:
-    """Return the picture of each image id: as listed, or else by the number in its name."""
-    rows = read_json(questions).get("images")
-    if not isinstance(rows, list):
-        numbers = ((re.search(r"\d+$", path.stem), path) for path in find_images(source))
-        return {int(number.group()): path for number, path in numbers if number}
-    pictures = {}
-    for row in rows:
-        try:
-            name = safe_relative_path(row["file_name"])
-            files = [path for path in (source / IMAGES / name, source / name) if path.is_file()]
-            pictures[_id(row, "id")] = check_within(files[0], source)
-        except (Unusable, KeyError, TypeError, IndexError, OSError) as error:
-            raise DataError(f"{questions}: an image can't be used: {error}.") from None
-    return pictures
-
-
-def _parse_pair(row: dict[str, Any], answers: dict[Any, str]) -> QAPair | None:
+def _parse_pair(row: dict[str, Any], short: str) -> QAPair | None:
     """Return a question in the words of the templates, or None if it can't be used."""
     try:
         question = parse_question(str(row.get("question", "")))
@@ -245,7 +281,7 @@ def _parse_pair(row: dict[str, Any], answers: dict[Any, str]) -> QAPair | None:
     kind, fruit = question.kind, question.fruit
     if kind == "caption":
         return None
-    value = _parse_short_answer(kind, answers.get(_id(row, "question_id"), ""))
+    value = _parse_short_answer(kind, short)
     if value is None:
         return None
     answer = templates.answer(kind, fruit, value)

@@ -148,7 +148,8 @@ def test_yolo_boxes_and_unknown_classes(yolo):
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        ("0 .5 .5 .1 .1 .1", "line 1: '0 .5 .5 .1 .1 .1' is not a class and four numbers"),
+        ("0 .5 .5 .1", "line 1: '0 .5 .5 .1' is not a class and four numbers"),
+        ("0 .5 .5 .1 .1 7", "line 1: '0 .5 .5 .1 .1 7' is not a class and four numbers"),
         ("0 .5 .5 .1 .1\n99 .5 .5 .1 .1", "line 2: there is no class 99"),
         ("0 .5 .5 .1 nan", "not a class and four numbers"),
         ("0 .5 .5 2 .1", "lies outside"),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fruit_caption.config import RunConfig
+from fruit_caption.data.formats.class_names import class_mapping
 from fruit_caption.data.formats.coco import read_coco
 from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.formats.voc import read_voc
@@ -26,6 +27,7 @@ from fruit_caption.data.formats.vqa import import_vqa
 from fruit_caption.data.formats.yolo import read_yolo
 from fruit_caption.data.qa import read_qa
 from fruit_caption.data.records import PhotoSet
+from fruit_caption.language.classes import NOT_FRUIT
 from fruit_caption.language.fruits import FRUITS
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.files import read_json
@@ -42,6 +44,7 @@ fuzz = settings(
 
 ENCODABLE = st.characters(exclude_categories=["Cs"])
 PHOTO, SIDE = "apple_7.png", 40
+COPY = "a copy of the photo"
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,10 @@ VOC = f"""<annotation><filename>{PHOTO}</filename><size><width>{SIDE}</width>
 <ymin>2</ymin><xmax>11</xmax><ymax>14</ymax></bndbox></object></annotation>"""
 YAML = "path: .\ntrain: images\nnc: 2\nnames:\n  0: apple\n  1: pear\n"
 LABELS = "0 0.5 0.5 0.2 0.3\n1 0.2 0.2 0.1 0.1\n"
+POLYGONS = "0 0.5 0.5 0.2 0.3 0.9\n1 0.2 0.2 0.1 0.1 0.3 0.4\n0 0.1 0.1 0.4 0.1 0.4 0.5 0.1 0.4 1\n"
+LISTED = "path: .\ntrain: [train.txt]\nval: images\nnames: [apple, leaf]\n"
+NAMES = {"boskoop": "apple", "leaf": "not fruit", "0": "pear"}
+VQA_NUMBERS = {key: VQA[key] for key in ("questions", "annotations")}
 
 
 def check_photos(photo_set: PhotoSet, folder: Path) -> None:
@@ -104,6 +111,11 @@ def check_voc(folder: Path) -> None:
 
 def check_yolo(folder: Path) -> None:
     check_photos(read_yolo(folder), folder)
+
+
+def check_names(folder: Path) -> None:
+    names = class_mapping(folder / "names.json")
+    assert all(names(name) in (*FRUITS, NOT_FRUIT) for name in tuple(names.unused))
 
 
 def check_class_folders(folder: Path) -> None:
@@ -151,6 +163,23 @@ class Reader:
 READERS = {
     "coco": Reader(check_coco, {"instances.json": COCO}),
     "voc": Reader(check_voc, {"a.xml": VOC}),
+    "coco elsewhere": Reader(check_coco, {"annotations/instances_default.json": COCO}),
+    "coco in splits": Reader(
+        check_coco, {"train/_annotations.coco.json": COCO, f"train/{PHOTO}": COPY}
+    ),
+    "voc elsewhere": Reader(
+        check_voc, {"Annotations/a.xml": VOC.replace("<filename>", "<filename>C:\\x\\")}
+    ),
+    "yolo polygons": Reader(check_yolo, {"images/apple_7.txt": POLYGONS, "data.yaml": YAML}),
+    "yolo config": Reader(
+        check_yolo,
+        {"data.yaml": LISTED, "train.txt": f"images/{PHOTO}\n", "labels/apple_7.txt": LABELS},
+    ),
+    "yolo list": Reader(
+        check_yolo,
+        {"train.txt": f"./images\\{PHOTO}\n", "data.yaml": LISTED, "labels/apple_7.txt": LABELS},
+    ),
+    "names": Reader(check_names, {"names.json": NAMES}),
     "yolo classes": Reader(check_yolo, {"data.yaml": YAML, "images/apple_7.txt": LABELS}),
     "yolo labels": Reader(check_yolo, {"images/apple_7.txt": LABELS, "data.yaml": YAML}),
     "yolo names": Reader(
@@ -165,6 +194,9 @@ READERS = {
     "vqa questions": Reader(
         check_vqa, {"v2_train_questions.json": VQA, "v2_train_annotations.json": VQA}
     ),
+    "vqa numbers": Reader(
+        check_vqa, {"v2_train_questions.json": VQA_NUMBERS, "v2_train_annotations.json": VQA}
+    ),
     "vqa answers": Reader(
         check_vqa, {"v2_train_annotations.json": VQA, "v2_train_questions.json": VQA}
     ),
@@ -177,8 +209,13 @@ def is_accepted(reader: Reader, folder: Path, content: bytes) -> bool:
     written = []
     for place, (name, valid) in enumerate(reader.files.items()):
         path = folder / name
+        for parent in reversed(path.relative_to(folder).parents[:-1]):
+            if not (folder / parent).exists():
+                (folder / parent).mkdir()
+                written.append(folder / parent)
         if name.endswith("/"):
             path.mkdir()
+        if name.endswith("/") or valid is COPY:
             shutil.copy(folder / "images" / PHOTO, path)
         else:
             text = json.dumps(valid) if isinstance(valid, dict) else valid
@@ -190,7 +227,7 @@ def is_accepted(reader: Reader, folder: Path, content: bytes) -> bool:
     except FruitError as error:
         message = str(error)
     finally:
-        for path in written:
+        for path in reversed(written):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert len(message.splitlines()) <= 1, message
     return not message
