@@ -4,7 +4,7 @@
 # make bench   speed of the released model and growth of costs, written to benchmarks/
 # make fuzz    thousands of broken files for every reader
 # make cases   thirty-one cases from public bug reports
-# make dist    sdist and wheel, tried outside of the checkout
+# make dist    sdist, wheel, and the small wheel that only asks; the wheel is tried outside of the checkout
 # make clean   removes .venv and caches
 #
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
@@ -68,10 +68,11 @@ cases: $(VENV)/installed
 fuzz: $(VENV)/installed
 	FRUIT_FUZZ=500 $(BIN)/pytest tests/data/formats/test_fuzz.py
 
-# Builds the sdist and from it the wheel, and asks a question with the installed wheel outside of the
-# checkout.
+# Builds the small wheel, the sdist and from it the wheel, and asks a question with the installed wheel
+# outside of the checkout.
 dist: $(VENV)/installed
 	rm -rf dist build
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/light ./light
 	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
 	$(BIN)/python -m pip install --quiet --no-deps --target build/installed dist/*.whl
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m fruit_caption ask ../docs/sample/images/*.jpg "which fruits are there?"
@@ -92,7 +93,7 @@ docs/answer.png: docs/sample/images/scene_3_00000.jpg $(wildcard artifacts/relea
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.save('$@')"
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build light/build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find cli.py fruit_caption tests __pycache__ -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))

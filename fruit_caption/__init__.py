@@ -46,3 +46,8 @@ def __getattr__(name: str) -> Any:
 
     globals()[name] = value = getattr(predictor, name)
     return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that are not imported yet."""
+    return ["__version__", *__all__]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +14,11 @@ from fruit_caption.commands.compare import compare
 from fruit_caption.commands.evaluate import evaluate
 from fruit_caption.commands.export import export
 from fruit_caption.commands.generate_data import generate_data
-from fruit_caption.commands.options import with_options
+from fruit_caption.commands.options import Quiet, Verbose, with_options, with_output_options
 from fruit_caption.commands.serve import serve
 from fruit_caption.commands.train import train
 from fruit_caption.commands.train_writer import train_writer
-from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.errors import FruitError, not_installed
 
 KEPT = {
     "generate-data": "finished files are kept; run the same command again to continue",
@@ -43,9 +42,9 @@ class FruitGroup(TyperGroup):
     def invoke(self, context: Any) -> Any:
         """Run the command; raise `typer.Exit` if it fails or is interrupted."""
         try:
-            return super().invoke(context)
+            return self._invoke(context)
         except FruitError as error:
-            if context.params.get("verbose"):
+            if terminal.verbose:
                 terminal.errors.print_exception()
             terminal.print_error(error)
             raise typer.Exit(2) from None
@@ -53,6 +52,15 @@ class FruitGroup(TyperGroup):
             kept = KEPT.get(context.invoked_subcommand, "nothing was changed")
             terminal.errors.print(f"stopped: {kept}.", soft_wrap=True)
             raise typer.Exit(130) from None
+
+    def _invoke(self, context: Any) -> Any:
+        """Run the command; a package that is missing is the user's to install."""
+        try:
+            return super().invoke(context)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("fruit_caption"):
+                raise
+            raise not_installed(error) from error
 
 
 app = typer.Typer(
@@ -71,23 +79,17 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print only results and errors, no progress.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Print TensorFlow's messages and error tracebacks.")
-    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Handle the options that stand before the command."""
     if version:
         typer.echo(f"fruit {__version__}")
         raise typer.Exit
-    terminal.notes.quiet = quiet
-    if verbose:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    terminal.configure(quiet, verbose)
 
 
 for command in (
     generate_data, train_writer, train, evaluate, compare, export, ask, caption, count, quiz, serve,
 ):  # fmt: skip
-    app.command()(with_options(command))
+    app.command()(with_output_options(with_options(command)))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from functools import wraps
 from inspect import Parameter, Signature, getdoc, signature
@@ -21,11 +22,42 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from fruit_caption.commands import terminal
+from fruit_caption.utils.errors import FruitError
+
 DATA = Path("data/fruit")
 DataFolder = Annotated[Path, typer.Option(help="Folder of a data set made by generate-data.")]
-RunName = Annotated[str, typer.Option("--run", help="Name of the run, a folder in artifacts/.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only results and errors, no progress.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Print TensorFlow's messages and error tracebacks.")
+]
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Complete the name of a run: the folders in artifacts/ that hold one."""
+    from fruit_caption.runs import ARTIFACTS, Run
+
+    names = []
+    for file in ARTIFACTS.rglob("config.json"):  # `fruit compare` makes folders of runs
+        with suppress(FruitError):  # other programs write files of this name as well
+            Run(file.parent).read_config()
+            names.append(file.parent.relative_to(ARTIFACTS).as_posix())
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+RunName = Annotated[
+    str,
+    typer.Option(
+        "--run", help="Name of the run, a folder in artifacts/.", autocompletion=complete_run
+    ),
+]
 OptionalRun = Annotated[
-    str | None, typer.Option("--run", help="Name of the run. [default: the released model]")
+    str | None,
+    typer.Option(
+        "--run",
+        help="Name of the run. [default: the released model]",
+        autocompletion=complete_run,
+    ),
 ]
 
 
@@ -72,6 +104,23 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         command(**values)
 
     call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def with_output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let --quiet and --verbose stand after the command's name as well as before it."""
+    own = signature(command, eval_str=True).parameters.values()
+    common = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
+    ]
+
+    @wraps(command)
+    def call(*, quiet: bool, verbose: bool, **values: Any) -> None:
+        terminal.configure(quiet or terminal.notes.quiet, verbose or terminal.verbose)
+        command(**values)
+
+    call.__signature__ = Signature([*own, *common])  # type: ignore[attr-defined]
     return call
 
 

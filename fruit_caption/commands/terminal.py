@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -24,6 +26,16 @@ output = console()
 errors = console(stderr=True)
 notes = console(stderr=True)
 """Progress and remarks, which --quiet hides."""
+verbose = False
+"""Whether --verbose asks for tracebacks of errors."""
+
+
+def configure(be_quiet: bool, be_verbose: bool) -> None:
+    """Apply the options --quiet and --verbose."""
+    global verbose
+    notes.quiet, verbose = be_quiet, be_verbose
+    if be_verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
 
 
 def print_error(error: FruitError) -> None:

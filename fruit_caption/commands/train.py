@@ -10,7 +10,7 @@ import typer
 
 from fruit_caption.commands import terminal
 from fruit_caption.commands.engine_options import EngineOptions
-from fruit_caption.commands.options import DATA, DataFolder, Options
+from fruit_caption.commands.options import DATA, DataFolder, Options, complete_run
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.startup import import_keras, silence_stderr, start_keras
@@ -36,7 +36,11 @@ def train(
     model: Annotated[ModelConfig, Options("encoder_weights", "freeze", "attention", "image_size")],
     start: Annotated[
         str | None,
-        typer.Option("--from", help="Run to continue from; new words and fruits are added to it."),
+        typer.Option(
+            "--from",
+            help="Run to continue from; new words and fruits are added to it.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     data: DataFolder = DATA,
     rehearse: Annotated[
@@ -48,7 +52,10 @@ def train(
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option(help="Name of the run, a folder in artifacts/. [default: the encoder]"),
+        typer.Option(
+            help="Name of the run, a folder in artifacts/. [default: the encoder]",
+            autocompletion=complete_run,
+        ),
     ] = None,
     training: Annotated[
         TrainingConfig,

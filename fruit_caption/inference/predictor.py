@@ -60,9 +60,9 @@ class _ReadPicture:
 class Predictor:
     """Answers questions about pictures with a trained model.
 
-    Use `load` to create one from a run. A picture can be the path of a file, a Pillow image, or a
-    uint8 array of shape (height, width) for gray, (height, width, 3) for RGB or (height, width, 4)
-    for RGBA.
+    Use `load` to create one from a run. A picture can be the path of a file, the content of a file
+    as bytes, a Pillow image, or a uint8 array of shape (height, width) for gray, (height, width, 3)
+    for RGB or (height, width, 4) for RGBA.
 
     ```python
     predictor = fc.load()

@@ -24,6 +24,15 @@ def first_line(error: Exception, length: int) -> str:
     return str(error).partition("\n")[0][:length]
 
 
+def not_installed(error: ModuleNotFoundError) -> FruitError:
+    """Return the error for a package that asking about photos does not need, but this does."""
+    package = (error.name or "").partition(".")[0]
+    return FruitError(
+        f"This needs {package}, which is not installed; `pip install fruit-caption` adds it. "
+        "(Only ask, count, caption and quiz work without.)"
+    )
+
+
 class PictureError(FruitError):
     """A file can't be read as a picture."""
 

@@ -23,7 +23,7 @@ MAX_PIXELS = 100_000_000
 MAX_PIXELS_VARIABLE = "FRUIT_MAX_PIXELS"
 """Environment variable that overrides `MAX_PIXELS`."""
 
-PictureInput = str | Path | Image.Image | np.ndarray
+PictureInput = str | Path | bytes | Image.Image | np.ndarray
 """Anything that `to_picture` accepts."""
 
 READABLE_BY = {
@@ -100,14 +100,16 @@ def to_picture(source: PictureInput) -> Image.Image:
     """Like `open_picture`, for anything that can hold a picture.
 
     Args:
-        source: File path, Pillow image, or uint8 pixels of shape (height, width) for gray,
-            (height, width, 3) for RGB or (height, width, 4) for RGBA.
+        source: File path, content of a file as bytes, Pillow image, or uint8 pixels of shape
+            (height, width) for gray, (height, width, 3) for RGB or (height, width, 4) for RGBA.
 
     Raises:
         PictureError: The file does not exist, or the source is not a picture.
     """
     if isinstance(source, (str, Path)):
         return open_picture(Path(source))
+    if isinstance(source, bytes):
+        return decode_picture(source, UNNAMED)
     if isinstance(source, np.ndarray):
         is_image_shape = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))
         if source.dtype != np.uint8 or not is_image_shape:
@@ -120,7 +122,7 @@ def to_picture(source: PictureInput) -> Image.Image:
         source = Image.fromarray(source)
     if not isinstance(source, Image.Image):
         raise PictureError(
-            f"{type(source).__name__} is not a picture; use a path, an image or an array."
+            f"{type(source).__name__} is not a picture; use a path, bytes, an image or an array."
         )
     with _translate_errors(UNNAMED):
         return _upright_rgb(source, UNNAMED)

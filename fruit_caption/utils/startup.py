@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from fruit_caption.utils.errors import FruitError, first_line
+from fruit_caption.utils.errors import FruitError, first_line, not_installed
 
 OTHER_BACKENDS = ("jax", "torch")
 """Other backends of Keras than TensorFlow; the extras that install them have the same names."""
@@ -60,6 +60,8 @@ def _backend_error(error: Exception) -> FruitError:
             f"The Keras backend is {error.name} (KERAS_BACKEND or keras.json), which is not "
             f"installed: pip install 'fruit-caption[{error.name}]'."
         )
+    if isinstance(error, ModuleNotFoundError):
+        return not_installed(error)
     reason = first_line(error, 120) or "a setting is not valid"
     return FruitError(f"Keras can't start ({reason}); check KERAS_BACKEND and keras.json.")
 

@@ -19,6 +19,7 @@ from fruit_caption.runs import Run
 from tests.independent_check import find_wrong_texts
 
 ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "docs" / "sample" / "images"
 GRAMMAR = ("--writer", "grammar")
 COMMANDS = (
     "generate-data", "train-writer", "train", "evaluate", "compare", "export",
@@ -100,13 +101,68 @@ def test_help_and_version():
     assert fruit("--version").stdout.startswith("fruit ")
 
 
-def test_python_cli_py_is_the_same_program():
+@pytest.mark.parametrize("program", [["cli.py"], ["-m", "fruit_caption"]])
+def test_the_program_can_be_started_from_a_checkout(program):
     done = subprocess.run(
-        [sys.executable, "cli.py", "ask", "none.jpg", "how many apples?"],
+        [sys.executable, *program, "ask", "none.jpg", "how many apples?"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2
     assert re.fullmatch(r"error: .*none\.jpg.*\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    "words", [["--quiet", "count", "PHOTOS"], ["count", "PHOTOS", "--quiet"],
+              ["count", "--quiet", "PHOTOS"]],
+)  # fmt: skip
+def test_quiet_stands_before_or_after_the_command(words, monkeypatch):
+    noisy = fruit("count", SAMPLES)
+    assert terminal.notes.quiet is False
+    quiet = fruit(*[SAMPLES if word == "PHOTOS" else word for word in words])
+    assert terminal.notes.quiet is True
+    assert quiet.stdout == noisy.stdout
+    assert quiet.exit_code == 0
+
+
+def test_verbose_after_the_command_prints_the_traceback(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    assert "Traceback" not in fruit("count", "none.jpg").stderr
+    assert "Traceback" in fruit("count", "none.jpg", "--verbose").stderr
+    assert "Traceback" in fruit("--verbose", "count", "none.jpg").stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["fruit ask --run ", "fruit evaluate --run ", "fruit train --from "]
+)
+def test_names_of_runs_are_completed(line, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("apples", "tables/apricots"):
+        shutil.copytree(run, tmp_path / "artifacts" / name)
+    (tmp_path / "artifacts" / "appendix").mkdir()
+    (tmp_path / "artifacts" / "appendix" / "config.json").write_text('{"vocabulary_size": 3}')
+
+    def completed(start):
+        words = f"{line}{start}"
+        environment = {"COMP_WORDS": words, "COMP_CWORD": str(line.count(" "))}
+        environment["_FRUIT_COMPLETE"] = "complete_bash"
+        return CliRunner().invoke(app, [], prog_name="fruit", env=environment).stdout.split()
+
+    assert completed("") == ["apples", "tables/apricots"]
+    assert completed("app") == ["apples"]
+    assert completed("pears") == []
+
+
+def test_a_missing_package_is_named_but_a_bug_is_not_hidden(monkeypatch):
+    def missing(name):
+        def find(*_):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return find
+
+    monkeypatch.setattr("fruit_caption.inference.sources.find_pictures", missing("yaml.loader"))
+    assert "This needs yaml, which is not installed" in refusal("count", "a.jpg")
+    monkeypatch.setattr("fruit_caption.inference.sources.find_pictures", missing("fruit_caption.x"))
+    assert isinstance(fruit("count", "a.jpg").exception, ModuleNotFoundError)
 
 
 def test_ctrl_c_prints_what_is_kept(tmp_path, monkeypatch):

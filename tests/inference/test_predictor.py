@@ -42,10 +42,23 @@ def batch_sizes(predictor, monkeypatch):
 
 def test_the_package_exports_its_names_without_importing_tensorflow():
     assert set(fc.__all__) <= {name for name in fc.__all__ if hasattr(fc, name)}
+    assert {"load", "Predictor", "__version__"} <= set(dir(fc))
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         fc.lod  # noqa: B018
     code = "import sys, fruit_caption; assert 'keras' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_content_of_a_file_is_a_picture(predictor, pictures):
+    from_file, from_bytes = (
+        predictor.ask(picture, QUESTIONS[0]) for picture in (pictures[3], pictures[3].read_bytes())
+    )
+    assert from_bytes.to_json() == from_file.to_json() | {"image": "the picture"}
+    assert from_bytes.show().size == from_file.show().size
+    assert predictor.count(pictures[3].read_bytes()) == predictor.count(pictures[3])
+    for wrong in (b"", b"no picture", pictures[3].read_bytes()[:60]):
+        with pytest.raises(fc.PictureError, match=r"^the picture is"):
+            predictor.ask(wrong, QUESTIONS[0])
 
 
 def test_fields_of_an_answer(predictor, pictures):
