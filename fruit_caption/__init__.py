@@ -42,9 +42,9 @@ def __getattr__(name: str) -> Any:
     """Import the names of `predictor` on first use, to keep `import fruit_caption` fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fruit_caption.inference import predictor
+    from fruit_caption.inference import answer, predictor
 
-    globals()[name] = value = getattr(predictor, name)
+    globals()[name] = value = getattr(answer if hasattr(answer, name) else predictor, name)
     return value
 
 

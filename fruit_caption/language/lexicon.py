@@ -124,7 +124,7 @@ def _match(words: Sequence[tuple[str, str]], start: int) -> tuple[Token, int]:
     word, typed = words[start]
     if word == ",":
         return Token("comma", typed), 1
-    if word.isdigit():
+    if word.isdecimal():
         return Token("number", typed, number=int(word[:9])), 1
     return Token("unknown", typed), 1
 
