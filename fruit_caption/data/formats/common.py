@@ -93,8 +93,8 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def find_files(folder: Path, suffix: str) -> list[Path]:
-    """Like `find_images`, for the files with another suffix, sorted by path."""
-    return sorted(path for path in _list(folder).others if path.suffix == suffix)
+    """Like `find_images`, for the files with another suffix (in lower case), sorted by path."""
+    return sorted(path for path in _list(folder).others if path.suffix.lower() == suffix)
 
 
 def _list(folder: Path) -> Listing:
