@@ -99,9 +99,13 @@ def replace_by_synonym(text: str, fruit: str, rng: random.Random) -> str:
     if not synonyms or rng.random() >= SYNONYM_PROBABILITY:
         return text
     name = rng.choice(synonyms)
-    text = re.sub(rf"\b{plural(fruit)}\b", name if name.endswith("s") else f"{name}s", text)
-    text = re.sub(rf"\ban? {fruit}\b", with_article(name), text)
-    return re.sub(rf"\b{fruit}\b", name, text)
+    forms = {
+        plural(fruit): name if name.endswith("s") else f"{name}s",
+        with_article(fruit): with_article(name),
+        fruit: name,
+    }
+    # At once, because the other name may contain the first: "kiwi fruit".
+    return re.sub(rf"\b({'|'.join(forms)})\b", lambda match: forms[match[1]], text)
 
 
 def _insert_slots(text: str, fruits: list[str]) -> str:

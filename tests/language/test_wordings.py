@@ -76,3 +76,12 @@ def test_a_synonym_replaces_all_forms_of_a_name():
     assert {"a mandarin, two mandarins, mandarin", "a satsuma, two satsumas, satsuma"} <= texts
     names = [name for name, fruit in SYNONYMS.items() if fruit == "mandarin"]
     assert len(texts) == 1 + len(names)
+
+
+def test_a_synonym_may_contain_the_name():
+    texts = {
+        replace_by_synonym("a kiwi, two kiwis, kiwi", "kiwi", random.Random(seed))
+        for seed in range(200)
+    }
+    assert "a kiwi fruit, two kiwi fruits, kiwi fruit" in texts
+    assert not any("fruit fruit" in text for text in texts)
