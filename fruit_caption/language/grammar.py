@@ -81,7 +81,7 @@ class Parser:
             raise Unreadable
         if "which" in self.cues:
             return self._choice()
-        if self.continues and self.previous:
+        if self.continues and self.previous and "whether" not in self.cues:
             return self._follow_up()
         return self._statement()
 
