@@ -23,6 +23,7 @@ from fruit_caption.data.records import Photo
 from fruit_caption.datagen.question_specs import question_specs
 from fruit_caption.language import phrasebook, templates
 from fruit_caption.language.questions import KINDS, Kind
+from fruit_caption.language.tables import read_tables
 from fruit_caption.language.wordings import Wordings
 from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import Arrays, Decoded, decode
@@ -94,13 +95,11 @@ def writers(data: Path | None) -> dict[str, Writer]:
 
 def read_phrasings() -> Iterator[tuple[str, Kind, str | None]]:
     """The questions of `phrasings.txt` that can be answered."""
-    kind, fruit = "", None
-    for line in PHRASINGS.read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            kind, _, name = line.strip("[]").partition(" ")
-            fruit = name or None
-        elif line and not line.startswith("#") and kind in KINDS:
-            yield line, kind, fruit
+    for name, questions in read_tables(PHRASINGS).items():
+        named, _, fruit = name.partition(" ")
+        for kind in KINDS:
+            if kind == named:
+                yield from ((question, kind, fruit or None) for question in questions)
 
 
 def ask(photo: Photo, model: Captioner, write: Writer, rng: random.Random) -> Iterator[QAPair]:

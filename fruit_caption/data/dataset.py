@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
@@ -67,8 +68,9 @@ class DataSet:
         texts = [text for pair in pairs for text in (pair.question, pair.plain_answer)]
         return Vocabulary.from_texts([*texts, QUIZ_PROMPT] if quiz else texts)
 
+    @cached_property
     def wordings(self) -> Wordings:
-        """Return the wordings of the questions about fruit and the captions to train on."""
+        """The wordings of the questions about fruit and the captions to train on."""
         pairs = [pair for example in self.splits["train"] for pair in example.qa_pairs]
         questions = [
             (pair.question, kind, pair.fruit)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -62,7 +63,7 @@ class QAPair:
     fruit: str | None
     by: str
 
-    @property
+    @cached_property
     def plain_answer(self) -> str:
         """The reference answer in the wording of the templates, if it is about fruit.
 

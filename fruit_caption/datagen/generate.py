@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fruit_caption.config import DataConfig
+from fruit_caption.data.formats.class_names import class_mapping
 from fruit_caption.data.formats.coco import IMAGES, INSTANCES, write_coco
-from fruit_caption.data.formats.folders import class_mapping, read_photos
+from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.formats.open_images import SOURCE as OPEN_IMAGES
 from fruit_caption.data.formats.open_images import fetch_open_images
 from fruit_caption.data.qa import GRAMMAR, write_qa

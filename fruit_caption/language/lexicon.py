@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from fruit_caption.language.fruits import NUMBER_WORDS, SPELLINGS
+from fruit_caption.language.tables import read_tables
 from fruit_caption.language.words import correct_typo
 
 TOPICS = ("colors", "ripeness", "sizes", "prices", "tastes", "shapes", "places", "vague numbers")
@@ -46,14 +47,11 @@ class Token:
 
 
 def _read_tables() -> dict[str, list[str]]:
-    tables: dict[str, list[str]] = {}
-    text = Path(__file__).with_name("lexicon.txt").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        if line.startswith("["):
-            table = tables[line.strip("[]")] = []
-        elif line and not line.startswith("#"):
-            table += [phrase.strip() for phrase in line.split(",")]
-    return tables
+    tables = read_tables(Path(__file__).with_name("lexicon.txt"))
+    return {
+        name: [phrase.strip() for row in rows for phrase in row.split(",")]
+        for name, rows in tables.items()
+    }
 
 
 def _read_spellings(table: Sequence[str]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fruit_caption.language.fruits import join_words, number_word, plural, quantity, with_article
 from fruit_caption.language.questions import Kind, Value
+from fruit_caption.language.tables import read_tables
 
 PICTURES = ("photo", "picture", "image", "photograph", "snapshot", "shot")
 """Words for a photo."""
@@ -48,18 +49,9 @@ _STEM_LENGTH = 4
 """Words that share this many first letters sound repetitive in one caption."""
 
 
-def _read_tables() -> dict[str, tuple[str, ...]]:
-    tables: dict[str, list[str]] = {}
-    text = Path(__file__).with_name("phrases.txt").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        if line.startswith("["):
-            table = tables[line.strip("[]")] = []
-        elif line and not line.startswith("#"):
-            table.append(line)
-    return {name: tuple(lines) for name, lines in tables.items()}
-
-
-TABLES: Mapping[str, tuple[str, ...]] = _read_tables()
+TABLES: Mapping[str, tuple[str, ...]] = {
+    name: tuple(rows) for name, rows in read_tables(Path(__file__).with_name("phrases.txt")).items()
+}
 """The phrasings of `phrases.txt`, by the name of their table."""
 
 

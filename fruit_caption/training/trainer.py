@@ -225,7 +225,7 @@ class _Trainer:
             start = Run(Path(self.config.start)).load_model()
             return extend_vocabulary(start, words, fruits, self.config.model.freeze)
         if self.pretrains:
-            synthetic = synthetic_words(fruits, self.data.wordings())
+            synthetic = synthetic_words(fruits, self.data.wordings)
             words = tuple(dict.fromkeys([*words, *synthetic]))
         return Captioner(self.config.model, words, fruits)
 
@@ -375,7 +375,7 @@ class _Trainer:
     def _pretrain_decoder(self) -> None:
         if self.workers.is_chief and self.pretrains:
             callbacks = self.listener.keras_callbacks("pre-training the decoder")
-            pretrain_decoder(self.model, self.data.wordings(), self.training, callbacks)
+            pretrain_decoder(self.model, self.data.wordings, self.training, callbacks)
         self._share_weights()
 
     def _validation_features(self) -> Iterator[tuple[list[Example], Arrays]]:

@@ -166,9 +166,7 @@ def read_text(path: Path) -> str:
         DataError: The file is missing, can't be read, or has another encoding.
     """
     try:
-        content = path.read_bytes()
-        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+        return decode_text(path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file.") from None
     except OSError as error:
@@ -177,6 +175,16 @@ def read_text(path: Path) -> str:
         raise DataError(
             f"{path} can't be read: byte {error.start + 1} is not text in UTF-8; save it as UTF-8."
         ) from None
+
+
+def decode_text(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 with a byte order mark; a mark is left out.
+
+    Raises:
+        UnicodeDecodeError: The bytes have another encoding.
+    """
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def read_json(path: Path) -> dict[str, Any]:

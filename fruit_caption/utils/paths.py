@@ -6,6 +6,9 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+NOT_INSIDE = "its file name is not a path inside the folder"
+"""The reason for which a photo with an unsafe file name is not used."""
+
 
 class Unusable(Exception):
     """One photo, annotation or download can't be used.
@@ -22,7 +25,7 @@ def safe_relative_path(name: Any) -> str:
     """
     path = PurePosixPath(name) if isinstance(name, str) and "\0" not in name else None
     if path is None or not path.name or path.is_absolute() or ".." in path.parts:
-        raise Unusable("its file name is not a path inside the folder")
+        raise Unusable(NOT_INSIDE)
     return str(path)
 
 

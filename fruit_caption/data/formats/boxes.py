@@ -7,12 +7,13 @@ photo proves no total and no absence. Boxes that are annotated twice count once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from fruit_caption.data.formats.common import ClassMapping, clip_box, one_line, skip_unusable
 from fruit_caption.data.records import FruitBox, Photo
+from fruit_caption.utils.listing import shorten
 from fruit_caption.utils.paths import Unusable
 
 Edges = tuple[float, float, float, float]
@@ -91,7 +92,8 @@ class PhotoBoxes:
         if self.left_out:
             raise Unusable(self.left_out[0])
         if self.doubtful:
-            raise Unusable(f"it has only boxes that may be any fruit ({_shorten(self.doubtful)})")
+            names = shorten(sorted(self.doubtful), MAX_NAMES)
+            raise Unusable(f"it has only boxes that may be any fruit ({names})")
         return photo
 
 
@@ -142,18 +144,16 @@ class Findings:
         """Return `PhotoSet.notes`."""
         notes = []
         if self.repeated:
-            photos = [f"{name} ({number})" for name, number in self.repeated.items()]
-            notes.append(f"boxes that are annotated twice count once: {_shorten(photos)}")
+            notes.append(f"boxes that are annotated twice count once: {_list(self.repeated)}")
         if self.doubtful:
-            classes = [f"{name} ({number})" for name, number in self.doubtful.items()]
             notes.append(
-                f"classes that may be any fruit: {_shorten(classes)}; the photos with boxes of "
+                f"classes that may be any fruit: {_list(self.doubtful)}; the photos with boxes of "
                 f"them ({self.doubted}) prove no number and no absence; a file of names can tell "
                 "what they are"
             )
         return tuple(" ".join(note.split()) for note in notes)
 
 
-def _shorten(names: Collection[str]) -> str:
-    rest = len(names) - MAX_NAMES
-    return ", ".join(sorted(names)[:MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+def _list(numbers: Counter[str]) -> str:
+    names = sorted(f"{name} ({number})" for name, number in numbers.items())
+    return shorten(names, MAX_NAMES)

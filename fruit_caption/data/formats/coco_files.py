@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import read_json
+from fruit_caption.utils.listing import is_hidden
 
 INSTANCES = "instances.json"
 """Name of the annotation file of a data set."""
@@ -38,7 +39,8 @@ def find_annotation_files(folder: Path) -> list[Path]:
     for name in FILE_NAMES:
         places = (name, f"*/{name}", f"*/annotations/{name}")
         found = sorted(path for place in places for path in folder.glob(place))
-        if found := [path for path in found if not _is_hidden(path.relative_to(folder))]:
+        found = [p for p in found if not any(map(is_hidden, p.relative_to(folder).parts))]
+        if found:
             return found
     others = [*sorted(folder.glob("*.json")), *sorted(folder.glob("annotations/*.json"))]
     return [path for path in others if _is_coco(path)]
@@ -55,10 +57,6 @@ def picture_folders(folder: Path, annotations: Path) -> list[Path]:
     subsets = [home / IMAGES / subset, home / subset] if annotations.stem != subset else []
     # A set, because two of them may be the same.
     return list(dict.fromkeys([*subsets, home / IMAGES, home / "data", home, place]))
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _is_coco(path: Path) -> bool:

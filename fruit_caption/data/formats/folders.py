@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from fruit_caption.data.formats.class_names import class_mapping as class_mapping
 from fruit_caption.data.formats.coco import INSTANCES, read_coco
 from fruit_caption.data.formats.coco_files import find_annotation_files
 from fruit_caption.data.formats.common import (

@@ -9,7 +9,6 @@ columns. Spreadsheets write such tables with commas, semicolons or tabs.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -25,6 +24,7 @@ from fruit_caption.data.formats.coco import IMAGES
 from fruit_caption.data.records import Photo, PhotoSet
 from fruit_caption.data.splits import split_named
 from fruit_caption.utils.errors import DataError
+from fruit_caption.utils.files import decode_text
 from fruit_caption.utils.listing import shorten
 from fruit_caption.utils.paths import is_file
 
@@ -162,8 +162,7 @@ def _read_text(path: Path) -> str:
     """Return the text of a table; spreadsheets also write UTF-16, with a byte order mark."""
     try:
         content = path.read_bytes()
-        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+        return decode_text(content)
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:

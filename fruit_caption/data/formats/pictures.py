@@ -14,9 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from fruit_caption.data.formats.common import find_images
-from fruit_caption.utils.paths import Unusable, check_within, is_file
-
-NOT_INSIDE = "its file name is not a path inside the folder"
+from fruit_caption.utils.paths import NOT_INSIDE, Unusable, check_within, is_file
 
 _ABSOLUTE = re.compile(r"(file://|[A-Za-z]:)?/+")
 """The beginning of an absolute path, on Windows with a drive, or of the URL of a file."""

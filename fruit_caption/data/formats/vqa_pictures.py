@@ -52,13 +52,13 @@ class VqaPictures:
         images = content.get("images")
         rows = [row for row in images if isinstance(row, dict)] if isinstance(images, list) else []
         pairs = [(row_id(row.get("id")), row.get("file_name")) for row in rows]
-        self._names = None if not isinstance(images, list) else {}
-        self._unclear = set()
-        for number, name in pairs:
-            if self._names is None or number is None:
-                continue
-            if self._names.setdefault(number, name) != name:
-                self._unclear.add(number)
+        names: dict[Id, Any] = {}
+        self._unclear = {
+            number
+            for number, name in pairs
+            if number is not None and names.setdefault(number, name) != name
+        }
+        self._names = names if isinstance(images, list) else None
         return self
 
     def find(self, number: Id | None) -> Path:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.utils.errors import DataError
+from tests.data.formats.reading import read_apples
 
 
 def write(folder, json_name, pictures, names=None, **changes):
@@ -32,11 +33,9 @@ def write(folder, json_name, pictures, names=None, **changes):
 
 
 def counts(folder):
-    found = read_photos(folder)
+    numbers, found = read_apples(folder)
     assert found.format == "COCO"
-    return {
-        photo.path.relative_to(folder).as_posix(): photo.count("apple") for photo in found.photos
-    }
+    return numbers
 
 
 @pytest.mark.parametrize(

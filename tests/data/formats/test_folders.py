@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fruit_caption.config import DataConfig
+from fruit_caption.data.formats.class_names import class_mapping
 from fruit_caption.data.formats.coco import read_coco
-from fruit_caption.data.formats.folders import class_mapping, read_photos
+from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.qa import read_qa
 from fruit_caption.data.records import FruitBox
 from fruit_caption.datagen.generate import generate_data

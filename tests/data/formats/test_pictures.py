@@ -10,6 +10,7 @@ from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.formats.pictures import PictureFinder
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.paths import Unusable
+from tests.data.formats.reading import read_apples
 
 
 @pytest.fixture
@@ -90,10 +91,8 @@ def write_coco(folder, images, boxes=None):
 
 
 def counts(folder):
-    found = read_photos(folder)
-    return {
-        photo.path.relative_to(folder).as_posix(): photo.count("apple") for photo in found.photos
-    }, found.skipped
+    numbers, found = read_apples(folder)
+    return numbers, found.skipped
 
 
 def test_coco_photos_with_one_name_are_kept_apart(folder):

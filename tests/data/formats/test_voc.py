@@ -5,6 +5,7 @@ from PIL import Image
 
 from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.utils.errors import DataError
+from tests.data.formats.reading import read_apples
 
 
 def write(folder, pictures=(), xml=None):
@@ -32,10 +33,7 @@ def content(filename, apples, more="", size=(40, 30)):
 
 
 def counts(folder):
-    found = read_photos(folder)
-    return {
-        photo.path.relative_to(folder).as_posix(): photo.count("apple") for photo in found.photos
-    }
+    return read_apples(folder)[0]
 
 
 TWO = ("monday/img_1.png", "tuesday/img_1.png")

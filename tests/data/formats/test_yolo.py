@@ -6,6 +6,7 @@ from PIL import Image
 from fruit_caption.data.formats.folders import read_photos
 from fruit_caption.data.records import FruitBox
 from fruit_caption.utils.errors import DataError
+from tests.data.formats.reading import read_apples
 
 NAMES = "names: [apple, banana]\n"
 BOX = "0 0.5 0.5 0.25 0.5\n"
@@ -24,11 +25,9 @@ def write(folder, files):
 
 
 def counts(folder):
-    found = read_photos(folder)
+    numbers, found = read_apples(folder)
     assert found.format == "YOLO"
-    return {
-        photo.path.relative_to(folder).as_posix(): photo.count("apple") for photo in found.photos
-    }
+    return numbers
 
 
 @pytest.mark.parametrize(
