@@ -20,7 +20,6 @@ from fruit_caption.inference.answer import Answer
 from fruit_caption.inference.predictor import Predictor
 from fruit_caption.language.fruits import FRUITS, join_words, plural
 from fruit_caption.language.questions import MAX_QUESTION_LENGTH
-from fruit_caption.rendering.scenes import write_scenes
 from fruit_caption.utils.errors import FruitError
 from fruit_caption.utils.images import UNNAMED, decode_picture
 
@@ -119,6 +118,10 @@ def serve(predictor: Predictor, host: str, port: int, per_minute: int) -> None:
         FruitError: The address or port can't be used.
     """
     with TemporaryDirectory() as folder:
+        from fruit_caption.rendering.scenes import (
+            write_scenes,
+        )  # needs packages that asking does not
+
         write_scenes(Path(folder), SAMPLES, seed=3, size=SAMPLE_SIZE)
         samples = sorted(Path(folder).rglob("*.jpg"))
         try:
