@@ -20,6 +20,7 @@ from PIL import Image, features
 from typer.testing import CliRunner
 
 from fruit_caption.commands.app import app
+from fruit_caption.datagen.language_model import presets
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases"
@@ -171,12 +172,13 @@ def one_line(result):
 
 
 @pytest.mark.parametrize("case", DATA_CASES, ids=lambda case: f"{case.name} {case.options}")
-def test_a_data_set(case, enter):
+def test_a_data_set(case, enter, monkeypatch):
     if ".avif" in str(case.pictures) and not features.check("avif"):
         pytest.skip("this Pillow can't write AVIF")
     folder = enter(case.name, case.pictures)
     if case.name == "hf_folder":
         (folder / "hf" / "model.safetensors").write_bytes(b"no weights")
+        monkeypatch.setattr(presets, "find_spec", lambda name: None)
     result = fruit(*case.command, *case.options)
     if case.captions is None:
         line = one_line(result)

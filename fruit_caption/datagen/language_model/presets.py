@@ -106,6 +106,8 @@ def _load_error(preset: str, error: Exception) -> WriterError:
         return WriterError(f"The preset {preset!r} is not a causal language model such as GPT-2.")
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_package(preset, error.name)
+    if isinstance(error, KeyError):
+        text = f"its {_CONFIG} or its weights lack {text}"
     reason = text[:160] or type(error).__name__
     if Path(preset).is_dir():
         message = f"The folder {preset} can't be loaded as a language model ({reason})."
