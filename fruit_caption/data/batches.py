@@ -19,7 +19,7 @@ from fruit_caption.config import TrainingConfig
 from fruit_caption.data.augmentation import View, draw_view, render_view
 from fruit_caption.data.dataset import Example
 from fruit_caption.data.features import load_features
-from fruit_caption.data.qa import CAPTION, QUIZ_PROMPT, QAPair
+from fruit_caption.data.qa import QUIZ_PROMPT, QAPair
 from fruit_caption.data.sampling import sampling_probabilities
 from fruit_caption.data.targets import Shown, draw_targets, show, show_mosaic
 from fruit_caption.language.vocabulary import Vocabulary
@@ -259,23 +259,23 @@ class QuestionBatches(Batches):
         if not self.config.quiz:
             return []
         return [
-            QAPair(QUIZ_PROMPT, pair.question, "quiz", None, pair.by)
-            for pair in example.qa_pairs
-            if pair.kind != CAPTION
+            QAPair(QUIZ_PROMPT, pair.question, "quiz", None, pair.by) for pair in example.questions
         ]
 
 
 def encode_all_pairs(
-    vocabulary: Vocabulary, examples: Sequence[Example]
+    vocabulary: Vocabulary, photos: Sequence[Sequence[QAPair]]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Encode all questions and answers about some photos, see `encode_pairs`.
+    """Encode questions and answers about some photos, see `encode_pairs`.
+
+    Args:
+        vocabulary: The model's vocabulary.
+        photos: The questions and answers about each photo; their number may differ.
 
     Returns:
         The word ids, the ids of the next words, and the weights, (photos, questions, steps) each.
     """
-    pairs = [
-        [(pair.question, pair.plain_answer) for pair in example.qa_pairs] for example in examples
-    ]
+    pairs = [[(pair.question, pair.plain_answer) for pair in photo] for photo in photos]
     lengths = [len(vocabulary.encode_pair(*pair)) - 1 for photo in pairs for pair in photo]
     shape = max(1, *map(len, pairs)), max(lengths, default=1)
     encoded = [encode_pairs(vocabulary, photo, shape) for photo in pairs]

@@ -40,6 +40,11 @@ class Example:
     qa_pairs: tuple[QAPair, ...]
     photo: Photo | None = None
 
+    @property
+    def questions(self) -> tuple[QAPair, ...]:
+        """The questions and answers without the caption."""
+        return tuple(pair for pair in self.qa_pairs if pair.kind != CAPTION)
+
 
 @dataclass(frozen=True)
 class DataSet:

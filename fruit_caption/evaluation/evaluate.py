@@ -30,7 +30,7 @@ from fruit_caption.evaluation.calibration import expected_calibration_error
 from fruit_caption.evaluation.caption_metrics import score_captions
 from fruit_caption.evaluation.color_histogram import color_histogram_baseline
 from fruit_caption.evaluation.detection import Detected, detected_fruits, score_detections
-from fruit_caption.evaluation.metrics import score
+from fruit_caption.evaluation.metrics import score, without_captions
 from fruit_caption.evaluation.photo_sheet import (
     draw_photo_sheet,
     sample_correct,
@@ -175,7 +175,7 @@ def evaluate_baselines(data: DataSet, split: Split) -> dict[str, dict[str, Any]]
 def _score(rows: Sequence[Prediction]) -> dict[str, Any]:
     return score(rows) | {
         "captions": score_captions(rows),
-        "calibration_error": expected_calibration_error(rows),
+        "calibration_error": expected_calibration_error(without_captions(rows)),
     }
 
 
@@ -220,7 +220,7 @@ def _draw_plots(out: Path, rows: Sequence[Prediction], examples: Sequence[Exampl
         plots.draw_accuracy_by_count(out / "by-count.png", rows)
     if kinds & {"count", "presence"}:
         plots.draw_accuracy_by_fruit(out / "by-fruit.png", rows)
-    plots.draw_reliability(out / "reliability.png", rows)
+    plots.draw_reliability(out / "reliability.png", without_captions(rows))
     photos = {example.name: example.path for example in examples}
     mistakes, correct = worst_mistakes(rows), sample_correct(rows)
     title = "Mistakes with the highest confidence"

@@ -50,7 +50,7 @@ def score(rows: Sequence[Prediction]) -> dict[str, Any]:
         - `f1`: harmonic mean of precision and recall, 2 * hits / (named + present).
         - `fruits`: for each fruit, the number `n` of photos with it, and the same three scores.
     """
-    questions = [row for row in rows if row.qa_pair.kind != CAPTION] or rows
+    questions = without_captions(rows)
     kinds = sorted({row.qa_pair.kind for row in rows})
     return {
         **_accuracy(questions),
@@ -61,6 +61,15 @@ def score(rows: Sequence[Prediction]) -> dict[str, Any]:
         "present": _accuracy([row for row in questions if counts_at_least(row, 1)]),
         "several": _accuracy([row for row in questions if counts_at_least(row, 2)]),
     }
+
+
+def without_captions(rows: Sequence[Prediction]) -> Sequence[Prediction]:
+    """Return the answers that are not captions; all of them if there is nothing else.
+
+    A caption can be right in many wordings, so the probability of its words says little about how
+    likely it is to be right.
+    """
+    return [row for row in rows if row.qa_pair.kind != CAPTION] or rows
 
 
 def counts_at_least(row: Prediction, minimum: int) -> bool:

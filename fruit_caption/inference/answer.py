@@ -49,7 +49,9 @@ class Answer:
             "identify", a bool for "presence", any of these for "composed". None for a caption, or
             if the text can't be parsed.
         confidence: Product of the probabilities of the words and of the end token, 0 to 1. For
-            "composed", the probability of the value, see `language.beliefs`.
+            "composed", the probability of the value, see `language.beliefs`; for "caption", the
+            probability of the kinds and numbers that it names, by the answers to questions about
+            them.
         is_confident: Whether the confidence reaches the model's threshold. Answers below it were
             wrong more often than right on the validation photos.
         alternatives: Candidates with other values, the most probable first. Empty unless the

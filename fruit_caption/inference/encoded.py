@@ -7,7 +7,7 @@ its answers to several of those, see `language.compositions`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from fruit_caption.data.qa import CAPTION, CAPTION_PROMPT, QUIZ_PROMPT
 from fruit_caption.inference.answer import Alternative, Answer
 from fruit_caption.inference.points import Point
 from fruit_caption.language import templates
-from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.answers import Mention, parse_answer, parse_mentions
 from fruit_caption.language.beliefs import Beliefs, Composition, compose
 from fruit_caption.language.compositions import (
     COMPOSED,
@@ -136,10 +136,40 @@ class EncodedBatch:
             if detailed
             else [[[] for _ in row] for row in questions]
         )
-        return [
+        answers = [
             [self._simple_answer(index, *parts) for parts in zip(*rows, strict=True)]
             for index, rows in enumerate(zip(questions, decoded, hypotheses, strict=True))
         ]
+        return self._doubt_captions(answers)
+
+    def _doubt_captions(self, answers: list[list[Answer]]) -> list[list[Answer]]:
+        """Replace the confidence of captions by the probability that what they say is true.
+
+        A caption has many wordings, so the product of its words' probabilities is small however
+        sure the model is. What it says of kinds and numbers, the model is asked in questions.
+        """
+        captions = [[answer for answer in row if answer.kind == CAPTION] for row in answers]
+        if not any(captions):
+            return answers
+        facts = [[parse_mentions(caption.text) for caption in row] for row in captions]
+        asked = [[to_prompt("", each) for each in _questions_about(row)] for row in facts]
+        rows = zip(answers, facts, self.answer_simple(asked, detailed=True), strict=True)
+        doubted: list[list[Answer]] = []
+        for row, mentions, beliefs in rows:
+            confidences = iter([_probability(caption, beliefs) for caption in mentions])
+            doubted.append(
+                [
+                    self._with_confidence(answer, next(confidences))
+                    if answer.kind == CAPTION
+                    else answer
+                    for answer in row
+                ]
+            )
+        return doubted
+
+    def _with_confidence(self, answer: Answer, confidence: float) -> Answer:
+        is_confident = confidence >= self.model.confidence_threshold
+        return replace(answer, confidence=confidence, is_confident=is_confident)
 
     def sample_questions(self, number: int, seed: int) -> list[str]:
         """Sample questions about the first picture, word by word."""
@@ -250,6 +280,28 @@ class EncodedBatch:
             fruits=self.model.fruits,
             picture=picture,
         )
+
+
+def _questions_about(captions: Sequence[Sequence[Mention]]) -> list[Question]:
+    """Return questions whose answers tell whether captions are true."""
+    counted = dict.fromkeys(
+        mention.fruit
+        for mentions in captions
+        for mention in mentions
+        if mention.fruit and mention.number is not None
+    )
+    return [Question("identify"), *(Question("count", fruit) for fruit in counted)]
+
+
+def _probability(caption: Sequence[Mention], answers: Sequence[Answer]) -> float:
+    """Return how likely a caption is true by the answers to `_questions_about` it."""
+    fruits = frozenset(mention.fruit for mention in caption if mention.fruit)
+    probability = _beliefs(answers, "identify").get(fruits, 0.0)
+    for mention in caption:
+        if mention.fruit and mention.number is not None:
+            about = [answer for answer in answers if answer.fruit == mention.fruit]
+            probability *= _beliefs(about, "count").get(mention.number, 0.0)
+    return probability
 
 
 def _beliefs(answers: Sequence[Answer], kind: str) -> Beliefs:

@@ -47,7 +47,7 @@ from fruit_caption.data.records import Split
 from fruit_caption.evaluation.calibration import fit_confidence_threshold, fit_temperature
 from fruit_caption.evaluation.detection import find_candidates, fit_peak_threshold
 from fruit_caption.evaluation.evaluate import answer_questions
-from fruit_caption.evaluation.metrics import score
+from fruit_caption.evaluation.metrics import score, without_captions
 from fruit_caption.models.captioner import Captioner, extend_vocabulary
 from fruit_caption.models.decoding import Arrays
 from fruit_caption.runs import STAGES, Run
@@ -211,7 +211,7 @@ class _Trainer:
         """Calibrate the trained model, then save it with its validation answers and scores."""
         self._calibrate()
         predictions = self._answer_validation()
-        self.model.confidence_threshold = fit_confidence_threshold(predictions)
+        self.model.confidence_threshold = fit_confidence_threshold(without_captions(predictions))
         scores = score(predictions)
         self.run.validation.write_answers(predictions)
         write_json(self.run.validation.metrics_file, {"split": "validation", **scores})
@@ -411,11 +411,15 @@ class _Trainer:
         ]
 
     def _calibrate(self) -> None:
-        """Calibrate the model's confidence on the validation split by temperature scaling."""
+        """Calibrate the model's confidence on the validation split by temperature scaling.
+
+        Captions are left out where there are questions, see `without_captions`.
+        """
         logits, words = [], []
         for examples, features in self._validation_features():
             encoding = self.model.encode_features(features)
-            inputs, targets, weights = encode_all_pairs(self.model.vocabulary, examples)
+            asked = [example.questions or example.qa_pairs for example in examples]
+            inputs, targets, weights = encode_all_pairs(self.model.vocabulary, asked)
             arrays = {name: encoding[name] for name in self.model.decoder_inputs}
             outputs = self.model.decoder.predict_on_batch(arrays | {"words": inputs})
             logits.append(outputs["logits"][weights > 0])

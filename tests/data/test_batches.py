@@ -9,7 +9,7 @@ from fruit_caption.config import TrainingConfig
 from fruit_caption.data import batches
 from fruit_caption.data.augmentation import IDENTITY, View, draw_view, render_view
 from fruit_caption.data.batches import DetectionBatches, QuestionBatches, encode_all_pairs
-from fruit_caption.data.dataset import Example, read_data
+from fruit_caption.data.dataset import read_data
 from fruit_caption.data.qa import CAPTION, QUIZ_PROMPT, QAPair
 from fruit_caption.data.targets import draw_targets, show
 from fruit_caption.language.vocabulary import Vocabulary, split_words
@@ -373,8 +373,7 @@ def test_all_pairs_are_encoded_by_hand():
         QAPair("How many?", "two apples", "count", None, ""),
         QAPair("many", "", "x", None, ""),
     ]
-    examples = [Example(None, "a", tuple(pairs)), Example(None, "b", tuple(pairs[:1]))]
-    words, next_words, weights = encode_all_pairs(vocabulary, examples)
+    words, next_words, weights = encode_all_pairs(vocabulary, [pairs, pairs[:1]])
     how, many, two, apples = range(4, 8)
     answer, end = vocabulary.answer_id, vocabulary.end_id
     nothing = [0] * 5
@@ -387,7 +386,7 @@ def test_all_pairs_are_encoded_by_hand():
 
 
 def test_photos_without_questions_are_encoded_as_padding():
-    words, _, weights = encode_all_pairs(Vocabulary(["two"]), [Example(None, "a", ())])
+    words, _, weights = encode_all_pairs(Vocabulary(["two"]), [[]])
     assert words.shape == (1, 1, 1)
     assert not words.any()
     assert not weights.any()

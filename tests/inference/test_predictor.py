@@ -10,7 +10,7 @@ from PIL import Image
 import fruit_caption as fc
 from fruit_caption.config import ModelConfig
 from fruit_caption.data.qa import CAPTION_PROMPT
-from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.answers import parse_answer, parse_mentions
 from fruit_caption.models.captioner import Captioner
 
 QUESTIONS = ("How many APPLES r there?", "which fruits are there?", "any limes?")
@@ -293,3 +293,23 @@ def test_show_and_save_overlay_draw_the_same(predictor, pictures, tmp_path):
         assert saved.tobytes() == shown.tobytes()
     title = (answer.question, f"{answer.text} ({100 * answer.confidence:.0f} % sure)")
     assert answer._overlay().title == title
+
+
+def test_a_caption_is_as_likely_as_what_it_says(predictor, pictures):
+    def probability(question, value):
+        answer = predictor.ask(picture, question)
+        found = [answer, *answer.alternatives]
+        return sum(each.confidence for each in found if each.value == value)
+
+    for picture in pictures[:6]:
+        caption = predictor.caption(picture)
+        mentions = [mention for mention in parse_mentions(caption.text) if mention.fruit]
+        fruits = frozenset(mention.fruit for mention in mentions)
+        expected = probability("which fruits are there?", fruits)
+        for fruit, number in [(mention.fruit, mention.number) for mention in mentions]:
+            if number is not None:
+                expected *= probability(f"how many {fruit}?", number)
+        assert caption.confidence == pytest.approx(expected, abs=1e-5)
+        assert caption.is_confident == (caption.confidence >= predictor.model.confidence_threshold)
+    [asked] = predictor.ask_many([picture], ["describe the photo"])
+    assert asked.confidence == pytest.approx(caption.confidence, abs=1e-5)
