@@ -88,8 +88,12 @@ def count(image: Images, run: OptionalRun = None, as_json: AsJson = False) -> No
     for name, counts in _load(run).count_many(with_progress(pictures, terminal.notes), errors):
         rows.append((name, counts))
         if as_json:
-            row = {"image": name, "counts": counts, "total": sum(counts.values())}
-            print_json(row)
+            numbers = {fruit: count.number for fruit, count in counts.items()}
+            confidences = {fruit: round(count.confidence, 4) for fruit, count in counts.items()}
+            total = sum(numbers.values())
+            print_json(
+                {"image": name, "counts": numbers, "total": total, "confidence": confidences}
+            )
     if not as_json:
         print_counts(terminal.output, rows)
     errors.exit_if_any()

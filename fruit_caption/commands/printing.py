@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from fruit_caption.language.fruits import list_quantities
+from fruit_caption.language.fruits import list_quantities, quantity
 from fruit_caption.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fruit_caption.data.qa import PhotoQA
     from fruit_caption.datagen.generate import Summary
     from fruit_caption.datagen.texts import Report
-    from fruit_caption.inference.answer import Answer
+    from fruit_caption.inference.answer import Answer, FruitCount
     from fruit_caption.utils.images import PictureInput
 
 CSV_COLUMNS = ("image", "question", "kind", "fruit", "answer", "value", "confidence", "sure")
@@ -56,12 +56,18 @@ def print_answer(console: Console, answer: Answer, label: str = "", runners_up: 
         console.print(f"  [dim]or[/] {'; '.join(others)}", soft_wrap=True, highlight=False)
 
 
-def describe_counts(counts: Mapping[str, int]) -> str:
-    """Return counts in descending order as text: "3 apples, 1 banana", or "no fruit"."""
-    return list_quantities(dict(Counter(counts).most_common()))
+def describe_counts(counts: Mapping[str, FruitCount]) -> str:
+    """Return counts in descending order as text: "3 apples, perhaps 1 banana", or "no fruit"."""
+    order = sorted(counts, key=lambda fruit: -counts[fruit].number)
+    parts = [
+        ("" if counts[fruit].is_confident else "perhaps ")
+        + quantity(counts[fruit].number, fruit, digits=True)
+        for fruit in order
+    ]
+    return ", ".join(parts) or "no fruit"
 
 
-def print_counts(console: Console, rows: Sequence[tuple[str, Mapping[str, int]]]) -> None:
+def print_counts(console: Console, rows: Sequence[tuple[str, Mapping[str, FruitCount]]]) -> None:
     """Print the counts of each picture and their sums.
 
     Args:
@@ -70,21 +76,23 @@ def print_counts(console: Console, rows: Sequence[tuple[str, Mapping[str, int]]]
     """
     total = Counter[str]()
     for _, counts in rows:
-        total.update(counts)
+        total.update({fruit: count.number for fruit, count in counts.items()})
+    in_all = list_quantities(dict(total.most_common()))
     if len(rows) > 1 and console.is_terminal:
         from rich.table import Table
 
         table = Table(show_footer=True)
         table.add_column("picture", f"{len(rows)} pictures")
-        table.add_column("fruit", describe_counts(total))
+        table.add_column("fruit", in_all)
         table.add_column("in all", f"{total.total()}", justify="right")
         for name, counts in rows:
-            table.add_row(escape(name), describe_counts(counts), str(sum(counts.values())))
+            number = sum(count.number for count in counts.values())
+            table.add_row(escape(name), describe_counts(counts), str(number))
         console.print(table)
         return
     lines = [f"{name}: {describe_counts(counts)}" for name, counts in rows]
     if len(rows) > 1:
-        lines.append(f"in all: {describe_counts(total)}")
+        lines.append(f"in all: {in_all}")
     for line in lines:
         console.print(line, markup=False, soft_wrap=True, highlight=False)
 

@@ -33,6 +33,21 @@ class Alternative:
     confidence: float
 
 
+@dataclass(frozen=True)
+class FruitCount:
+    """The number of fruits of one kind in a picture.
+
+    Attributes:
+        number: The number.
+        confidence: Probability that it is right, 0 to 1.
+        is_confident: Whether the confidence reaches the model's threshold, see `Answer`.
+    """
+
+    number: int
+    confidence: float
+    is_confident: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """The answer to a question about a picture.
@@ -48,18 +63,18 @@ class Answer:
         value: Meaning of the text: an int for "count" and "total", a frozenset of fruit names for
             "identify", a bool for "presence", any of these for "composed". None for a caption, or
             if the text can't be parsed.
-        confidence: Product of the probabilities of the words and of the end token, 0 to 1. For
-            "composed", the probability of the value, see `language.beliefs`; for "caption", the
-            probability of the kinds and numbers that it names, by the answers to questions about
-            them.
+        confidence: Probability that the answer is true, 0 to 1, by this and other answers of the
+            model about the picture (see `language.beliefs`). For a question of a data set that is
+            not about fruit, the product of the words' probabilities.
         is_confident: Whether the confidence reaches the model's threshold. Answers below it were
             wrong more often than right on the validation photos.
         alternatives: Candidates with other values, the most probable first. Empty unless the
             answer was requested with `detailed=True`, as `Predictor.ask` does.
-        words: The text split into words; a comma is a word. Empty for "composed".
+        words: The words that the model spoke; a comma is a word. Empty where the model did not
+            speak the answer: for "composed", and where its own answer contradicted others.
         probabilities: Probability of each word, 0 to 1.
         attention: Attention weights of each word over the letterboxed picture, float32
-            (words, rows, columns); each word's weights sum to 1. None for "composed", if the model
+            (words, rows, columns); each word's weights sum to 1. None without words, if the model
             has no attention, or if the answer was not requested with `detailed=True`.
         points: All fruits that were detected in the picture, sorted as by `Predictor.points`.
         fruits: Names of the fruits that the model can detect.

@@ -1,31 +1,37 @@
 """Encoded pictures, and the answers to questions about them.
 
-The model answers questions of the kinds that it was trained on. Other questions are answered from
-its answers to several of those, see `language.compositions`.
+The model answers questions of the kinds that it was trained on, one by one. The facts about a
+picture are taken from its answers, see `language.beliefs`. All answers follow from these facts,
+also those to questions of other kinds, see `language.compositions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from fruit_caption.data.qa import CAPTION, CAPTION_PROMPT, QUIZ_PROMPT
-from fruit_caption.inference.answer import Alternative, Answer
+from fruit_caption.inference.answer import Alternative, Answer, FruitCount
+from fruit_caption.inference.consistent import alternatives, make_consistent
 from fruit_caption.inference.points import Point
 from fruit_caption.language import templates
-from fruit_caption.language.answers import Mention, parse_answer, parse_mentions
-from fruit_caption.language.beliefs import Beliefs, Composition, compose
+from fruit_caption.language.answers import parse_answer
+from fruit_caption.language.beliefs import Beliefs, Composition, PhotoBeliefs
 from fruit_caption.language.compositions import (
     COMPOSED,
+    Count,
+    Group,
     Node,
     Unseen,
     named_fruits,
     needs_kinds,
-    needs_total,
 )
+from fruit_caption.language.fruits import FRUITS
 from fruit_caption.language.questions import Question, Value, as_question
 from fruit_caption.models.decoding import (
     Arrays,
@@ -38,18 +44,22 @@ from fruit_caption.models.decoding import (
 from fruit_caption.utils.errors import OutOfDomain
 from fruit_caption.utils.images import UNNAMED, PictureInput
 
-MIN_ALTERNATIVE = 0.01
-"""Minimum confidence of an alternative to a composed answer."""
+UNSURE = 0.01
+"""Probability of a number that only the detector tells, because the model's answer has none."""
 
 
 @dataclass(frozen=True)
 class SimpleQuestion:
-    """A question as it was asked, and as the prompt that the model was trained on."""
+    """A question as it was asked, and as the prompt that the model was trained on.
+
+    Its `node` is None if its meaning is not known, as in data sets that are not about fruit.
+    """
 
     text: str
     kind: str
     fruit: str | None
     prompt: str
+    node: Node | None
 
 
 @dataclass(frozen=True)
@@ -63,19 +73,6 @@ class ComposedQuestion:
 AnyQuestion = SimpleQuestion | ComposedQuestion
 
 
-def to_prompt(text: str, question: Question) -> SimpleQuestion:
-    """Return the prompt for a question that the model answers by itself.
-
-    Args:
-        text: The question as it was asked.
-        question: Its meaning.
-    """
-    if question.kind == "caption":
-        return SimpleQuestion(text, CAPTION, None, CAPTION_PROMPT)
-    prompt = templates.question(question.kind, question.fruit)
-    return SimpleQuestion(text, question.kind, question.fruit, prompt)
-
-
 def to_question(text: str, node: Node) -> AnyQuestion:
     """Return a parsed question in the form in which it is answered.
 
@@ -84,17 +81,33 @@ def to_question(text: str, node: Node) -> AnyQuestion:
         node: Its meaning.
     """
     simple = as_question(node)
-    return to_prompt(text, simple) if simple else ComposedQuestion(text, node)
+    return _to_prompt(simple, text, node) if simple else ComposedQuestion(text, node)
+
+
+def _to_prompt(question: Question, text: str = "", node: Node | None = None) -> SimpleQuestion:
+    if question.kind == "caption":
+        return SimpleQuestion(text, CAPTION, None, CAPTION_PROMPT, node)
+    prompt = templates.question(question.kind, question.fruit)
+    return SimpleQuestion(text, question.kind, question.fruit, prompt, node)
 
 
 @dataclass(frozen=True)
 class EncodedBatch:
-    """Pictures, the encoder's output for them, and the fruits that it found in each."""
+    """Pictures, the encoder's output for them, and the fruits that it found in each.
+
+    All answers about a picture follow from the same facts (`beliefs`), so that no two contradict
+    each other.
+    """
 
     model: Runtime
     pictures: list[PictureInput]
     encoding: Arrays
     points: list[tuple[Point, ...]]
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each picture, see `Answer.image`."""
+        return [_name(picture) for picture in self.pictures]
 
     def answer(
         self, questions: Sequence[AnyQuestion], detailed: bool = False
@@ -109,24 +122,27 @@ class EncodedBatch:
             The answers for each picture, or the error where a question can't be answered.
         """
         simple = [question for question in questions if isinstance(question, SimpleQuestion)]
-        answers = map(iter, self.answer_simple([simple] * len(self.pictures), detailed))
-        composed = {
-            question: self._compose(question, detailed)
-            for question in questions
-            if isinstance(question, ComposedQuestion)
-        }
+        spoken = map(iter, self.answer_by_model([simple] * len(self.pictures), detailed))
+        absent = self._beliefs_about_absent(questions)
         return [
             [
-                composed[question][index] if isinstance(question, ComposedQuestion) else next(row)
+                self._consistent_answer(index, next(row), question, others, detailed)
+                if isinstance(question, SimpleQuestion)
+                else self._composed_answer(index, question, others, detailed)
                 for question in questions
             ]
-            for index, row in enumerate(answers)
+            for index, (row, others) in enumerate(zip(spoken, absent, strict=True))
         ]
 
-    def answer_simple(
+    def answer_by_model(
         self, questions: Sequence[Sequence[SimpleQuestion]], detailed: bool = False
     ) -> list[list[Answer]]:
-        """Answer the questions about each picture; `detailed` adds attention and alternatives."""
+        """Return the model's own answers to the questions about each picture.
+
+        Args:
+            questions: The questions about each picture.
+            detailed: Whether to add attention maps and alternatives.
+        """
         prompts = [[question.prompt for question in row] for row in questions]
         if not any(prompts):
             return [[] for _ in prompts]
@@ -136,40 +152,82 @@ class EncodedBatch:
             if detailed
             else [[[] for _ in row] for row in questions]
         )
-        answers = [
-            [self._simple_answer(index, *parts) for parts in zip(*rows, strict=True)]
+        return [
+            [self._model_answer(index, *parts) for parts in zip(*rows, strict=True)]
             for index, rows in enumerate(zip(questions, decoded, hypotheses, strict=True))
         ]
-        return self._doubt_captions(answers)
 
-    def _doubt_captions(self, answers: list[list[Answer]]) -> list[list[Answer]]:
-        """Replace the confidence of captions by the probability that what they say is true.
+    def counts(self) -> list[dict[str, FruitCount]]:
+        """Return the number of each fruit in each picture, without fruits that are not there."""
+        return [
+            {
+                fruit: self._fruit_count(number, beliefs.compose(Count(Group((fruit,))))[0])
+                for fruit in self.model.fruits
+                if (number := beliefs.facts.counts.get(fruit))
+            }
+            for beliefs in self.beliefs
+        ]
 
-        A caption has many wordings, so the product of its words' probabilities is small however
-        sure the model is. What it says of kinds and numbers, the model is asked in questions.
-        """
-        captions = [[answer for answer in row if answer.kind == CAPTION] for row in answers]
-        if not any(captions):
-            return answers
-        facts = [[parse_mentions(caption.text) for caption in row] for row in captions]
-        asked = [[to_prompt("", each) for each in _questions_about(row)] for row in facts]
-        rows = zip(answers, facts, self.answer_simple(asked, detailed=True), strict=True)
-        doubted: list[list[Answer]] = []
-        for row, mentions, beliefs in rows:
-            confidences = iter([_probability(caption, beliefs) for caption in mentions])
-            doubted.append(
-                [
-                    self._with_confidence(answer, next(confidences))
-                    if answer.kind == CAPTION
-                    else answer
-                    for answer in row
-                ]
-            )
-        return doubted
+    def _fruit_count(self, number: int, found: Composition) -> FruitCount:
+        is_confident = found.confidence >= self.model.confidence_threshold
+        return FruitCount(number, found.confidence, is_confident)
 
-    def _with_confidence(self, answer: Answer, confidence: float) -> Answer:
-        is_confident = confidence >= self.model.confidence_threshold
-        return replace(answer, confidence=confidence, is_confident=is_confident)
+    @cached_property
+    def beliefs(self) -> list[PhotoBeliefs]:
+        """What the model's own answers about each picture may mean."""
+        first = [_to_prompt(Question("identify")), _to_prompt(Question("total"))]
+        answers = self.answer_by_model([first] * len(self.pictures), detailed=True)
+        kinds = [_beliefs(row, "identify") for row in answers]
+        # A fruit that only an alternative names, or only the detector finds, may be there as well.
+        found = [
+            {point.fruit for point in points} | set(chain.from_iterable(options))  # type: ignore
+            if options
+            else self.model.fruits
+            for points, options in zip(self.points, kinds, strict=True)
+        ]
+        counts = self._count_beliefs(found)
+        return [
+            PhotoBeliefs(options, _beliefs(row, "total"), numbers)
+            for options, row, numbers in zip(kinds, answers, counts, strict=True)
+        ]
+
+    def _beliefs_about_absent(self, questions: Sequence[AnyQuestion]) -> list[dict[str, Beliefs]]:
+        """Return beliefs about the numbers of fruits that are asked about but are not there."""
+        named = {
+            fruit
+            for question in questions
+            if question.node is not None
+            for fruit in named_fruits(question.node)
+        }
+        return self._count_beliefs([named - set(beliefs.counts) for beliefs in self.beliefs])
+
+    def _count_beliefs(self, fruits: Sequence[Collection[str]]) -> list[dict[str, Beliefs]]:
+        """Return beliefs about the numbers of some fruits in each picture."""
+        names = [[fruit for fruit in FRUITS if fruit in row] for row in fruits]
+        asked = [[_to_prompt(Question("count", fruit)) for fruit in row] for row in names]
+        answers = self.answer_by_model(asked, detailed=True)
+        return [
+            {
+                fruit: _beliefs([answer], "count") or {_number(points, fruit): UNSURE}
+                for fruit, answer in zip(row, found, strict=True)
+            }
+            for row, found, points in zip(names, answers, self.points, strict=True)
+        ]
+
+    def _consistent_answer(
+        self,
+        index: int,
+        own: Answer,
+        question: SimpleQuestion,
+        absent: Mapping[str, Beliefs],
+        detailed: bool,
+    ) -> Answer:
+        if question.node is None:
+            return own
+        threshold = self.model.confidence_threshold
+        absent = _of_named(question.node, absent)
+        answer = make_consistent(own, question.node, self.beliefs[index], absent, threshold)
+        return answer if detailed else replace(answer, alternatives=())
 
     def sample_questions(self, number: int, seed: int) -> list[str]:
         """Sample questions about the first picture, word by word."""
@@ -178,57 +236,29 @@ class EncodedBatch:
         [samples] = decode(self.model, first, [[QUIZ_PROMPT] * number], rng=rng)
         return [sample.text for sample in samples]
 
-    def _compose(
-        self, question: ComposedQuestion, detailed: bool
-    ) -> list[Answer] | list[OutOfDomain]:
-        node = question.node
-        if isinstance(node, Unseen):
-            known = enumerate(self._what_is_known(node))
-            return [self._refuse(index, question, node, answer) for index, answer in known]
-        first = [Question("identify")] if needs_kinds(node) else []
-        # The total also tells whether the other answers can be true.
-        first += [Question("total")] if needs_total(node) or needs_kinds(node) else []
-        first += [Question("count", fruit) for fruit in named_fruits(node)]
-        asked = [[to_prompt("", each) for each in first]] * len(self.pictures)
-        answers = self.answer_simple(asked, detailed=True)
-        # Kinds that are only in an alternative answer count too, by their probability.
-        more = [
-            sorted(
-                {fruit for value in _beliefs(row, "identify") for fruit in value}  # type: ignore
-                - {answer.fruit for answer in row}
-            )
-            for row in answers
-        ]
-        asked = [[to_prompt("", Question("count", fruit)) for fruit in row] for row in more]
-        rows = zip(answers, self.answer_simple(asked, detailed=True), strict=True)
-        return [
-            self._composed_answer(index, question, [*row, *others], detailed)
-            for index, (row, others) in enumerate(rows)
-        ]
-
     def _composed_answer(
-        self, index: int, question: ComposedQuestion, parts: Sequence[Answer], detailed: bool
-    ) -> Answer:
-        threshold = self.model.confidence_threshold
-        counts = {part.fruit: _beliefs([part], "count") for part in parts if part.fruit is not None}
-        found = compose(
-            question.node, _beliefs(parts, "identify"), _beliefs(parts, "total"), counts, threshold
-        ) or [Composition("that can't be told from this photo", None, 0.0)]
-        names = named_fruits(question.node)
+        self,
+        index: int,
+        question: ComposedQuestion,
+        absent: Mapping[str, Beliefs],
+        detailed: bool,
+    ) -> Answer | OutOfDomain:
+        node, threshold = question.node, self.model.confidence_threshold
+        if isinstance(node, Unseen):
+            return self._refuse(index, question, node)
+        found = self.beliefs[index].compose(node, _of_named(node, absent), threshold)
+        found = found or [Composition("that can't be told from this photo", None, 0.0)]
+        names = named_fruits(node)
         return Answer(
             image=_name(self.pictures[index]),
             question=question.text,
             kind=COMPOSED,
-            fruit=names[0] if len(names) == 1 and not needs_kinds(question.node) else None,
+            fruit=names[0] if len(names) == 1 and not needs_kinds(node) else None,
             text=found[0].text,
             value=found[0].value,
             confidence=found[0].confidence,
             is_confident=found[0].confidence >= threshold,
-            alternatives=tuple(
-                Alternative(other.text, other.value, other.confidence)
-                for other in found[1:]
-                if detailed and other.confidence >= MIN_ALTERNATIVE
-            ),
+            alternatives=alternatives(found) if detailed else (),
             words=(),
             probabilities=(),
             attention=None,
@@ -237,25 +267,24 @@ class EncodedBatch:
             picture=self.pictures[index],
         )
 
-    def _what_is_known(self, node: Unseen) -> list[Answer | None]:
-        """Answer what can be answered of a question that can't."""
-        if node.known is None:
-            return [None] * len(self.pictures)
-        rows = self.answer([to_question("", node.known)])
-        return [row[0] if isinstance(row[0], Answer) else None for row in rows]
-
-    def _refuse(
-        self, index: int, question: ComposedQuestion, node: Unseen, known: Answer | None
-    ) -> OutOfDomain:
+    def _refuse(self, index: int, question: ComposedQuestion, node: Unseen) -> OutOfDomain:
+        """Say why a question can't be answered, and what can be said instead."""
         message = node.reason
-        if known is not None and known.value is not None:
-            in_all = " in all" if known.kind in ("count", "total") and known.value else ""
-            perhaps = "" if known.is_confident else "perhaps "
-            message += f"; {perhaps}{known.text}{in_all}"
+        if node.known is not None:
+            [known] = self._only(index).answer([to_question("", node.known)])[0]
+            if isinstance(known, Answer) and known.value is not None:
+                in_all = " in all" if known.kind in ("count", "total") and known.value else ""
+                perhaps = "" if known.is_confident else "perhaps "
+                message += f"; {perhaps}{known.text}{in_all}"
         image = _name(self.pictures[index])
         return OutOfDomain(f"{message}.", image=image, question=question.text)
 
-    def _simple_answer(
+    def _only(self, index: int) -> EncodedBatch:
+        """Return a batch with one of the pictures."""
+        encoding = {name: array[index : index + 1] for name, array in self.encoding.items()}
+        return EncodedBatch(self.model, [self.pictures[index]], encoding, [self.points[index]])
+
+    def _model_answer(
         self,
         index: int,
         question: SimpleQuestion,
@@ -282,26 +311,13 @@ class EncodedBatch:
         )
 
 
-def _questions_about(captions: Sequence[Sequence[Mention]]) -> list[Question]:
-    """Return questions whose answers tell whether captions are true."""
-    counted = dict.fromkeys(
-        mention.fruit
-        for mentions in captions
-        for mention in mentions
-        if mention.fruit and mention.number is not None
-    )
-    return [Question("identify"), *(Question("count", fruit) for fruit in counted)]
+def _number(points: Sequence[Point], fruit: str) -> int:
+    return sum(point.fruit == fruit for point in points)
 
 
-def _probability(caption: Sequence[Mention], answers: Sequence[Answer]) -> float:
-    """Return how likely a caption is true by the answers to `_questions_about` it."""
-    fruits = frozenset(mention.fruit for mention in caption if mention.fruit)
-    probability = _beliefs(answers, "identify").get(fruits, 0.0)
-    for mention in caption:
-        if mention.fruit and mention.number is not None:
-            about = [answer for answer in answers if answer.fruit == mention.fruit]
-            probability *= _beliefs(about, "count").get(mention.number, 0.0)
-    return probability
+def _of_named(node: Node, beliefs: Mapping[str, Beliefs]) -> dict[str, Beliefs]:
+    """Return the beliefs about fruits that a question names."""
+    return {fruit: beliefs[fruit] for fruit in named_fruits(node) if fruit in beliefs}
 
 
 def _beliefs(answers: Sequence[Answer], kind: str) -> Beliefs:

@@ -21,18 +21,17 @@ import numpy as np
 
 from fruit_caption.data.qa import CAPTION_PROMPT, QAPair
 from fruit_caption.inference import exported
-from fruit_caption.inference.answer import Answer
+from fruit_caption.inference.answer import Answer, FruitCount
 from fruit_caption.inference.encoded import (
     AnyQuestion,
     EncodedBatch,
     SimpleQuestion,
-    to_prompt,
     to_question,
 )
 from fruit_caption.inference.points import Point, find_points
 from fruit_caption.language.compositions import Node, Unseen
 from fruit_caption.language.fruits import FRUITS
-from fruit_caption.language.questions import Question, parse, parse_question
+from fruit_caption.language.questions import parse
 from fruit_caption.models.decoding import Runtime
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, OutOfDomain, PictureError, RunError
@@ -152,7 +151,7 @@ class Predictor:
 
     def count_many(
         self, pictures: Iterable[PictureInput], on_error: ErrorCallback | None = None
-    ) -> Iterator[tuple[str, dict[str, int]]]:
+    ) -> Iterator[tuple[str, dict[str, FruitCount]]]:
         """Count the fruits in many pictures, in batches.
 
         Args:
@@ -161,15 +160,14 @@ class Predictor:
                 skipped. Without it, such a picture raises `PictureError`.
 
         Yields:
-            The name of each picture (see `Answer.image`) and its counts as `count` returns them.
+            The name of each picture (see `Answer.image`) and the number of each fruit by name, with
+            its confidence.
 
         Raises:
             PictureError: A picture can't be read and there is no `on_error`.
         """
-        questions = self._count_questions()
         for batch in self._encode_batches(pictures, on_error):
-            for answers in batch.answer_simple([questions] * len(batch.pictures)):
-                yield answers[0].image, _counts(answers)
+            yield from zip(batch.names, batch.counts(), strict=True)
 
     def points(self, picture: PictureInput) -> tuple[Point, ...]:
         """Point at the fruits in a picture.
@@ -261,9 +259,6 @@ class Predictor:
             for result in row:
                 yield from _answer_or_report(result, on_error)
 
-    def _count_questions(self) -> list[SimpleQuestion]:
-        return [to_prompt("", Question("count", fruit)) for fruit in self.fruits if fruit in FRUITS]
-
     def _encode_batches(
         self, pictures: Iterable[PictureInput], on_error: ErrorCallback | None
     ) -> Iterator[EncodedBatch]:
@@ -335,8 +330,8 @@ class EncodedImage:
         Args:
             pair: The question; its answer is ignored.
         """
-        question = SimpleQuestion(pair.question, pair.kind, pair.fruit, pair.question)
-        return self._batch.answer_simple([[question]], detailed=True)[0][0]
+        question = SimpleQuestion(pair.question, pair.kind, pair.fruit, pair.question, None)
+        return self._batch.answer_by_model([[question]], detailed=True)[0][0]
 
     def caption(self) -> Answer:
         """Describe the picture in a sentence."""
@@ -348,7 +343,7 @@ class EncodedImage:
         Returns:
             The number of each fruit by name, without those that the picture does not show.
         """
-        return _counts(self._batch.answer_simple([self._predictor._count_questions()])[0])
+        return {fruit: count.number for fruit, count in self._batch.counts()[0].items()}
 
     def points(self) -> tuple[Point, ...]:
         """Point at the fruits in the picture.
@@ -373,13 +368,14 @@ class EncodedImage:
         """
         if "ask" not in self._predictor.model.vocabulary:
             raise RunError("This model was not trained to ask questions.", "no-quiz")
-        generated: dict[Question, SimpleQuestion] = {}
+        generated: dict[Node, AnyQuestion] = {}
         for text in self._batch.sample_questions(QUIZ_SAMPLES, seed):
             with suppress(OutOfDomain):
-                question = parse_question(f"{text}?")
-                if question.fruit is None or question.fruit in self._predictor.fruits:
-                    generated.setdefault(question, to_prompt(f"{text}?", question))
-        return self._batch.answer_simple([list(generated.values())[:questions]], detailed=True)[0]
+                node = self._predictor._parse(f"{text}?")
+                generated.setdefault(node, to_question(f"{text}?", node))
+        asked = list(generated.values())[:questions]
+        answers = self._batch.answer(asked, detailed=True)[0]
+        return [answer for answer in answers if isinstance(answer, Answer)]
 
 
 def load(run: str | Path | None = None) -> Predictor:
@@ -413,14 +409,6 @@ def _answer_or_report(
         on_error(result)
     else:
         raise result
-
-
-def _counts(answers: Iterable[Answer]) -> dict[str, int]:
-    return {
-        answer.fruit: answer.value
-        for answer in answers
-        if answer.fruit is not None and isinstance(answer.value, int) and answer.value > 0
-    }
 
 
 def _read_picture(source: PictureInput, side: int) -> _ReadPicture | PictureError:

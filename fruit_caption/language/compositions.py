@@ -182,11 +182,6 @@ def groups(node: object) -> Iterator[Group]:
         yield from groups(part)
 
 
-def needs_total(node: object) -> bool:
-    """Return whether a question is about the number of all fruits."""
-    return node == Count(EVERY) or any(map(needs_total, _parts(node)))
-
-
 def needs_kinds(node: object) -> bool:
     """Return whether a question is about fruits that it doesn't name."""
     if node == Count(EVERY):
@@ -250,12 +245,18 @@ def counts_of(group: Group, facts: Facts) -> dict[str, int]:
     """Return the number of each fruit of a group; of others than named, those that there are."""
     try:
         if not group.others:
-            return {name: facts.counts[name] for name in group.names}
+            return {name: _count_of(name, facts) for name in group.names}
         # A kind that is there has at least one fruit, whatever its own count says.
         others = sorted(kinds_of(facts) - set(group.names))
         return {name: max(1, facts.counts[name]) for name in others}
     except KeyError:
         raise UnknownFact from None
+
+
+def _count_of(fruit: str, facts: Facts) -> int:
+    """Return the number of a fruit; raises `KeyError` if it is not known."""
+    is_absent = facts.kinds is not None and fruit not in facts.kinds
+    return facts.counts.get(fruit, 0) if is_absent else facts.counts[fruit]
 
 
 def amount_of(node: Count | Kinds, facts: Facts) -> int:

@@ -18,7 +18,6 @@ from fruit_caption.language.compositions import (
     evaluate,
     named_fruits,
     needs_kinds,
-    needs_total,
 )
 from fruit_caption.language.questions import parse
 
@@ -69,19 +68,25 @@ def test_what_is_not_known_is_not_guessed(node):
 
 
 @pytest.mark.parametrize(
-    ("text", "names", "kinds", "total"),
+    ("text", "names", "kinds"),
     [
-        ("are there exactly seven fruits?", (), False, True),
-        ("how many are not apples?", ("apple",), True, False),
-        ("more apples than pears?", ("apple", "pear"), False, False),
-        ("how many kinds?", (), True, False),
-        ("is apple the most common fruit?", ("apple",), True, False),
-        ("two apples and five fruits?", ("apple",), False, True),
+        ("are there exactly seven fruits?", (), False),
+        ("how many are not apples?", ("apple",), True),
+        ("more apples than pears?", ("apple", "pear"), False),
+        ("how many kinds?", (), True),
+        ("is apple the most common fruit?", ("apple",), True),
+        ("two apples and five fruits?", ("apple",), False),
     ],
 )
-def test_which_answers_a_question_needs(text, names, kinds, total):
+def test_which_fruits_a_question_is_about(text, names, kinds):
     node = parse(text)
-    assert (named_fruits(node), needs_kinds(node), needs_total(node)) == (names, kinds, total)
+    assert (named_fruits(node), needs_kinds(node)) == (names, kinds)
+
+
+def test_a_fruit_that_is_not_among_the_kinds_is_not_there():
+    facts = Facts(frozenset(["apple"]), 4, {"apple": 4})
+    assert evaluate(Count(PEARS), facts) == 0
+    assert evaluate(Compare(Count(PEARS), ">=", 1), facts) is False
 
 
 def test_facts_that_contradict_each_other():
