@@ -85,7 +85,10 @@ async def _fields(form: FormData) -> tuple[Upload, str]:
     picture, question = form.get("picture"), form.get("question")
     if not isinstance(picture, UploadFile) or not isinstance(question, str):
         raise BadRequest(USAGE)
-    return Upload(await picture.read(), picture.filename or UNNAMED), question
+    content = await picture.read()
+    if len(content) > MAX_UPLOAD:
+        raise _too_large()
+    return Upload(content, picture.filename or UNNAMED), question
 
 
 def _check_length(request: Request) -> None:

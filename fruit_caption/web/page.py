@@ -82,8 +82,9 @@ def build_page(service: Service, samples: dict[Path, str]) -> gr.Blocks:
         title="fruit", analytics_enabled=False, delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS)
     ) as app:
         page = _lay_out(service, samples)
-        _connect(Actions(service, page), page, list(samples.values()))
+        # First, so that no event of the page takes the name of a call.
         add_calls(service, page.photo, page.question)
+        _connect(Actions(service, page), page, list(samples.values()))
     return app
 
 

@@ -42,7 +42,10 @@ class Upload:
         Raises:
             PictureError: It is not a picture that can be read.
         """
-        return decode_picture(self.content, self.name)
+        picture = decode_picture(self.content, self.name)
+        # The predictor would read broken metadata again, and not know the name for its message.
+        picture.info.clear()
+        return picture
 
 
 @dataclass
