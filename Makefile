@@ -11,6 +11,7 @@
 # make docs/api.html     the reference of the Python interface
 # make docs/sample       the texts of the sample pictures, by the shipped writer
 # make docs/answer.png   a question about one of them, with marks on the counted fruit
+# make docs/web.png      the web page, in headless Chromium
 #
 # make release PHOTOS="DIR DIR" LITE0=FILE   trains the released model again, as RUN
 #
@@ -90,9 +91,12 @@ docs/sample: docs/sample/instances.json $(wildcard artifacts/writer/*) | $(VENV)
 	touch $@
 
 # The picture is drawn larger than the README shows it.
-docs/answer.png: docs/sample/images/scene_3_00000.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
-	$(BIN)/fruit ask $< "how many pineapples?" --show $@
+docs/answer.png: docs/sample/images/rendered-oranges.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
+	$(BIN)/fruit ask $< "how many oranges?" --show $@
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.save('$@')"
+
+docs/web.png: docs/web.py docs/sample/images/rendered-oranges.jpg $(wildcard fruit_caption/web/*) | $(VENV)/installed
+	$(BIN)/python docs/web.py $@
 
 clean:
 	rm -rf $(VENV) build light/build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
-from itertools import cycle
+from itertools import combinations, cycle
+from math import dist
 
 from fruit_caption.inference.points import Point
 
@@ -13,8 +14,8 @@ COLORS = (
 )  # fmt: skip
 """Colors of the kinds of fruit; white numbers are legible on all of them."""
 
-RADIUS = 0.03
-"""Radius of a numbered mark, as a share of the photo's longer side."""
+MAX_RADIUS, MIN_RADIUS = 0.03, 0.015
+"""Radius of a numbered mark, as a share of the photo's longer side: smaller on dense fruit."""
 
 
 def kind_colors(fruits: Iterable[str]) -> dict[str, str]:
@@ -40,7 +41,7 @@ def draw_marks(
         An SVG element in the coordinates of the photo.
     """
     width, height = size
-    radius = RADIUS * max(size)
+    radius = _radius(points, max(size))
     colors = kind_colors(point.fruit for point in points)
     numbers: dict[str, int] = {}
     marks = []
@@ -63,3 +64,10 @@ def draw_marks(
         f'<svg viewBox="0 0 {width} {height}" stroke-width="{radius * 0.18:.1f}" role="img" '
         f'aria-label="marks on the detected fruits">{"".join(marks)}</svg>'
     )
+
+
+def _radius(points: Sequence[Point], side: int) -> float:
+    """Return a radius with which the marks of neighbors hardly overlap."""
+    distances = [dist((a.x, a.y), (b.x, b.y)) for a, b in combinations(points, 2)]
+    nearest = min(distances, default=side)
+    return min(max(0.5 * nearest, MIN_RADIUS * side), MAX_RADIUS * side)
