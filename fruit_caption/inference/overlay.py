@@ -188,8 +188,15 @@ def _draw_marks(
     # White around the color, and black around white numbers, stand out from any photo.
     marks.set_path_effects([withStroke(linewidth=width + 2, foreground="white")])
     for number, point in enumerate(points if is_counted else (), start=1):
-        beside = {"xytext": (7, 5), "textcoords": "offset points"}
-        text = axes.annotate(str(number), point, color="white", size=15, weight="bold", **beside)
+        text = axes.annotate(
+            str(number),
+            point,
+            (7, 5),
+            textcoords="offset points",
+            color="white",
+            size=15,
+            weight="bold",
+        )
         text.set_path_effects([withStroke(linewidth=3.5, foreground="black")])
 
 
