@@ -9,8 +9,9 @@
 #
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/api.html     the reference of the Python interface
-# make docs/sample       two scenes, their boxes and the texts of the shipped writer
+# make docs/sample       the texts of the sample pictures, by the shipped writer
 # make docs/answer.png   a question about one of them, with marks on the counted fruit
+# make docs/web.png      the web page, in headless Chromium
 #
 # make release PHOTOS="DIR DIR" LITE0=FILE   trains the released model again, as RUN
 #
@@ -83,14 +84,19 @@ docs/scenes.png: docs/scenes.py $(wildcard fruit_caption/rendering/*.py) | $(VEN
 docs/api.html: docs/api.py fruit_caption/__init__.py $(addprefix fruit_caption/inference/,predictor.py answer.py points.py) | $(VENV)/installed
 	$(BIN)/python docs/api.py $@
 
-docs/sample: $(wildcard artifacts/writer/* fruit_caption/rendering/*.py) | $(VENV)/runnable
-	$(BIN)/fruit generate-data --scenes 2 --seed 3 --out $@
-	rm $@/written.jsonl
+# Keeps the pictures and their boxes.
+docs/sample: docs/sample/instances.json $(wildcard artifacts/writer/*) | $(VENV)/runnable
+	$(BIN)/fruit generate-data --photos $@ --seed 3 --out build/sample
+	cp build/sample/qa.json $@/
+	touch $@
 
 # The picture is drawn larger than the README shows it.
-docs/answer.png: docs/sample/images/scene_3_00000.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
-	$(BIN)/fruit ask $< "how many pineapples?" --show $@
+docs/answer.png: docs/sample/images/rendered-oranges.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
+	$(BIN)/fruit ask $< "how many oranges?" --show $@
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.save('$@')"
+
+docs/web.png: docs/web.py docs/sample/images/rendered-oranges.jpg $(wildcard fruit_caption/web/*) | $(VENV)/installed
+	$(BIN)/python docs/web.py $@
 
 clean:
 	rm -rf $(VENV) build light/build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -25,7 +25,9 @@ def serve(
     from fruit_caption.inference.predictor import load
 
     predictor = load(run)
-    from fruit_caption.web import serve
+    from fruit_caption.web.server import serve
 
-    terminal.notes.print(f"Open http://{host}:{port} in a browser; stop with Ctrl-C.")
-    serve(predictor, host, port, per_minute)
+    def announce(url: str) -> None:
+        terminal.notes.print(f"Open {url} in a browser; stop with Ctrl-C.")
+
+    serve(predictor, host, port, per_minute, announce)

@@ -181,7 +181,7 @@ def _draw_marks(
             no numbers.
     """
     color, marker = style
-    area, width = (130, 2.0) if is_counted else (28, 1.2)
+    area, width = (150, 2.5) if is_counted else (28, 1.2)
     x, y = np.transpose(points)
     marks = axes.scatter(x, y, area, "none", marker=marker, linewidths=width, label=label)
     marks.set_edgecolor(color)
@@ -189,9 +189,15 @@ def _draw_marks(
     marks.set_path_effects([withStroke(linewidth=width + 2, foreground="white")])
     for number, point in enumerate(points if is_counted else (), start=1):
         text = axes.annotate(
-            str(number), point, (6, 6), textcoords="offset points", color="white", size=9
+            str(number),
+            point,
+            (7, 5),
+            textcoords="offset points",
+            color="white",
+            size=15,
+            weight="bold",
         )
-        text.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
+        text.set_path_effects([withStroke(linewidth=3.5, foreground="black")])
 
 
 def _draw_attention(axes: Axes, photo: Image.Image, weights: np.ndarray) -> None:
