@@ -130,7 +130,7 @@ class Parser:
         return Compare(Count(group), ">=", 1)
 
     def _statement(self) -> Node:
-        if not self.tokens and (group := self._group_before()):
+        if not self.tokens and "whether" in self.cues and (group := self._group_before()):
             return Compare(Count(group), ">=", 1)  # "is there one?"
         self._drop_polite_not()
         if self._has("number"):

@@ -148,6 +148,12 @@ def conversation(*texts):
     return as_question(node) or node
 
 
+@pytest.mark.parametrize("text", ["", "hello", "ok", "thanks", "and?", "really?"])
+def test_words_without_a_question_do_not_continue_one(text):
+    with pytest.raises(OutOfDomain, match="is not a question"):
+        parse(text, parse("how many apples?"))
+
+
 def test_follow_ups():
     assert conversation("how many apples?", "and bananas?") == Question("count", "banana")
     assert conversation("how many apples?", "and bananas?", "what about pears?") == Question(
