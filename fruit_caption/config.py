@@ -89,6 +89,8 @@ class DataConfig(_Config):
         open_images: Number of photos to download from Open Images V7.
         compose: Number of photos to compose from fruits cut out of the training photos.
         scenes: Number of synthetic scenes to render.
+        plain: Render scenes that are easy to learn from: up to six large fruits of six kinds, on
+            pale paper.
         scene_size: Side of a rendered scene, in pixels.
         unseen: Sources whose photos become the "unseen" split, a second test set from places that
             the model was not trained on.
@@ -107,11 +109,16 @@ class DataConfig(_Config):
     open_images: Count = 0
     compose: Count = 0
     scenes: Count = 0
+    plain: bool = False
     scene_size: Annotated[int, Range(32, 2048)] = 224
     unseen: tuple[str, ...] = ()
     keep_splits: bool = False
     writer: str = "shipped"
     seed: Seed = 0
+
+
+SHIPPED, SHIPPED_NETWORK = "shipped", "efficientnet-lite0"
+"""The `encoder_weights` of the released model's encoder, and the network that they belong to."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,9 @@ class ModelConfig(_Config):
     Attributes:
         encoder: Image encoder: "vgg16", "scratch" (a small CNN trained from random weights),
             "efficientnet-lite0", another network of keras.applications, or "blind" (no image).
-        encoder_weights: Weights of a pretrained encoder: "imagenet", the path of a weights file,
-            or "none" (random).
+        encoder_weights: Weights of a pretrained encoder: "imagenet", "shipped" (those of the
+            released model, whose encoder is efficientnet-lite0), the path of a weights file, or
+            "none" (random).
         freeze: Keep a pretrained encoder as it is and cache its outputs, which is faster on a CPU.
         attention: Let the decoder attend to the grid of image features instead of only their mean.
         image_size: Side of the square that photos are letterboxed to, in pixels; a multiple of 16.

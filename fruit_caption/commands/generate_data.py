@@ -31,7 +31,15 @@ def generate_data(
     config: Annotated[
         DataConfig,
         Options(
-            "photos", "names", "compose", "open_images", "unseen", "keep_splits", "writer", "seed"
+            "plain",
+            "photos",
+            "names",
+            "compose",
+            "open_images",
+            "unseen",
+            "keep_splits",
+            "writer",
+            "seed",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the data set to make.")] = Path("data/fruit"),

@@ -11,8 +11,8 @@ import typer
 from fruit_caption.commands import terminal
 from fruit_caption.commands.engine_options import EngineOptions
 from fruit_caption.commands.options import DATA, DataFolder, Options, complete_run
-from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.utils.errors import FruitError
+from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.utils.errors import FruitError, WeightsError
 from fruit_caption.utils.startup import import_keras, silence_stderr, start_keras
 
 
@@ -113,7 +113,15 @@ def train(
         )
     console = ConsoleListener(terminal.notes)
     with engine.start() as encoding_engine, console.shown() as listener:
-        scores = train(config, target, resume, listener, encoding_engine, workers, tensorboard)
+        try:
+            scores = train(config, target, resume, listener, encoding_engine, workers, tensorboard)
+        except WeightsError as error:
+            if encoder != "pretrained" or error.code != "weights-not-downloadable":
+                raise
+            terminal.notes.print(f"note: {error} Training starts from the encoder that ships.")
+            model = _new_model(encoder, replace(model, encoder_weights=SHIPPED))
+            config = replace(config, model=model)
+            scores = train(config, target, resume, listener, encoding_engine, workers, tensorboard)
     if not workers.is_chief:
         terminal.output.print(f"{target}: trained; the chief worker saves the model")
         return
@@ -124,9 +132,11 @@ def train(
 
 
 def _new_model(encoder: str, model: ModelConfig) -> ModelConfig:
+    if encoder == "pretrained":
+        encoder = SHIPPED_NETWORK if model.encoder_weights == SHIPPED else "vgg16"
     return replace(
         model,
-        encoder="vgg16" if encoder == "pretrained" else encoder,
+        encoder=encoder,
         encoder_weights="none" if encoder == "scratch" else model.encoder_weights,
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from fruit_caption.comparison.report import write_report
 from fruit_caption.comparison.significance import paired_bootstrap
-from fruit_caption.config import RunConfig
+from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, RunConfig
 from fruit_caption.data.dataset import DataSet, read_data
 from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.data.records import Split
@@ -52,7 +52,10 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The name in reports, such as "pretrained + attention"; "pretrained" means VGG16."""
+        """The name in reports, such as "pretrained + attention"; "pretrained" means VGG16.
+
+        With the weights "shipped", it means the encoder of the released model.
+        """
         encoder = "pretrained" if self.encoder == "vgg16" else self.encoder
         return f"{encoder} + attention" if self.attention else encoder
 
@@ -90,8 +93,9 @@ def compare(
     """Train the variants that are not trained yet, score all, and write tables and graphs.
 
     The folder gets a run for each variant and seed, `comparison.json`, and the files of
-    `report.write_report`. If ImageNet weights can't be downloaded, the variants that need them are
-    left out, and the report says so.
+    `report.write_report`. If ImageNet weights can't be downloaded, the encoder of the released
+    model takes the place of VGG16, other variants that need them are left out, and the report
+    says so.
 
     Args:
         config: The settings of all runs, except for encoder, attention and seed.
@@ -113,7 +117,7 @@ def compare(
     data = read_data(Path(config.data))
     config = replace(config, data_digest=data.digest)
     with lock_folder(folder):
-        runs, left_out = _train_all(config, folder, variants, seeds, listener, report)
+        runs, reasons = _train_all(config, folder, variants, seeds, listener, report)
         comparison = {
             "data": {
                 "folder": config.data,
@@ -125,7 +129,7 @@ def compare(
             "training": config.training.to_json(),
             "seeds": seeds,
             "versions": config.versions,
-            "left_out": left_out,
+            "changed": reasons,
             **_score_all(data, runs, report),
         }
         write_json(folder / COMPARISON, comparison)
@@ -141,32 +145,46 @@ def _train_all(
     listener: TrainingListener | None,
     report: Progress,
 ) -> tuple[dict[Variant, list[Run]], dict[str, str]]:
-    """The runs of each variant, and the reason for each variant that is left out."""
-    first = config.training.seed
+    """The runs of each variant, and the reason for each variant that is not as it was asked for."""
     runs: dict[Variant, list[Run]] = {}
-    left_out: dict[str, str] = {}
-    for variant in (BLIND, *variants):
-        slug = variant.name.replace(" + ", "-")
+    reasons: dict[str, str] = {}
+
+    def train_variant(config: RunConfig, variant: Variant) -> list[Run]:
+        slug, first = variant.name.replace(" + ", "-"), config.training.seed
         by_seed = {seed: Run(folder / f"{slug}-{seed}") for seed in range(first, first + seeds)}
+        for seed, run in by_seed.items():
+            report(f"training {variant.name}, seed {seed}")
+            _train_or_reuse(_run_config(config, variant, seed), run, listener)
+        return list(by_seed.values())
+
+    for variant in (BLIND, *variants):
         try:
-            for seed, run in by_seed.items():
-                report(f"training {variant.name}, seed {seed}")
-                _train_or_reuse(_run_config(config, variant, seed), run, listener)
-            runs[variant] = list(by_seed.values())
+            runs[variant] = train_variant(config, variant)
         except WeightsError as error:
             if config.model.encoder_weights != "imagenet":
-                raise  # the user chose this weights file
-            left_out[variant.name] = str(error)
-            report(f"{variant.name} is left out: {error}")
-    return runs, left_out
+                raise  # the user chose these weights
+            if variant.encoder == "vgg16":
+                runs[variant] = train_variant(_with_shipped_encoder(config), variant)
+                change = "The encoder of the released model takes its place."
+            else:
+                change = "It is left out."
+            reasons[variant.name] = f"{error} {change}"
+            report(f"{variant.name}: {reasons[variant.name]}")
+    return runs, reasons
+
+
+def _with_shipped_encoder(config: RunConfig) -> RunConfig:
+    return replace(config, model=replace(config.model, encoder_weights=SHIPPED))
 
 
 def _run_config(config: RunConfig, variant: Variant, seed: int) -> RunConfig:
+    weights = config.model.encoder_weights
     is_custom = variant.encoder in CUSTOM_ENCODERS
+    is_shipped = variant.encoder == "vgg16" and weights == SHIPPED
     model = replace(
         config.model,
-        encoder=variant.encoder,
-        encoder_weights="none" if is_custom else config.model.encoder_weights,
+        encoder=SHIPPED_NETWORK if is_shipped else variant.encoder,
+        encoder_weights="none" if is_custom else weights,
         attention=variant.attention,
     )
     return replace(config, model=model, training=replace(config.training, seed=seed))

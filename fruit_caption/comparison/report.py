@@ -77,7 +77,7 @@ def markdown(comparison: dict[str, Any]) -> str:
     for split in comparison["results"]:
         parts += [score_section(comparison, split), _difference_section(comparison, split)]
     parts.append(_cost_section(comparison["costs"]))
-    parts += [f"{name} is left out: {reason}\n" for name, reason in comparison["left_out"].items()]
+    parts += [f"{name}: {reason}\n" for name, reason in comparison["changed"].items()]
     return "\n".join(part for part in parts if part)
 
 

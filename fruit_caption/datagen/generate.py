@@ -216,7 +216,15 @@ def _rendered_and_downloaded_photos(
     images, photo_sets = out / IMAGES, []
     if config.scenes:
         photo_sets.append(
-            write_scenes(images, config.scenes, config.seed, config.scene_size, progress, engine)
+            write_scenes(
+                images,
+                config.scenes,
+                config.seed,
+                config.scene_size,
+                config.plain,
+                progress,
+                engine,
+            )
         )
     if config.open_images:
         photo_sets.append(fetch_open_images(images, config.open_images, progress=progress))

@@ -29,6 +29,12 @@ from fruit_caption.rendering.sprites import Sprite, Viewpoint, draw_object, rand
 MAX_FRUITS = 12
 """Default maximum number of fruits in a scene."""
 
+PLAIN_FRUITS = ("banana", "coconut", "lime", "orange", "plum", "strawberry")
+"""The fruits of plain scenes, easy to tell apart."""
+
+PLAIN_MAX_FRUITS = 6
+"""Maximum number of fruits in a plain scene."""
+
 BUNCH_FRUITS = frozenset({"grape"})
 """Fruits that are drawn as bunches. One box is one bunch, so boxes don't prove their number."""
 
@@ -97,15 +103,37 @@ class ScenePlan:
     listed: frozenset[str]
 
 
-def plan_scene(seed: int, index: int, size: int = 224, max_fruits: int = MAX_FRUITS) -> ScenePlan:
+def plan_scene(
+    seed: int, index: int, size: int = 224, max_fruits: int = MAX_FRUITS, plain: bool = False
+) -> ScenePlan:
     """Plan the scene that `render_scene` renders for the same arguments."""
+    if plain:
+        return _plan_plain_scene(seed, index, size, min(max_fruits, PLAIN_MAX_FRUITS))
     rng = np.random.default_rng([seed, index])
     number = stratified_count(seed, index, max_fruits)
     setup = _random_setup(rng, number, size)
-    fruits = _place_fruits(rng, setup, number)
+    fruits = _place_fruits(rng, setup, _choose_with_bunches(rng, number))
     objects, unlisted = _add_distractors(rng, setup, fruits)
     layout = Layout(seed, index, size, setup.viewpoint, tuple(objects))
     return ScenePlan(layout, setup, frozenset(FRUIT_MODELS) - unlisted)
+
+
+def _plan_plain_scene(seed: int, index: int, size: int, max_fruits: int) -> ScenePlan:
+    """Plan a scene that is easy to learn from: large fruits of few kinds, from above, on paper."""
+    rng = np.random.default_rng([seed, index])
+    setup = SceneSetup(
+        size=size,
+        viewpoint=random_viewpoint(rng, rng.uniform(60, 90), min_softness=0.7),
+        horizon=0.0,
+        vanishing_y=-20.0,
+        studio=True,
+        dish=None,
+        pattern="scattered",
+    )
+    number = stratified_count(seed, index, max_fruits)
+    fruits = _place_fruits(rng, setup, _choose_fruits(rng, number, PLAIN_FRUITS))
+    layout = Layout(seed, index, size, setup.viewpoint, tuple(fruits))
+    return ScenePlan(layout, setup, frozenset(PLAIN_FRUITS))
 
 
 def _random_setup(rng: np.random.Generator, number: int, size: int) -> SceneSetup:
@@ -143,12 +171,14 @@ def _random_pattern(rng: np.random.Generator, number: int) -> Pattern:
 # Fruits --------------------------------------------------------------------------------------
 
 
-def _place_fruits(rng: np.random.Generator, setup: SceneSetup, number: int) -> list[PlacedObject]:
+def _place_fruits(
+    rng: np.random.Generator, setup: SceneSetup, fruits: list[str]
+) -> list[PlacedObject]:
     """Draw fruits and place them, the farthest first; make them smaller until all of them fit.
 
     Some are left out if they would have to be smaller than `MIN_REACH`.
     """
-    fruits = _choose_fruits(rng, number)
+    number = len(fruits)
     reaches = _reaches(rng, setup, fruits)
     sprites = [
         draw_object(rng, choose_fruit_model(rng, fruit), setup.viewpoint, reach)
@@ -168,14 +198,18 @@ def _place_fruits(rng: np.random.Generator, setup: SceneSetup, number: int) -> l
         shrink *= SHRINK_FACTOR
 
 
-def _choose_fruits(rng: np.random.Generator, number: int) -> list[str]:
-    """Choose fruits: half the time of one kind, otherwise of two to four; rarely a bunch."""
-    single = sorted(set(FRUIT_MODELS) - BUNCH_FRUITS)
+def _choose_fruits(rng: np.random.Generator, number: int, names: Sequence[str]) -> list[str]:
+    """Choose fruits: half the time of one kind, otherwise of two to four."""
     kinds = 1 if number < 2 or rng.random() < 0.5 else int(rng.integers(2, min(4, number) + 1))
-    chosen = rng.choice(len(single), kinds, replace=False)
+    chosen = rng.choice(len(names), kinds, replace=False)
     # Each kind once, then random ones, so that none is missing.
     picks = np.concatenate([chosen[:number], rng.choice(chosen, max(0, number - kinds))])
-    fruits = [single[pick] for pick in rng.permutation(picks)]
+    return [names[pick] for pick in rng.permutation(picks)]
+
+
+def _choose_with_bunches(rng: np.random.Generator, number: int) -> list[str]:
+    """Choose fruits of any kind, rarely a bunch."""
+    fruits = _choose_fruits(rng, number, sorted(set(FRUIT_MODELS) - BUNCH_FRUITS))
     if number and rng.random() < BUNCH_PROBABILITY:
         bunches = min(number, int(rng.integers(1, 3)))
         fruits[:bunches] = [*sorted(BUNCH_FRUITS)] * bunches

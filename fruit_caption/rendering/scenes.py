@@ -17,7 +17,13 @@ from fruit_caption.data.records import RENDERED, FruitBox, Photo, PhotoSet, inte
 from fruit_caption.rendering.backdrops import draw_backdrop, draw_studio
 from fruit_caption.rendering.camera import composite, illuminate, photograph
 from fruit_caption.rendering.fruits import FRUIT_MODELS
-from fruit_caption.rendering.scene_plan import BUNCH_FRUITS, MAX_FRUITS, ScenePlan, plan_scene
+from fruit_caption.rendering.scene_plan import (
+    BUNCH_FRUITS,
+    MAX_FRUITS,
+    PLAIN_FRUITS,
+    ScenePlan,
+    plan_scene,
+)
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 from fruit_caption.utils.provenance import fingerprint, save_once
@@ -47,7 +53,9 @@ class Scene:
     quality: int
 
 
-def render_scene(seed: int, index: int, size: int = 224, max_fruits: int = MAX_FRUITS) -> Scene:
+def render_scene(
+    seed: int, index: int, size: int = 224, max_fruits: int = MAX_FRUITS, plain: bool = False
+) -> Scene:
     """Render one scene of a series, with 0 to `max_fruits` fruits.
 
     Every `max_fruits` + 1 consecutive scenes contain each number of fruits once. At most the share
@@ -58,8 +66,10 @@ def render_scene(seed: int, index: int, size: int = 224, max_fruits: int = MAX_F
         index: Number of the scene in the series.
         size: Side of the square picture in pixels.
         max_fruits: Maximum number of fruits.
+        plain: Whether the scene is easy to learn from: up to `PLAIN_MAX_FRUITS` large fruits of the
+            kinds `PLAIN_FRUITS` on pale paper, seen from above.
     """
-    return render_plan(plan_scene(seed, index, size, max_fruits))
+    return render_plan(plan_scene(seed, index, size, max_fruits, plain))
 
 
 def render_plan(plan: ScenePlan) -> Scene:
@@ -83,6 +93,7 @@ def write_scenes(
     number: int,
     seed: int,
     size: int = 224,
+    plain: bool = False,
     progress: Progress = no_progress,
     engine: Engine = LOCAL,
 ) -> PhotoSet:
@@ -96,20 +107,22 @@ def write_scenes(
         number: Number of scenes to write.
         seed: Seed of the series.
         size: Side of the pictures in pixels.
+        plain: Whether the scenes are easy to learn from, see `render_scene`.
         progress: Progress callback.
         engine: Executes the work.
 
     Raises:
         FruitError: A file can't be written.
     """
-    write = partial(_write_scene, folder, seed, size)
+    write = partial(_write_scene, folder, seed, size, plain)
     photos = report_progress(engine.map(write, range(number)), "rendering scenes", progress, number)
-    return PhotoSet(tuple(map(intern_strings, photos)), frozenset(FRUIT_MODELS), "rendered scenes")
+    listed = frozenset(PLAIN_FRUITS if plain else FRUIT_MODELS)
+    return PhotoSet(tuple(map(intern_strings, photos)), listed, "rendered scenes")
 
 
-def _write_scene(folder: Path, seed: int, size: int, index: int) -> Photo:
+def _write_scene(folder: Path, seed: int, size: int, plain: bool, index: int) -> Photo:
     path = folder / f"scene_{seed}_{index:05d}.jpg"
-    plan = plan_scene(seed, index, size)
+    plan = plan_scene(seed, index, size, plain=plain)
     boxes = plan.layout.boxes()
     comment = fingerprint(seed, index, size, boxes, sorted(plan.listed))
 

@@ -140,11 +140,15 @@ def test_runs_with_other_settings_or_data_are_errors(compared, copy):
         compare(config, copy, SCRATCH)
 
 
-def test_pretrained_variants_are_left_out_if_their_weights_are_missing(compared, copy, monkeypatch):
+def test_where_weights_cannot_be_downloaded_the_encoder_that_ships_is_used(
+    compared, copy, monkeypatch
+):
     config, _, _, _ = compared
 
-    def no_internet(*_):
-        raise WeightsError("no weights")
+    def no_internet(name, size, weights, freeze):
+        if weights == "shipped":
+            return encoders.scratch(size)
+        raise WeightsError("No weights.")
 
     monkeypatch.setattr(encoders, "build_pretrained", no_internet)
     with pytest.raises(WeightsError):
@@ -152,12 +156,19 @@ def test_pretrained_variants_are_left_out_if_their_weights_are_missing(compared,
     downloaded = replace(config, model=replace(config.model, encoder_weights="imagenet"))
     shutil.rmtree(copy / "pretrained-0")
     lines = []
-    some = [Variant.named("pretrained"), *SCRATCH]
+    some = [Variant.named("pretrained"), Variant.named("MobileNetV3Large"), *SCRATCH]
     comparison = compare(downloaded, copy, some, report=lines.append)
-    assert list(comparison["left_out"]) == ["pretrained"]
-    assert "pretrained is left out: no weights" in (copy / "comparison.md").read_text().splitlines()
-    assert "pretrained is left out: no weights" in lines
-    assert list(comparison["results"]["test"]) == [*BASELINES, "blind", "scratch"]
+    reasons = {
+        "pretrained": "No weights. The encoder of the released model takes its place.",
+        "MobileNetV3Large": "No weights. It is left out.",
+    }
+    assert comparison["changed"] == reasons
+    for name, reason in reasons.items():
+        assert f"{name}: {reason}" in lines
+        assert f"{name}: {reason}" in (copy / "comparison.md").read_text().splitlines()
+    assert list(comparison["results"]["test"]) == [*BASELINES, "blind", "pretrained", "scratch"]
+    used = Run(copy / "pretrained-0").read_config().model
+    assert (used.encoder, used.encoder_weights) == ("efficientnet-lite0", "shipped")
 
 
 class PageParser(HTMLParser):

@@ -33,7 +33,7 @@ def comparison(**results):
         },
         "costs": {"a": {"parameters": 1_250_000, "megabytes": 5.0, "minutes": None,
                         "milliseconds": 12.3}},
-        "left_out": {"b": "no weights"},
+        "changed": {"b": "no weights"},
     }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_markdown():
     assert lines[5] == "| a | 62.5 ± 17.7 | 60.0 ± 14.1 | - | 75.0 ± 0.0 | 1.12 ± 0.17 | - |"
     assert "| a over b | overall | +12.0 | -1.0 to +20.0 | no |" in lines
     assert "| a | 1.2 | 5.0 | - | 12.3 |" in lines
-    assert lines[-1] == "b is left out: no weights"
+    assert lines[-1] == "b: no weights"
 
 
 def test_unknown_kinds_of_question_have_columns():
