@@ -49,6 +49,9 @@ HISTORY_TYPES: dict[str, Callable[[str], Any]] = {"stage": str, "epoch": int}
 ARTIFACTS = Path("artifacts")
 """Folder that holds the runs, relative to the working directory."""
 
+RELEASE = "release"
+"""Name of the run that is part of the package."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -124,15 +127,17 @@ class Run:
 
         Args:
             name: Name of a folder in `artifacts/`, or a path that begins with `artifacts/`, `/`,
-                `./` or `../`.
+                `./` or `../`. Where `artifacts/` has no folder "release", that name means the run
+                that is part of the package.
         """
         is_path = name.startswith((f"{ARTIFACTS}/", "/", "./", "../")) or Path(name).is_absolute()
-        return cls(Path(name) if is_path else ARTIFACTS / name)
+        run = cls(Path(name) if is_path else ARTIFACTS / name)
+        return cls.released() if name == RELEASE and not run.path.is_dir() else run
 
     @classmethod
     def released(cls) -> Run:
         """Return the run that is part of the package; used when no other is named."""
-        return cls(shipped_folder("release"))
+        return cls(shipped_folder(RELEASE))
 
     def __str__(self) -> str:
         return str(self.path)
