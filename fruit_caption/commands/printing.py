@@ -126,7 +126,8 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
         classes = ", ".join(summary.unknown_classes)
         output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
     for note in summary.notes:
-        errors.print(f"note: {note}", markup=False, soft_wrap=True)
+        line = " ".join(note.splitlines())  # a file name may have line breaks
+        errors.print(f"note: {line}", markup=False, soft_wrap=True)
     _print_skipped(errors, summary.skipped)
 
 

@@ -109,3 +109,9 @@ def test_every_format_may_have_a_table(photos, tmp_path):
     found = read_photos(tmp_path / "coco").photos
     assert Counter(photo.source for photo in found) == {"Hof": 30, "Markt": 10}
     assert {photo.split for photo in found} == {"validation"}
+
+
+def test_a_line_break_in_a_name_does_not_break_the_line_of_the_error(folder):
+    with pytest.raises(DataError) as caught:
+        sources(folder, 'file,source\n"a\nb.png",Hof\n')
+    assert "it names a b.png" in str(caught.value)
