@@ -93,7 +93,7 @@ class DataConfig(_Config):
         unseen: Sources whose photos become the "unseen" split, a second test set from places that
             the model was not trained on.
         keep_splits: Keep the splits that the photos come with: of folders named train, val or
-            test, or of a column split in photos.csv.
+            test, of the annotations, or of a column split in photos.csv.
         writer: What writes the texts: "shipped" (a small GPT-2), "grammar" (templates), or another
             language model: a KerasNLP preset such as gpt2_base_en, "hf://owner/name", or a folder.
         seed: Random seed of scenes and texts.

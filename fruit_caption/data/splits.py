@@ -105,7 +105,7 @@ def keep_splits(photos: Sequence[Photo]) -> tuple[list[Photo], list[str]]:
     if not meant:
         raise DataError(
             "There are no splits to keep: no photo lies in a folder that is called "
-            f"{', '.join(SPLIT_NAMES)}, and no photos.csv has a column split.",
+            f"{', '.join(SPLIT_NAMES)}, and neither the annotations nor a photos.csv name splits.",
             "no-splits",
         )
     # `max` prefers the first of equal numbers; training comes first.

@@ -29,6 +29,7 @@ from fruit_caption.data.formats.coco_files import (
     INSTANCES,
     find_annotation_files,
     picture_folders,
+    subset_of,
 )
 from fruit_caption.data.formats.coco_rows import (
     Id,
@@ -48,6 +49,7 @@ from fruit_caption.data.formats.common import (
 )
 from fruit_caption.data.formats.pictures import PictureFinder, fold
 from fruit_caption.data.records import Photo, PhotoSet
+from fruit_caption.data.splits import split_named
 from fruit_caption.language.classes import find_class
 from fruit_caption.language.words import find_fruit
 from fruit_caption.utils.errors import DataError
@@ -267,6 +269,7 @@ class _Reader:
             labels=_fruit_names(image.get("labels")),
             source=str(image.get("source") or ""),
             license=file.licenses.get(str(image.get("license")), ""),
+            split=split_named(subset_of(file.path)),
         )
         return _Found(str(name), self.findings.complete(photo, boxes, name), is_certain)
 
@@ -274,8 +277,7 @@ class _Reader:
         """Say which pictures of the folder no file names; they may be of another set."""
         pictures = [p for p in find_images(self._folder) if fold(str(p)) not in self._named]
         names = [picture.relative_to(self._folder).as_posix() for picture in pictures]
-        note = f"{self._folder}: {len(names)} pictures have no annotations: {shorten(names)}"
-        return [note] if names else []
+        return [f"{self._folder}: pictures without annotations: {shorten(names)}"] if names else []
 
     def _group(self, file: _File, name: str, path: Path) -> str:
         """Return the name of a photo, which differs from those in other files of the folder."""
