@@ -57,12 +57,15 @@ def atomic_write(path: Path, size: int = 0) -> Iterator[Path]:
         size: Number of bytes that must be free on the disk.
 
     Raises:
-        FruitError: The file can't be written, or the disk is full.
+        FruitError: The file can't be written, the disk is full, or the path is that of a device.
     """
     # The suffix stays the same: Keras, matplotlib and Pillow derive the format from it.
     draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with write_errors(path, size):
+            if path.exists() and not path.is_file():
+                # A file would take the place of the device, or of a link to it such as /dev/stdout.
+                raise FruitError(f"{path} can't be written: it is not a regular file.")
             yield draft
             with draft.open("rb") as written:
                 os.fsync(written.fileno())
