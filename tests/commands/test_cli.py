@@ -278,6 +278,15 @@ def test_many_pictures_and_questions(run, data, tmp_path):
     assert len(lines(fruit("ask", pattern, "any limes?", "--run", run))) == 3
 
 
+def test_a_link_stays_a_link_to_the_file_that_is_written(tmp_path):
+    """As /dev/stdout is."""
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    result = fruit("ask", SAMPLES, "any limes?", "--csv", tmp_path / "link.csv")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("image,question,")
+
+
 def test_an_unreadable_picture_is_reported_and_the_others_are_answered(run, data, tmp_path):
     shutil.copy(data / "images" / "05.png", tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no picture")
@@ -324,6 +333,10 @@ def test_invalid_combinations_of_pictures_and_questions_are_refused(data, tmp_pa
     )
     assert "no such folder" in refusal(
         "ask", picture, "any limes?", "--csv", tmp_path / "none" / "a.csv"
+    )
+    (tmp_path / "null.csv").symlink_to("/dev/null")
+    assert "not a regular file" in refusal(
+        "ask", picture, "any limes?", "--csv", tmp_path / "null.csv"
     )
     assert "contains 40 pictures" in refusal("quiz", data / "images")
 
