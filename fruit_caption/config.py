@@ -94,6 +94,7 @@ class DataConfig(_Config):
             the model was not trained on.
         keep_splits: Keep the splits that the photos come with: of folders named train, val or
             test, of the annotations, or of a column split in photos.csv.
+        shares: Shares of the photos for training, validation and test, in percent.
         writer: What writes the texts: "shipped" (a small GPT-2), "grammar" (templates), or another
             language model: a KerasNLP preset such as gpt2_base_en, "hf://owner/name", or a folder.
         seed: Random seed of scenes and texts.
@@ -110,6 +111,7 @@ class DataConfig(_Config):
     scene_size: Annotated[int, Range(32, 2048)] = 224
     unseen: tuple[str, ...] = ()
     keep_splits: bool = False
+    shares: str = "80/10/10"
     writer: str = "shipped"
     seed: Seed = 0
 
