@@ -80,6 +80,9 @@ TENSORBOARD = "tensorboard"
 class TrainingListener:
     """Receives the progress of a training; the command line prints it."""
 
+    def on_start(self, config: RunConfig, data: DataSet) -> None:
+        """Called before anything is trained, when settings and data are known to be usable."""
+
     def on_photos_encoded(self, done: int, total: int) -> None:
         """Called while photos are encoded that are not in the cache yet."""
 
@@ -154,9 +157,11 @@ def train(
     with lock, workers.report_lost_workers():
         if workers.is_chief:
             _check_folder(config, run, resume)
-        trainer = _Trainer(config, data, run, listener or TrainingListener(), engine, workers)
+        listener = listener or TrainingListener()
+        trainer = _Trainer(config, data, run, listener, engine, workers)
         if workers.is_chief:
             run.write_config(config)
+        listener.on_start(config, data)
         trainer.train(resume, tensorboard)
         scores = trainer.finish() if workers.is_chief else {}
         workers.barrier()

@@ -69,6 +69,8 @@ def run(data, tmp_path_factory):
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "of the validation answers are exact" in result.stdout
+    assert "most frequent answer" in result.stdout
+    assert re.search(rf"scratch: \d+ photos of {data} to train on, \d+ to validate", result.stderr)
     progress = re.findall(
         r"^(\w+, epoch \d)  loss \d+\.\d{3}  validation \d+\.\d % right \(best \d+\.\d %\)$",
         result.stderr,
@@ -422,13 +424,16 @@ def test_evaluate_prints_scores_and_baselines(run, data, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     result = fruit("evaluate", "--run", tmp_path / "run", "--data", data)
     assert result.exit_code == 0, result.output
-    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
-    assert [row[0].strip("| ") for row in rows] == [
-        "approach", "---", "majority", "question alone", "color histogram",
-        str(tmp_path / "run"),
+    heading, *rows, _ = result.stdout.splitlines()
+    assert f"{tmp_path / 'run'} on the test split of {data}: " in heading
+    assert re.split("  +", rows[0]) == [
+        "right answers in %", "majority", "question alone", "color histogram", "this run"
     ]  # fmt: skip
+    assert max(map(len, rows)) <= 80
     metrics = read(tmp_path / "run" / "test" / "metrics.json")
-    assert rows[-1][1] == f"{100 * metrics['scores']['exact']:.1f}"
+    name, *shares = rows[1].split()
+    assert (name, shares[-1]) == ("overall", f"{100 * metrics['scores']['exact']:.1f}")
+    assert f"count ({metrics['scores']['kinds']['count']['n']}) " in result.stdout
     assert "unseen" in refusal("evaluate", "--run", run, "--data", data, "--split", "unseen")
     assert str(tmp_path) in refusal("evaluate", "--run", tmp_path, "--data", data)
 
