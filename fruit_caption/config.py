@@ -169,7 +169,8 @@ class TrainingConfig(_Config):
         patience: Number of epochs without a better validation score after which a stage ends.
         seed: Random seed of weights, data order, augmentation and dropout.
         quiz: Also learn to generate questions, for `fruit quiz`.
-        pretrain_steps: Number of steps that train the decoder on synthetic facts before the photos.
+        pretrain_steps: Number of steps that train the decoder on synthetic facts before the photos;
+            fewer if the training on photos is short.
         mixed_precision: Compute in bfloat16, which is faster on a GPU.
 
     Raises:

@@ -166,6 +166,11 @@ class Run:
         return self.path / f"{stage}-best.weights.h5"
 
     @property
+    def pretraining_file(self) -> Path:
+        """State of the decoder's pre-training; only during training."""
+        return self.path / "pretraining-state.weights.h5"
+
+    @property
     def is_started(self) -> bool:
         """Whether training has started."""
         return self.config_file.is_file()
@@ -240,6 +245,7 @@ class Run:
         """Write `model.keras` and remove the files that are needed only during training."""
         with atomic_write(self.model_file) as draft:
             model.save(draft)
+        self.pretraining_file.unlink(missing_ok=True)
         for stage in STAGES:
             self.state_file(stage).unlink(missing_ok=True)
             self.best_file(stage).unlink(missing_ok=True)
