@@ -162,7 +162,8 @@ class _ErrorHandler:
     def __call__(self, error: FruitError) -> None:
         if isinstance(error, OutOfDomain):
             labels = [] if self.one_picture or not error.image else [f"{error.image}:"]
-            labels += [] if self.one_question or not error.question else [error.question]
+            is_named = self.one_question or error.question in str(error)
+            labels += [] if is_named else [error.question]
             error = FruitError(" ".join([*labels, str(error)]))
         elif self.one_picture:
             raise error
