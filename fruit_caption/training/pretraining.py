@@ -64,7 +64,7 @@ PRETRAINING_STEP = 2**30
 STEPS_PER_PHOTO_STEP = 10
 """Steps for each step of the training on photos, at most: a short training needs no long
 preparation."""
-SAVE_INTERVAL = 250
+SAVE_INTERVAL = 50
 """Number of steps after which the state is saved."""
 VOCABULARY_PHOTOS = 2000
 """Number of synthetic photos from whose texts the vocabulary is collected."""
