@@ -95,7 +95,8 @@ class DataConfig(_Config):
         unseen: Sources whose photos become the "unseen" split, a second test set from places that
             the model was not trained on.
         keep_splits: Keep the splits that the photos come with: of folders named train, val or
-            test, or of a column split in photos.csv.
+            test, of the annotations, or of a column split in photos.csv.
+        shares: Shares of the photos for training, validation and test, in percent.
         writer: What writes the texts: "shipped" (a small GPT-2), "grammar" (templates), or another
             language model: a KerasNLP preset such as gpt2_base_en, "hf://owner/name", or a folder.
         seed: Random seed of scenes and texts.
@@ -113,6 +114,7 @@ class DataConfig(_Config):
     scene_size: Annotated[int, Range(32, 2048)] = 224
     unseen: tuple[str, ...] = ()
     keep_splits: bool = False
+    shares: str = "80/10/10"
     writer: str = "shipped"
     seed: Seed = 0
 
@@ -175,7 +177,8 @@ class TrainingConfig(_Config):
         patience: Number of epochs without a better validation score after which a stage ends.
         seed: Random seed of weights, data order, augmentation and dropout.
         quiz: Also learn to generate questions, for `fruit quiz`.
-        pretrain_steps: Number of steps that train the decoder on synthetic facts before the photos.
+        pretrain_steps: Number of steps that train the decoder on synthetic facts before the photos;
+            fewer if the training on photos is short.
         mixed_precision: Compute in bfloat16, which is faster on a GPU.
 
     Raises:

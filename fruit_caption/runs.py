@@ -49,6 +49,9 @@ HISTORY_TYPES: dict[str, Callable[[str], Any]] = {"stage": str, "epoch": int}
 ARTIFACTS = Path("artifacts")
 """Folder that holds the runs, relative to the working directory."""
 
+RELEASE = "release"
+"""Name of the run that is part of the package."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -124,15 +127,17 @@ class Run:
 
         Args:
             name: Name of a folder in `artifacts/`, or a path that begins with `artifacts/`, `/`,
-                `./` or `../`.
+                `./` or `../`. Where `artifacts/` has no folder "release", that name means the run
+                that is part of the package.
         """
         is_path = name.startswith((f"{ARTIFACTS}/", "/", "./", "../")) or Path(name).is_absolute()
-        return cls(Path(name) if is_path else ARTIFACTS / name)
+        run = cls(Path(name) if is_path else ARTIFACTS / name)
+        return cls.released() if name == RELEASE and not run.path.is_dir() else run
 
     @classmethod
     def released(cls) -> Run:
         """Return the run that is part of the package; used when no other is named."""
-        return cls(shipped_folder("release"))
+        return cls(shipped_folder(RELEASE))
 
     def __str__(self) -> str:
         return str(self.path)
@@ -159,6 +164,11 @@ class Run:
     def best_file(self, stage: Stage) -> Path:
         """Weights with the best validation score of a stage; only during training."""
         return self.path / f"{stage}-best.weights.h5"
+
+    @property
+    def pretraining_file(self) -> Path:
+        """State of the decoder's pre-training; only during training."""
+        return self.path / "pretraining-state.weights.h5"
 
     @property
     def is_started(self) -> bool:
@@ -235,6 +245,7 @@ class Run:
         """Write `model.keras` and remove the files that are needed only during training."""
         with atomic_write(self.model_file) as draft:
             model.save(draft)
+        self.pretraining_file.unlink(missing_ok=True)
         for stage in STAGES:
             self.state_file(stage).unlink(missing_ok=True)
             self.best_file(stage).unlink(missing_ok=True)

@@ -23,6 +23,14 @@ def test_runs_are_named_by_name_or_path(name, folder):
     assert Run.named(name).path == Path(folder)
 
 
+def test_the_release_is_found_from_everywhere(tmp_path, monkeypatch):
+    """The first training that README shows goes on from it, in a folder of the user's own."""
+    monkeypatch.chdir(tmp_path)
+    assert Run.named("release").path == Run.released().path
+    (tmp_path / "artifacts" / "release").mkdir(parents=True)
+    assert Run.named("release").path == Path("artifacts/release")
+
+
 def test_history_round_trip(tmp_path):
     assert Run(tmp_path).read_history() == []
     rows = [{"stage": "decoder", "epoch": 1, "loss": 0.1 + 0.2, "validation": 1.0}]

@@ -22,7 +22,8 @@ from fruit_caption.utils.errors import FruitError, not_installed
 
 KEPT = {
     "generate-data": "finished files are kept; run the same command again to continue",
-    "train": "finished epochs are kept; run the same command with --resume to continue",
+    "train": "finished epochs and every 50 steps of pre-training are kept; run the same command "
+    "with --resume to continue",
     "train-writer": "the last checkpoint is kept; run the same command again to continue",
     "compare": "finished epochs are kept; run the same command again to continue",
     "evaluate": "finished answers are kept; run the same command again to continue",

@@ -166,7 +166,8 @@ class _ErrorHandler:
     def __call__(self, error: FruitError) -> None:
         if isinstance(error, OutOfDomain):
             labels = [] if self.one_picture or not error.image else [f"{error.image}:"]
-            labels += [] if self.one_question or not error.question else [error.question]
+            is_named = self.one_question or error.question in str(error)
+            labels += [] if is_named else [error.question]
             error = FruitError(" ".join([*labels, str(error)]))
         elif self.one_picture:
             raise error
@@ -201,12 +202,13 @@ def _answer(
     answers = _load(run).ask_many(
         with_progress(pictures, terminal.notes), questions, errors, detailed
     )
-    for answer in write_csv(csv_file, answers) if csv_file else answers:
+    # The file that a link leads to is written, not the link: /dev/stdout is one.
+    for answer in write_csv(csv_file.resolve(), answers) if csv_file else answers:
         labels = [f"{answer.image}:"] if len(pictures) > 1 else []
         labels += [answer.question] if len(questions) > 1 else []
         _print_answer(answer, " ".join(labels), top, as_json)
         if show:
-            answer.save_overlay(show)
+            answer.save_overlay(show.resolve())
             terminal.notes.print(f"Overlay: {show}", markup=False, soft_wrap=True)
     errors.exit_if_any()
 
@@ -274,5 +276,7 @@ def _check_overlay_path(path: Path, picture: Path | Image) -> None:
 def _check_output_path(path: Path) -> None:
     if path.is_dir():
         raise FruitError(f"{path} is a folder, not a file.")
+    if path.exists() and not path.is_file():
+        raise FruitError(f"{path} can't be written: it is not a regular file.")
     if not path.parent.is_dir():
         raise FruitError(f"{path.parent}: there is no such folder.")

@@ -38,6 +38,7 @@ def generate_data(
             "open_images",
             "unseen",
             "keep_splits",
+            "shares",
             "writer",
             "seed",
         ),
@@ -63,10 +64,11 @@ def generate_data(
     if vqa:
         if has_photos or scenes:
             raise FruitError("--vqa can't be combined with --photos, --open-images or --scenes.")
-        if config.unseen or config.keep_splits or config.names or config.compose:
+        has_shares = config.shares != DataConfig.shares
+        if config.unseen or config.keep_splits or config.names or config.compose or has_shares:
             raise FruitError(
                 "--vqa keeps the splits of its files and can't be combined with --unseen, "
-                "--keep-splits, --names or --compose."
+                "--keep-splits, --shares, --names or --compose."
             )
         with terminal.notes.status("importing") as status:
             imported = import_vqa(vqa, out, status.update)

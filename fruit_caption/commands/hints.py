@@ -22,6 +22,7 @@ HINTS = {
     "weights-file-needed": "Pass a file with --encoder-weights PATH.",
     "no-data-set": "Make one with `fruit generate-data`.",
     "no-such-source": "Check --unseen.",
+    "no-shares": "Check --shares.",
     "no-splits": "Leave out --keep-splits.",
     "no-address": "Choose others with --port and --host.",
     "no-fruit-class": "Pass --names FILE with JSON that tells what they are, such as "

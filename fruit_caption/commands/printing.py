@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 
 from fruit_caption.language.fruits import list_quantities, quantity
 from fruit_caption.utils.files import atomic_write
+from fruit_caption.utils.progress import Steps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +36,18 @@ def with_progress(pictures: Sequence[PictureInput], console: Console) -> Iterabl
     # Elsewhere than on a terminal, Rich would print an empty line at the end.
     is_hidden = len(pictures) < 2 or not console.is_terminal
     return track(pictures, "reading", console=console, transient=True, disable=is_hidden)
+
+
+@contextmanager
+def photo_progress(console: Console, description: str) -> Iterator[Steps]:
+    """Show a progress bar on a terminal while the block runs; yield what receives its numbers."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    is_hidden = console.quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=is_hidden) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_answer(console: Console, answer: Answer, label: str = "", runners_up: int = 0) -> None:
@@ -134,7 +148,8 @@ def print_summary(output: Console, errors: Console, summary: Summary, out: Path)
         classes = ", ".join(summary.unknown_classes)
         output.print(f"ignored classes that are not a known fruit: {classes}", markup=False)
     for note in summary.notes:
-        errors.print(f"note: {note}", markup=False, soft_wrap=True)
+        line = " ".join(note.splitlines())  # a file name may have line breaks
+        errors.print(f"note: {line}", markup=False, soft_wrap=True)
     _print_skipped(errors, summary.skipped)
 
 

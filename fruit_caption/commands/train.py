@@ -93,6 +93,8 @@ def train(
         workers = WorkerGroup(strategy)
     start_keras()
     from fruit_caption.commands.training_progress import ConsoleListener
+    from fruit_caption.data.dataset import read_data
+    from fruit_caption.evaluation.verdict import verdict
     from fruit_caption.runs import Run
     from fruit_caption.training.trainer import train, versions
 
@@ -127,6 +129,12 @@ def train(
         return
     terminal.output.print(
         f"{target}: {100 * scores['exact']:.1f} % of the validation answers are exact"
+    )
+    dataset = read_data(Path(config.data))
+    terminal.output.print(
+        verdict(scores["exact"], dataset.splits["train"], dataset.splits["validation"]),
+        soft_wrap=True,
+        highlight=False,
     )
     terminal.notes.print(f'Try it: fruit ask PHOTO "how many apples?" --run {name}')
 

@@ -10,6 +10,8 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fruit_caption.config import RunConfig
+from fruit_caption.data.dataset import DataSet
 from fruit_caption.training.trainer import TrainingListener
 
 
@@ -38,6 +40,18 @@ class ConsoleListener(TrainingListener):
         """Show the progress bars while the block runs."""
         with self.progress:
             yield self
+
+    def on_start(self, config: RunConfig, data: DataSet) -> None:
+        """Print what is trained, and on how many photos."""
+        what = f"{config.start}, trained further" if config.start else config.model.encoder
+        numbers = {split: len(examples) for split, examples in data.splits.items()}
+        self.console.print(
+            f"{what}: {numbers['train']} photos of {config.data} to train on, "
+            f"{numbers['validation']} to validate; {numbers['test']} are kept for testing",
+            markup=False,
+            soft_wrap=True,
+            highlight=False,
+        )
 
     def update(self, description: str, done: int, total: int) -> None:
         """Update the progress bar; it disappears when everything is done.

@@ -130,6 +130,26 @@ def score_table(results: Mapping[str, Sequence[Scores]]) -> str:
     return table(["approach", *columns], rows)
 
 
+def score_lines(results: Mapping[str, Scores]) -> list[str]:
+    """Return a table of scores that fits a terminal: a line for each score, in %.
+
+    Args:
+        results: The scores by approach.
+    """
+    by_seed = {name: [scores] for name, scores in results.items()}
+    rows = [["right answers in %", *results]]
+    for title, keys in score_columns(by_seed).items():
+        number = next(iter(results.values()))["kinds"].get(title, {}).get("n")
+        digits, scale = (2, 1) if title == "count RMSE" else (1, 100)
+        values = [seed_values(scores, keys) for scores in by_seed.values()]
+        label = f"{title} ({number})" if number else title
+        rows.append([label, *(format_mean(value, digits, scale) for value in values)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+
+
 def score_section(comparison: dict[str, Any], split: Split) -> str:
     """Return the score table of a split with a sentence that explains it."""
     results = comparison["results"][split]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -21,6 +21,11 @@ from fruit_caption.utils.paths import encodable
 
 SHARES: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 """Expected share of the groups in each split."""
+
+FEW_PHOTOS = 20
+"""A score of fewer photos says little: one answer more or less changes it by points."""
+
+_SHARES = re.compile(r"(\d{1,3})/(\d{1,3})/(\d{1,3})")
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -59,8 +64,44 @@ def split_in_path(path: PurePath, folder: PurePath) -> Split | None:
     return next((split for part in (*inner, folder.name) if (split := split_named(part))), None)
 
 
+def parse_shares(text: str) -> dict[Split, float]:
+    """Return the share of each split in a text such as "70/15/15", in percent.
+
+    Raises:
+        DataError: It is none, has a split without photos, or does not add up to 100.
+    """
+    match = _SHARES.fullmatch(text.strip())
+    percents = [int(part) for part in match.groups()] if match else [0]
+    if sum(percents) != 100 or 0 in percents:
+        raise DataError(
+            f"{text[:40]!r} is not the shares of training, validation and test in percent, such as "
+            "70/15/15.",
+            "no-shares",
+        )
+    return {split: percent / 100 for split, percent in zip(SHARES, percents, strict=True)}
+
+
+def few_photos_note(photos: Mapping[Split, int]) -> str:
+    """Return a warning about splits with few photos, or "".
+
+    Args:
+        photos: Number of photos of each split.
+    """
+    few = {split: photos.get(split, 0) for split in SHARES if photos.get(split, 0) < FEW_PHOTOS}
+    if not few:
+        return ""
+    numbers = ", ".join(f"{number} for {split}" for split, number in few.items())
+    return (
+        f"few photos: {numbers}; what {FEW_PHOTOS} photos or fewer score says little, and "
+        "--shares 70/15/15 takes more of them for validation and test"
+    )
+
+
 def split_of(
-    photo: Photo, unseen_sources: tuple[str, ...] = (), train_sources: tuple[str, ...] = ()
+    photo: Photo,
+    unseen_sources: tuple[str, ...] = (),
+    train_sources: tuple[str, ...] = (),
+    shares: Mapping[Split, float] = SHARES,
 ) -> Split:
     """Return the split of a photo: the one that it is meant for, or else by its group.
 
@@ -69,6 +110,7 @@ def split_of(
         unseen_sources: Photos whose source contains one of these strings are "unseen": a second,
             harder test set from sources that the model is not trained on.
         train_sources: Photos of these sources are always used for training.
+        shares: Expected share of the groups in each split.
     """
     if any(source in photo.source for source in unseen_sources):
         return "unseen"
@@ -77,7 +119,7 @@ def split_of(
     if photo.split:
         return photo.split
     position = _position(photo)
-    for split, share in SHARES.items():
+    for split, share in shares.items():
         if position < share:
             return split
         position -= share
@@ -105,7 +147,7 @@ def keep_splits(photos: Sequence[Photo]) -> tuple[list[Photo], list[str]]:
     if not meant:
         raise DataError(
             "There are no splits to keep: no photo lies in a folder that is called "
-            f"{', '.join(SPLIT_NAMES)}, and no photos.csv has a column split.",
+            f"{', '.join(SPLIT_NAMES)}, and neither the annotations nor a photos.csv name splits.",
             "no-splits",
         )
     # `max` prefers the first of equal numbers; training comes first.

@@ -22,7 +22,7 @@ from fruit_caption.data.formats.open_images import SOURCE as OPEN_IMAGES
 from fruit_caption.data.formats.open_images import fetch_open_images
 from fruit_caption.data.qa import GRAMMAR, write_qa
 from fruit_caption.data.records import RENDERED, PhotoSet
-from fruit_caption.data.splits import keep_splits, split_of
+from fruit_caption.data.splits import few_photos_note, keep_splits, parse_shares, split_of
 from fruit_caption.datagen.composing import compose
 from fruit_caption.datagen.language_model.prompts import PROMPT_VERSION
 from fruit_caption.datagen.text_cache import TEXT_CACHE, TextCache
@@ -85,6 +85,7 @@ def generate_data(
         DataError: If the photos can't be read, or if there are none.
         WriterError: If the language model can't be loaded; nothing is written then.
     """
+    parse_shares(config.shares)  # raises its error before anything is written
     writer = _load_writer(config)
     with lock_folder(out):
         return _generate(config, out, writer, progress, engine)
@@ -107,7 +108,8 @@ def _generate(
     progress(f"writing about {len(photos)} photos")
     # With real photos in the data set, rendered ones are for training only.
     train_sources = (RENDERED,) if config.photos or config.open_images else ()
-    splits = {photo.path: split_of(photo, config.unseen, train_sources) for photo in photos}
+    shares = parse_shares(config.shares)
+    splits = {photo.path: split_of(photo, config.unseen, train_sources, shares) for photo in photos}
     metadata = (
         writer.metadata()
         if writer
@@ -119,6 +121,8 @@ def _generate(
     )
     write_coco(out, photos, frozenset().union(*(photo_set.listed for photo_set in photo_sets)))
     write_qa(out, texts, metadata | {"photos": INSTANCES})
+    if few := few_photos_note(Counter(splits.values())):
+        notes.append(few)
     return Summary(
         found=tuple(_describe(photo_set) for photo_set in photo_sets),
         photos=dict(Counter(splits.values())),
@@ -159,7 +163,7 @@ def _copied_photos(
         if out.resolve().is_relative_to(folder.resolve()):
             raise DataError(f"{out} is inside {folder}; make the data set elsewhere.")
         sources.append(read_photos(folder, names, progress))
-    sources, notes = _choose_splits(sources, config.keep_splits)
+    sources, notes = _choose_splits(sources, config)
     _check_unseen(config, sources)
     if unused := sorted(names.unused):
         notes.append(f"{config.names} has names that no class has: {shorten(unused)}")
@@ -176,14 +180,15 @@ def _copied_photos(
     return photo_sets, notes
 
 
-def _choose_splits(sources: list[PhotoSet], keep: bool) -> tuple[list[PhotoSet], list[str]]:
-    """Set the split of every photo to what the user wants: the one it came with, or None."""
-    photos = [photo for source in sources for photo in source.photos]
-    if keep:
+def _choose_splits(sources: list[PhotoSet], config: DataConfig) -> tuple[list[PhotoSet], list[str]]:
+    """Set the split of every photo: the one it came with, if it is to be kept, or by its group."""
+    photos, notes = [photo for source in sources for photo in source.photos], list[str]()
+    if config.keep_splits:
         photos, notes = keep_splits(photos)
     else:
-        photos, notes = [replace(photo, split=None) for photo in photos], []
-    remaining = iter(photos)
+        photos = [replace(photo, split=None) for photo in photos]
+    shares = parse_shares(config.shares)
+    remaining = (replace(photo, split=split_of(photo, shares=shares)) for photo in photos)
     chosen = [
         replace(source, photos=tuple(islice(remaining, len(source.photos)))) for source in sources
     ]

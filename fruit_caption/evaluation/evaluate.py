@@ -42,7 +42,7 @@ from fruit_caption.runs import Results, Run
 from fruit_caption.utils.engines import LOCAL, Engine
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import file_sha256, read_json, write_json
-from fruit_caption.utils.progress import Progress, no_progress
+from fruit_caption.utils.progress import Progress, Steps, no_progress, no_steps
 
 BASELINES: dict[str, Callable[[Sequence[Example], Sequence[Example]], list[Prediction]]] = {
     "majority": majority,
@@ -79,6 +79,7 @@ def evaluate_and_plot(
     split: Split,
     report: Progress = no_progress,
     engine: Engine = LOCAL,
+    answered: Steps = no_steps,
 ) -> dict[str, Any]:
     """Evaluate a run and the baselines on a split, and draw plots.
 
@@ -88,6 +89,7 @@ def evaluate_and_plot(
         split: The split to evaluate on.
         report: Called with messages for the user.
         engine: Runs the encoder and the decoder.
+        answered: Receives the number of photos whose questions are answered.
 
     Returns:
         The content of `metrics.json`.
@@ -98,7 +100,7 @@ def evaluate_and_plot(
         PictureError: A photo can't be read.
         FruitError: The folder can't be written to.
     """
-    evaluation = evaluate_split(run, data, split, report, engine)
+    evaluation = evaluate_split(run, data, split, report, engine, answered)
     results = run.results(split)
     metrics = read_json(results.metrics_file)
     metrics["baselines"] = evaluate_baselines(data, split)
@@ -113,6 +115,7 @@ def evaluate_split(
     split: Split,
     report: Progress = no_progress,
     engine: Engine = LOCAL,
+    answered: Steps = no_steps,
 ) -> Evaluation:
     """Let a run answer a split, or load its answers if nothing has changed since.
 
@@ -122,6 +125,7 @@ def evaluate_split(
         split: The split to evaluate on.
         report: Called with messages for the user.
         engine: Runs the encoder and the decoder.
+        answered: Receives the number of photos whose questions are answered.
 
     Raises:
         RunError: There is no such run, or its model can't be loaded.
@@ -142,7 +146,7 @@ def evaluate_split(
     if saved:
         return saved
     model = run.load_model()
-    rows, found = predict(model, examples, engine=engine)
+    rows, found = predict(model, examples, engine=engine, answered=answered)
     results.write_answers(rows)
     cost = _measure_cost(model, run, examples)
     scores = _score(rows) | {"detector": score_detections(found, examples, model.fruits)}
@@ -233,6 +237,7 @@ def predict(
     examples: Sequence[Example],
     batch: int = 32,
     engine: Engine = LOCAL,
+    answered: Steps = no_steps,
 ) -> tuple[list[Prediction], list[Detected]]:
     """Answer every question about some photos.
 
@@ -241,6 +246,7 @@ def predict(
         examples: Photos and questions.
         batch: Number of photos per batch.
         engine: Runs the model.
+        answered: Receives the number of photos whose questions are answered.
 
     Returns:
         One prediction for each question, in the order of the examples and their questions; and the
@@ -256,9 +262,10 @@ def predict(
     )
     rows: list[Prediction] = []
     found: list[Detected] = []
-    for predictions, detected in results:
+    for done, (predictions, detected) in enumerate(results, start=1):
         rows += predictions
         found += detected
+        answered(min(done * batch, len(examples)), len(examples))
     return rows, found
 
 

@@ -12,6 +12,7 @@ question.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -31,7 +32,7 @@ from fruit_caption.language.fruits import SPELLINGS
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.language.wordings import Wordings, replace_by_synonym
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.training.checkpoint import seed_dropout
+from fruit_caption.training.checkpoint import save_state, seed_dropout
 from fruit_caption.training.optimizer import cosine_adamw
 
 NUM_KINDS_WEIGHTS = (0.05, 0.5, 0.25, 0.12, 0.08)
@@ -60,8 +61,24 @@ LEARNING_RATE_FACTOR = 3
 steps: 65 % of the counts of one instead of all."""
 PRETRAINING_STEP = 2**30
 """Seeds dropout; larger than the number of any step of the training on photos."""
+STEPS_PER_PHOTO_STEP = 10
+"""Steps for each step of the training on photos, at most: a short training needs no long
+preparation."""
+SAVE_INTERVAL = 50
+"""Number of steps after which the state is saved."""
 VOCABULARY_PHOTOS = 2000
 """Number of synthetic photos from whose texts the vocabulary is collected."""
+
+
+def fitting_steps(config: TrainingConfig, photos: int) -> int:
+    """Return for how many steps to pre-train: as set, but fewer before a short training.
+
+    Args:
+        config: The training settings.
+        photos: Number of photos to train on.
+    """
+    steps = math.ceil(photos / config.batch_size) * (config.epochs + config.decoder_epochs)
+    return min(config.pretrain_steps, STEPS_PER_PHOTO_STEP * steps)
 
 
 def pretrain_decoder(
@@ -69,6 +86,8 @@ def pretrain_decoder(
     wordings: Wordings,
     config: TrainingConfig,
     callbacks: Sequence[keras.callbacks.Callback],
+    state: Path | None = None,
+    resume: bool = False,
 ) -> None:
     """Train the decoder and its input layers for `config.pretrain_steps` steps.
 
@@ -77,9 +96,13 @@ def pretrain_decoder(
         wordings: The wordings of the data set.
         config: The training settings.
         callbacks: Keras callbacks.
+        state: File to save the state to after every `SAVE_INTERVAL` steps, or None.
+        resume: Whether to continue from that file, if it is there; the result is the same.
+
+    Raises:
+        FruitError: The file can't be written.
     """
     decoder = _build_decoder(model)
-    seed_dropout(decoder, config.seed, PRETRAINING_STEP)
     decoder.compile(
         optimizer=cosine_adamw(LEARNING_RATE_FACTOR * config.learning_rate, config.pretrain_steps),
         loss=keras.losses.SparseCategoricalCrossentropy(
@@ -87,9 +110,33 @@ def pretrain_decoder(
         ),
     )
     decoder.optimizer.build(decoder.trainable_variables)
+    done = 0
+    if resume and state and state.is_file():
+        decoder.load_weights(state)
+        done = int(keras.ops.convert_to_numpy(decoder.optimizer.iterations))
     channels = model.config.channels
     batches = SyntheticBatches(model.vocabulary, model.fruits, channels, wordings, config)
-    decoder.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
+    for start in range(done, config.pretrain_steps, SAVE_INTERVAL):
+        seed_dropout(decoder, config.seed, PRETRAINING_STEP + start)
+        part = batches.part(start, min(start + SAVE_INTERVAL, config.pretrain_steps))
+        shown = [_PartOfAll(callback, start, config.pretrain_steps) for callback in callbacks]
+        decoder.fit(part, shuffle=False, verbose=0, callbacks=shown)
+        if state:
+            save_state(decoder, state)
+
+
+class _PartOfAll(keras.callbacks.Callback):
+    """Tells another callback the number of each step among all, not among those of a part."""
+
+    def __init__(self, callback: keras.callbacks.Callback, start: int, total: int) -> None:
+        super().__init__()
+        self.callback, self.start, self.total = callback, start, total
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.callback.set_params({**self.params, "steps": self.total})
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.callback.on_train_batch_end(self.start + batch, logs)
 
 
 def synthetic_words(fruits: Sequence[str], wordings: Wordings) -> tuple[str, ...]:
@@ -136,14 +183,24 @@ class SyntheticBatches(keras.utils.PyDataset):
         super().__init__(workers=1, max_queue_size=4)
         self.vocabulary, self.fruits, self.channels = vocabulary, fruits, channels
         self.wordings, self.config = wordings, config
+        self.start, self.end = 0, config.pretrain_steps
         names = [name for name, fruit in SPELLINGS.items() if fruit in fruits]
         ids = [vocabulary.encode_prompt(name) for name in names]
         self.essential_ids = sorted(set(chain.from_iterable(ids)))
 
+    def part(self, start: int, end: int) -> SyntheticBatches:
+        """Return the batches from one number up to another."""
+        part = SyntheticBatches(
+            self.vocabulary, self.fruits, self.channels, self.wordings, self.config
+        )
+        part.start, part.end = start, end
+        return part
+
     def __len__(self) -> int:
-        return self.config.pretrain_steps
+        return self.end - self.start
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        index += self.start
         rng = random.Random(f"{self.config.seed} {index}")
         noise_rng = np.random.default_rng([self.config.seed, index])
         photos = [random_photo(self.fruits, rng) for _ in range(self.config.batch_size)]

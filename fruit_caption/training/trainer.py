@@ -53,7 +53,11 @@ from fruit_caption.models.decoding import Arrays
 from fruit_caption.runs import STAGES, Run
 from fruit_caption.training.checkpoint import save_state, save_weights, seed_dropout
 from fruit_caption.training.distribution import SINGLE_WORKER, WorkerGroup, synchronize_batch_norm
-from fruit_caption.training.pretraining import pretrain_decoder, synthetic_words
+from fruit_caption.training.pretraining import (
+    fitting_steps,
+    pretrain_decoder,
+    synthetic_words,
+)
 from fruit_caption.training.rehearsal import rehearse
 from fruit_caption.training.stages import StagePlan, compile_model, dtype_policy
 from fruit_caption.utils.engines import LOCAL, Engine
@@ -79,6 +83,9 @@ TENSORBOARD = "tensorboard"
 
 class TrainingListener:
     """Receives the progress of a training; the command line prints it."""
+
+    def on_start(self, config: RunConfig, data: DataSet) -> None:
+        """Called before anything is trained, when settings and data are known to be usable."""
 
     def on_photos_encoded(self, done: int, total: int) -> None:
         """Called while photos are encoded that are not in the cache yet."""
@@ -154,9 +161,11 @@ def train(
     with lock, workers.report_lost_workers():
         if workers.is_chief:
             _check_folder(config, run, resume)
-        trainer = _Trainer(config, data, run, listener or TrainingListener(), engine, workers)
+        listener = listener or TrainingListener()
+        trainer = _Trainer(config, data, run, listener, engine, workers)
         if workers.is_chief:
             run.write_config(config)
+        listener.on_start(config, data)
         trainer.train(resume, tensorboard)
         scores = trainer.finish() if workers.is_chief else {}
         workers.barrier()
@@ -181,7 +190,9 @@ class _Trainer:
         engine: Engine,
         workers: WorkerGroup,
     ) -> None:
-        self.config, self.training, self.data, self.run = config, config.training, data, run
+        self.config, self.data, self.run = config, data, run
+        steps = fitting_steps(config.training, len(data.splits["train"]))
+        self.training = replace(config.training, pretrain_steps=steps)
         self.listener, self.engine, self.workers = listener, engine, workers
         self.history: list[dict[str, Any]] = []
         default = keras.config.dtype_policy().name
@@ -204,7 +215,7 @@ class _Trainer:
         if detects and not keeps_detector and not resumes_decoder:
             self._train_stage(self._detector_stage(), resume, tensorboard)
         if not resumes_decoder:
-            self._pretrain_decoder()
+            self._pretrain_decoder(resume)
         self._train_stage(self._decoder_stage(detects or keeps_detector), resume, tensorboard)
 
     def finish(self) -> dict[str, Any]:
@@ -372,10 +383,13 @@ class _Trainer:
         self.model.set_weights(weights)
         self.replica.set_weights(weights)
 
-    def _pretrain_decoder(self) -> None:
+    def _pretrain_decoder(self, resume: bool) -> None:
         if self.workers.is_chief and self.pretrains:
             callbacks = self.listener.keras_callbacks("pre-training the decoder")
-            pretrain_decoder(self.model, self.data.wordings, self.training, callbacks)
+            state = self.run.pretraining_file
+            pretrain_decoder(
+                self.model, self.data.wordings, self.training, callbacks, state, resume
+            )
         self._share_weights()
 
     def _validation_features(self) -> Iterator[tuple[list[Example], Arrays]]:

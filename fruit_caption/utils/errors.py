@@ -10,12 +10,13 @@ class FruitError(Exception):
     """Something that the user gave can't be used.
 
     Args:
-        message: one line for the user, which names the file, folder or value.
+        message: one line for the user, which names the file, folder or value. Line breaks in it,
+            which a file name may have, become spaces.
         code: identifies the kind of error for programs, such as "run-finished"; "" if it has none.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
+        super().__init__(" ".join(message.splitlines()))
         self.code = code
 
 

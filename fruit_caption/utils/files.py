@@ -20,6 +20,9 @@ from fruit_caption.utils.errors import DataError, FruitError
 LOCK = ".lock"
 """File name of a folder's lock."""
 
+JSON_KINDS = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+"""What JSON calls the values that are neither objects nor numbers."""
+
 DRAFT = re.compile(r"\.\d+\..+")
 """Name of a file that is being written: process id and final name."""
 
@@ -54,12 +57,15 @@ def atomic_write(path: Path, size: int = 0) -> Iterator[Path]:
         size: Number of bytes that must be free on the disk.
 
     Raises:
-        FruitError: The file can't be written, or the disk is full.
+        FruitError: The file can't be written, the disk is full, or the path is that of a device.
     """
     # The suffix stays the same: Keras, matplotlib and Pillow derive the format from it.
     draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with write_errors(path, size):
+            if path.exists() and not path.is_file():
+                # A file would take the place of the device, or of a link to it such as /dev/stdout.
+                raise FruitError(f"{path} can't be written: it is not a regular file.")
             yield draft
             with draft.open("rb") as written:
                 os.fsync(written.fileno())
@@ -194,14 +200,18 @@ def read_json(path: Path) -> dict[str, Any]:
         DataError: The file is missing, unreadable, not valid JSON, or holds no object.
     """
     text = read_text(path)
+    if not text.strip():
+        raise DataError(f"{path} is not valid JSON: it is empty.")
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path} is not valid JSON: {error}.") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise DataError(f"{path} is not valid JSON; look at {place}.") from None
     except RecursionError:
         raise DataError(f"{path} is not valid JSON: it is nested too deeply.") from None
     except ValueError:  # more than 4300 digits
         raise DataError(f"{path} is not valid JSON: a number in it is too long.") from None
     if not isinstance(content, dict):
-        raise DataError(f"{path} must hold a JSON object, not a {type(content).__name__}.")
+        kind = JSON_KINDS.get(type(content), "a number")
+        raise DataError(f"{path} must hold a JSON object, not {kind}.")
     return content

@@ -8,6 +8,9 @@ from typing import TypeVar, cast
 Progress = Callable[[str], None]
 """Progress callback; receives a status message."""
 
+Steps = Callable[[int, int], None]
+"""Progress callback; receives the number of finished items and that of all."""
+
 INTERVAL = 50
 """Number of items between two progress reports."""
 
@@ -16,6 +19,10 @@ Item = TypeVar("Item")
 
 def no_progress(message: str) -> None:
     """Progress callback that does nothing."""
+
+
+def no_steps(done: int, total: int) -> None:
+    """Progress callback of numbers that does nothing."""
 
 
 def report_progress(

@@ -14,6 +14,9 @@ from fruit_caption.utils.errors import FruitError, first_line, not_installed
 OTHER_BACKENDS = ("jax", "torch")
 """Other backends of Keras than TensorFlow; the extras that install them have the same names."""
 
+INFERENCE_BACKENDS = ("numpy", "openvino")
+"""Backends of Keras that can't train, and can't run all layers of the models."""
+
 
 def import_keras() -> None:
     """Import Keras on the backend that the user chose, and set what the models need.
@@ -23,13 +26,15 @@ def import_keras() -> None:
     precision, whatever keras.json says. Set TF_CPP_MIN_LOG_LEVEL=0 to see all TensorFlow output.
 
     Raises:
-        FruitError: The backend is unknown or not installed, or keras.json is not valid.
+        FruitError: The backend is unknown, unfit or not installed, or keras.json is not valid.
     """
     with _quietly():
         try:
             import keras
         except (ImportError, ValueError, AssertionError) as error:
             raise _backend_error(error) from error
+    if keras.backend.backend() in INFERENCE_BACKENDS:
+        raise _unfit_backend(keras.backend.backend())
     keras.config.set_image_data_format("channels_last")
     if keras.config.floatx() in ("float16", "bfloat16"):
         keras.config.set_floatx("float32")
@@ -60,10 +65,19 @@ def _backend_error(error: Exception) -> FruitError:
             f"The Keras backend is {error.name} (KERAS_BACKEND or keras.json), which is not "
             f"installed: pip install 'fruit-caption[{error.name}]'."
         )
+    if isinstance(error, ModuleNotFoundError) and error.name in INFERENCE_BACKENDS:
+        return _unfit_backend(error.name)
     if isinstance(error, ModuleNotFoundError):
         return not_installed(error)
     reason = first_line(error, 120) or "a setting is not valid"
     return FruitError(f"Keras can't start ({reason}); check KERAS_BACKEND and keras.json.")
+
+
+def _unfit_backend(name: str) -> FruitError:
+    return FruitError(
+        f"The Keras backend is {name} (KERAS_BACKEND or keras.json), which can't train or run the "
+        "models; use tensorflow, jax or torch."
+    )
 
 
 @contextmanager

@@ -70,6 +70,8 @@ def run(data, tmp_path_factory):
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "of the validation answers are exact" in result.stdout
+    assert "most frequent answer" in result.stdout
+    assert re.search(rf"scratch: \d+ photos of {data} to train on, \d+ to validate", result.stderr)
     progress = re.findall(
         r"^(\w+, epoch \d)  loss \d+\.\d{3}  validation \d+\.\d % right \(best \d+\.\d %\)$",
         result.stderr,
@@ -279,6 +281,15 @@ def test_many_pictures_and_questions(run, data, tmp_path):
     assert len(lines(fruit("ask", pattern, "any limes?", "--run", run))) == 3
 
 
+def test_a_link_stays_a_link_to_the_file_that_is_written(tmp_path):
+    """As /dev/stdout is."""
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    result = fruit("ask", SAMPLES, "any limes?", "--csv", tmp_path / "link.csv")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("image,question,")
+
+
 def test_an_unreadable_picture_is_reported_and_the_others_are_answered(run, data, tmp_path):
     shutil.copy(data / "images" / "05.png", tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no picture")
@@ -325,6 +336,10 @@ def test_invalid_combinations_of_pictures_and_questions_are_refused(data, tmp_pa
     )
     assert "no such folder" in refusal(
         "ask", picture, "any limes?", "--csv", tmp_path / "none" / "a.csv"
+    )
+    (tmp_path / "null.csv").symlink_to("/dev/null")
+    assert "not a regular file" in refusal(
+        "ask", picture, "any limes?", "--csv", tmp_path / "null.csv"
     )
     assert "contains 40 pictures" in refusal("quiz", data / "images")
 
@@ -414,13 +429,16 @@ def test_evaluate_prints_scores_and_baselines(run, data, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     result = fruit("evaluate", "--run", tmp_path / "run", "--data", data)
     assert result.exit_code == 0, result.output
-    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
-    assert [row[0].strip("| ") for row in rows] == [
-        "approach", "---", "majority", "question alone", "color histogram",
-        str(tmp_path / "run"),
+    heading, *rows, _ = result.stdout.splitlines()
+    assert f"{tmp_path / 'run'} on the test split of {data}: " in heading
+    assert re.split("  +", rows[0]) == [
+        "right answers in %", "majority", "question alone", "color histogram", "this run"
     ]  # fmt: skip
+    assert max(map(len, rows)) <= 80
     metrics = read(tmp_path / "run" / "test" / "metrics.json")
-    assert rows[-1][1] == f"{100 * metrics['scores']['exact']:.1f}"
+    name, *shares = rows[1].split()
+    assert (name, shares[-1]) == ("overall", f"{100 * metrics['scores']['exact']:.1f}")
+    assert f"count ({metrics['scores']['kinds']['count']['n']}) " in result.stdout
     assert "unseen" in refusal("evaluate", "--run", run, "--data", data, "--split", "unseen")
     assert str(tmp_path) in refusal("evaluate", "--run", tmp_path, "--data", data)
 

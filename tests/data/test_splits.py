@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from fruit_caption.data.records import Photo
-from fruit_caption.data.splits import keep_splits, split_in_path, split_named, split_of
+from fruit_caption.data.splits import (
+    SHARES,
+    few_photos_note,
+    keep_splits,
+    parse_shares,
+    split_in_path,
+    split_named,
+    split_of,
+)
 from fruit_caption.utils.errors import DataError
 
 PHOTO = Photo(Path("a.jpg"), 10, 10, source="github.com/somebody/fruit")
@@ -23,6 +31,28 @@ def test_splits_have_their_shares():
     assert abs(counts["train"] / 5000 - 0.8) < 0.02
     assert abs(counts["validation"] / 5000 - 0.1) < 0.02
     assert abs(counts["test"] / 5000 - 0.1) < 0.02
+
+
+def test_other_shares():
+    shares = parse_shares(" 70/15/15 ")
+    counts = Counter(split_of(replace(PHOTO, group=str(n)), shares=shares) for n in range(5000))
+    assert {split: round(count / 50) for split, count in counts.items()} == pytest.approx(
+        {"train": 70, "validation": 15, "test": 15}, abs=2
+    )
+    assert parse_shares("80/10/10") == SHARES
+
+
+@pytest.mark.parametrize("text", ["", "70/30", "70/15/16", "100/0/0", "0.7/0.15/0.15", "a/b/c"])
+def test_shares_that_make_no_sense(text):
+    with pytest.raises(DataError, match="is not the shares of training, validation and test"):
+        parse_shares(text)
+
+
+def test_splits_with_few_photos_are_named():
+    assert few_photos_note({"train": 160, "validation": 20, "test": 20}) == ""
+    note = few_photos_note({"train": 51, "validation": 5, "unseen": 3})
+    assert note.startswith("few photos: 5 for validation, 0 for test; ")
+    assert "--shares 70/15/15" in note
 
 
 def test_the_split_of_a_group_never_changes():

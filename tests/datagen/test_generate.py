@@ -271,5 +271,17 @@ def test_names_that_no_class_has_are_said(markets, tmp_path):
     config = DataConfig(
         photos=(str(markets),), writer="grammar", names=str(tmp_path / "names.json")
     )
-    [note] = generate_data(config, tmp_path / "out").notes
+    note, _ = generate_data(config, tmp_path / "out").notes
     assert note.endswith("has names that no class has: bosskop")
+
+
+def test_shares_of_the_splits(photos, tmp_path):
+    config = DataConfig(photos=(str(photos),), writer="grammar", shares="50/25/25")
+    summary = generate_data(config, tmp_path / "out")
+    assert summary.photos["train"] < 0.7 * sum(summary.photos.values())
+    assert any(note.startswith("few photos: ") for note in summary.notes)
+    wide = replace(config, shares="96/2/2")
+    assert generate_data(wide, tmp_path / "wide").photos["train"] > summary.photos["train"]
+    with pytest.raises(DataError, match="'96/2' is not the shares"):
+        generate_data(replace(config, shares="96/2"), tmp_path / "none")
+    assert not (tmp_path / "none").exists()

@@ -81,6 +81,9 @@ SMALLER = {
 }
 """Options that make slow commands fast; of an option that is given twice the last one counts."""
 
+CONTINUED = "--epochs 0 --decoder-epochs 1"
+"""The same for a training that goes on from a run, of which nothing can be made smaller."""
+
 
 def code_blocks(page="README.md"):
     """The shell blocks of a page."""
@@ -119,7 +122,8 @@ def test_every_command_prints_what_the_readme_promises(photos, tmp_path, monkeyp
         if re.search(r"[A-Z]{4,}", command):
             continue  # has a placeholder; test_commands_and_their_options_exist checks its options
         command = command.replace("--scenes 1000", "--scenes 12")
-        words = [*shlex.split(command)[1:], *shlex.split(SMALLER.get(name, ""))]
+        smaller = CONTINUED if "--from" in command else SMALLER.get(name, "")
+        words = [*shlex.split(command)[1:], *shlex.split(smaller)]
         result = CliRunner().invoke(app, words)
         refused = any(line.startswith("error: ") for line in shown)
         assert result.exit_code == (2 if refused else 0), (command, result.output)

@@ -140,6 +140,8 @@ def test_the_settings_of_keras_json_do_not_matter(plain_data, tmp_path):
     ("backend", "reason"),
     [
         ("nonsense", "KERAS_BACKEND and keras.json"),
+        ("numpy", "use tensorflow, jax or torch"),
+        ("openvino", "use tensorflow, jax or torch"),
         pytest.param(
             "torch",
             "pip install 'fruit-caption[torch]'",

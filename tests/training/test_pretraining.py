@@ -110,6 +110,42 @@ def test_pretraining_teaches_the_decoder_and_leaves_the_detector_alone(attention
         np.testing.assert_array_equal(before, after)
 
 
+class Steps(keras.callbacks.Callback):
+    """Remembers the steps, and stops like Ctrl-C at one of them."""
+
+    def __init__(self, last=None):
+        super().__init__()
+        self.last, self.steps = last, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append((batch, self.params["steps"]))
+        if batch == self.last:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_pretraining_goes_on_within_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretraining, "SAVE_INTERVAL", 3)
+    config, state = replace(CONFIG, pretrain_steps=8), tmp_path / "state.weights.h5"
+    whole, cut = new_model(), new_model()
+    pretrain_decoder(whole, WORDINGS, config, [])
+    with pytest.raises(KeyboardInterrupt):
+        pretrain_decoder(cut, WORDINGS, config, [Steps(last=4)], state)
+    shown, resumed = Steps(), new_model()
+    pretrain_decoder(resumed, WORDINGS, config, [shown], state, resume=True)
+    assert shown.steps == [(step, 8) for step in range(3, 8)]
+    for expected, weights in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, expected)
+    pretrain_decoder(resumed, WORDINGS, config, [shown], state, resume=True)
+    assert len(shown.steps) == 5
+
+
+@pytest.mark.parametrize(
+    ("photos", "epochs", "steps"), [(160, 2, 800), (51, 30, 1440), (1500, 30, 3000)]
+)
+def test_pretraining_is_as_long_as_the_job(photos, epochs, steps):
+    assert pretraining.fitting_steps(TrainingConfig(epochs=epochs), photos) == steps
+
+
 @pytest.mark.parametrize("attention", [False, True])
 def test_two_regions_have_the_effect_of_all(attention):
     model = new_model(attention)

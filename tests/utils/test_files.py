@@ -1,6 +1,7 @@
 """Tests of atomic writing and folder locks."""
 
 import multiprocessing
+import os
 import shutil
 
 import pytest
@@ -34,6 +35,17 @@ def test_write_error_names_the_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FruitError, match=r"a\.json can't be written"):
         write_json(tmp_path / "file" / "a.json", {})
+
+
+def test_a_device_or_a_link_to_one_is_never_replaced(tmp_path):
+    """`--csv /dev/stdout` must not put a file in the place of the link."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for name in ("pipe", "link"):
+        with pytest.raises(FruitError, match=f"{name} can't be written: it is not a regular file"):
+            write_json(tmp_path / name, {})
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_full_disk_is_reported_before_writing(tmp_path):

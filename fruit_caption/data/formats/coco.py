@@ -29,6 +29,7 @@ from fruit_caption.data.formats.coco_files import (
     INSTANCES,
     find_annotation_files,
     picture_folders,
+    subset_of,
 )
 from fruit_caption.data.formats.coco_rows import (
     Id,
@@ -39,14 +40,22 @@ from fruit_caption.data.formats.coco_rows import (
     read_rows,
     row_id,
 )
-from fruit_caption.data.formats.common import ClassMapping, check_size, map_classes, no_fruit_class
-from fruit_caption.data.formats.pictures import PictureFinder
+from fruit_caption.data.formats.common import (
+    ClassMapping,
+    check_size,
+    find_images,
+    map_classes,
+    no_fruit_class,
+)
+from fruit_caption.data.formats.pictures import PictureFinder, fold
 from fruit_caption.data.records import Photo, PhotoSet
+from fruit_caption.data.splits import split_named
 from fruit_caption.language.classes import find_class
 from fruit_caption.language.words import find_fruit
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import LazyRows, file_sha256, read_json, write_json
 from fruit_caption.utils.images import upright_size
+from fruit_caption.utils.listing import shorten
 from fruit_caption.utils.paths import Unusable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
@@ -92,9 +101,8 @@ def read_coco(
     if not photos:
         reason = "; ".join(findings.skipped[:1]) or "it is empty"
         raise DataError(f"{paths[0]} has no usable photo ({reason}).")
-    return PhotoSet(
-        photos, listed, "COCO", tuple(findings.skipped), unknown, notes=findings.notes()
-    )
+    notes = (*findings.notes(), *(reader.list_unnamed() if check_pictures else ()))
+    return PhotoSet(photos, listed, "COCO", tuple(findings.skipped), unknown, notes=notes)
 
 
 def write_coco(folder: Path, photos: Sequence[Photo], listed: frozenset[str]) -> None:
@@ -187,6 +195,7 @@ class _Reader:
         self._folder, self._to_fruit, self._check_pictures = folder, to_fruit, check_pictures
         self._finder = PictureFinder(folder)
         self._found: dict[Path, list[_Found]] = defaultdict(list)
+        self._named: set[str] = set()
         self.classes: set[str] = set()
         self.findings = Findings()
 
@@ -236,6 +245,7 @@ class _Reader:
         width, height = read_length(image, "width"), read_length(image, "height")
         name = image.get("file_name")
         path, is_certain = self._finder.find(name, file.bases)
+        self._named.add(fold(str(path)))
         if self._check_pictures or not (width and height):
             own = upright_size(path)
             width, height = width or own[0], height or own[1]
@@ -259,8 +269,15 @@ class _Reader:
             labels=_fruit_names(image.get("labels")),
             source=str(image.get("source") or ""),
             license=file.licenses.get(str(image.get("license")), ""),
+            split=split_named(subset_of(file.path)),
         )
         return _Found(str(name), self.findings.complete(photo, boxes, name), is_certain)
+
+    def list_unnamed(self) -> list[str]:
+        """Say which pictures of the folder no file names; they may be of another set."""
+        pictures = [p for p in find_images(self._folder) if fold(str(p)) not in self._named]
+        names = [picture.relative_to(self._folder).as_posix() for picture in pictures]
+        return [f"{self._folder}: pictures without annotations: {shorten(names)}"] if names else []
 
     def _group(self, file: _File, name: str, path: Path) -> str:
         """Return the name of a photo, which differs from those in other files of the folder."""

@@ -46,6 +46,11 @@ def find_annotation_files(folder: Path) -> list[Path]:
     return [path for path in others if _is_coco(path)]
 
 
+def subset_of(annotations: Path) -> str:
+    """Return the part of a set that a file is about: "val2017" of "instances_val2017.json"."""
+    return annotations.stem.removeprefix(_PREFIX)
+
+
 def picture_folders(folder: Path, annotations: Path) -> list[Path]:
     """Return the folders that the file names in a COCO file may be relative to."""
     if annotations == folder / INSTANCES:
@@ -53,7 +58,7 @@ def picture_folders(folder: Path, annotations: Path) -> list[Path]:
     place = annotations.parent
     is_apart = place != folder and place.name.lower() in ANNOTATION_FOLDERS
     home = place.parent if is_apart else place
-    subset = annotations.stem.removeprefix(_PREFIX)
+    subset = subset_of(annotations)
     subsets = [home / IMAGES / subset, home / subset] if annotations.stem != subset else []
     # A set, because two of them may be the same.
     return list(dict.fromkeys([*subsets, home / IMAGES, home / "data", home, place]))

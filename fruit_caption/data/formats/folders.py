@@ -45,7 +45,7 @@ from fruit_caption.utils.listing import (
     others_note,
     shorten,
 )
-from fruit_caption.utils.paths import Unusable, check_within, encodable
+from fruit_caption.utils.paths import Unusable, check_within, encodable, is_file
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 NO_FRUIT_NAMES = frozenset(["none", "no fruit"])
@@ -67,6 +67,8 @@ def read_photos(
     Raises:
         DataError: The folder has none of the supported formats, or no usable photo.
     """
+    if is_file(folder):
+        raise DataError(f"{folder} is a file; pass the folder that it lies in.")
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder.")
     try:
@@ -158,25 +160,37 @@ def read_class_folders(
 
 
 def _detect_reader(folder: Path, to_fruit: ClassMapping, listing: Listing) -> Reader:
+    if read := _find_reader(folder, to_fruit, listing):
+        return read
+    inner = (path for path in _visible_folders(folder) if _find_reader(path, to_fruit))
+    other = next(iter(sorted(folder.glob("*.json")) + sorted(folder.glob("*/*.json"))), None)
+    if path := next(inner, None):
+        hint = f"; but {path} has one of them: pass that folder."
+    else:
+        hint = f"; {other.relative_to(folder)} is not a COCO detection file." if other else "."
+    raise DataError(
+        f"{folder} has none of the supported formats: COCO ({INSTANCES}), Pascal VOC (.xml files), "
+        f"YOLO ({DATA_YAML} or {CLASSES_TXT}), or one subfolder of photos for each fruit{hint}"
+    )
+
+
+def _find_reader(
+    folder: Path, to_fruit: ClassMapping, listing: Listing | None = None
+) -> Reader | None:
+    """Return the reader for the format of a folder, or None if it has none of the formats."""
     if (folder / INSTANCES).is_file():
         return read_coco
     if (folder / DATA_YAML).is_file() or (folder / CLASSES_TXT).is_file():
         return read_yolo
-    if any(path.suffix.lower() == XML for path in listing.others):
+    others = (listing or list_pictures(folder)).others
+    if any(path.suffix.lower() == XML for path in others):
         return read_voc
     names = [path.name for path in _class_folders(folder)]
     if any(to_fruit(name) or _means_no_fruit(name) for name in names):
         return read_class_folders
     if find_class_file(folder):
         return read_yolo
-    if find_annotation_files(folder):
-        return read_coco
-    other = next(iter(sorted(folder.glob("*.json")) + sorted(folder.glob("*/*.json"))), None)
-    raise DataError(
-        f"{folder} has none of the supported formats: COCO ({INSTANCES}), Pascal VOC (.xml files), "
-        f"YOLO ({DATA_YAML} or {CLASSES_TXT}), or one subfolder of photos for each fruit"
-        + (f"; {other.relative_to(folder)} is not a COCO detection file." if other else ".")
-    )
+    return read_coco if find_annotation_files(folder) else None
 
 
 def _class_folders(folder: Path) -> list[Path]:

@@ -36,6 +36,9 @@ COLUMNS = (FILE, SOURCE, LICENSE, SPLIT)
 
 DELIMITERS = ",;\t|"
 
+_DECLARED = re.compile(r"sep=([^\w\s\"]|\t)\s*")
+"""A first line that names the delimiter, as Excel writes it."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -132,14 +135,14 @@ def _read_rows(path: Path) -> tuple[list[Origin], list[str]]:
     """Return the rows of a table, and a note if it has columns of other names."""
     lines = list(io.StringIO(_read_text(path), newline=""))
     first = next((place for place, line in enumerate(lines) if line.strip()), len(lines))
-    declared = re.fullmatch(r"sep=(.)\s*", lines[first]) if lines[first:] else None  # by Excel
+    declared = _DECLARED.fullmatch(lines[first]) if lines[first:] else None
     first += bool(declared)
     header = lines[first] if lines[first:] else ""
-    delimiters = declared[1] if declared else DELIMITERS
+    readings = {mark: _columns(header, mark) for mark in (declared[1] if declared else DELIMITERS)}
     # The delimiter that finds the most of the columns; the first of them if none does.
-    delimiter = max(delimiters, key=lambda mark: len(set(COLUMNS) & set(_columns(header, mark))))
-    columns = _columns(header, delimiter)
-    notes = _check_columns(path, columns)
+    delimiter = max(readings, key=lambda mark: len(set(COLUMNS) & set(readings[mark])))
+    columns = readings[delimiter]
+    notes = _check_columns(path, columns, header)
     rows = []
     try:
         table = _reader(lines[first + 1 :], delimiter)
@@ -173,17 +176,21 @@ def _read_text(path: Path) -> str:
 
 
 def _columns(header: str, delimiter: str) -> list[str]:
-    return [name.strip().lower() for name in next(_reader([header], delimiter), [])]
+    """Return the names in the first line, or none if this delimiter contradicts its quotes."""
+    try:
+        return [name.strip().lower() for name in next(_reader([header], delimiter), [])]
+    except csv.Error:
+        return []
 
 
-def _check_columns(path: Path, columns: list[str]) -> list[str]:
+def _check_columns(path: Path, columns: list[str], header: str) -> list[str]:
     """Return a note about unused columns.
 
     Raises:
         DataError: A column is missing, is there twice, or is probably misspelled.
     """
     known = ", ".join(COLUMNS)
-    there = f"its first line is {', '.join(columns)[:100]!r}"
+    there = f"its first line is {header.strip()[:100]!r}"
     if FILE not in columns:
         raise DataError(f"{path} has no column {FILE!r}: {there}. The columns are {known}.")
     if twice := [name for name, number in Counter(columns).items() if number > 1 and name]:

@@ -85,6 +85,8 @@ def spell(name: Any) -> list[str]:
     Raises:
         Unusable: It is not a name, or leads to a parent folder.
     """
+    if name is None:
+        raise Unusable("it has no file name")
     if not isinstance(name, str) or "\0" in name:
         raise Unusable(NOT_INSIDE)
     readings = [other for text in (name, unquote(name)) for other in (text, _slashes(text))]

@@ -32,6 +32,7 @@ from fruit_caption.data.formats.common import (
     find_images,
     map_classes,
 )
+from fruit_caption.data.formats.voc_image_sets import read_image_sets
 from fruit_caption.data.formats.voc_pictures import PictureMatcher
 from fruit_caption.data.records import Photo, PhotoSet
 from fruit_caption.language.classes import find_class
@@ -72,6 +73,7 @@ def read_voc(
     listed, unknown = map_classes(
         (_class(thing) for root in roots.values() for thing in root.iter("object")), to_fruit
     )
+    splits = read_image_sets(folder, pictures)
     photos: list[Photo] = []
     for picture, root in report_progress(list(roots.items()), f"reading {folder}", progress):
         with findings.photo(picture):
@@ -81,7 +83,14 @@ def read_voc(
             for thing in root.iter("object"):
                 boxes.add(_class(thing), partial(_edges, thing))
             source = (root.findtext("source/database") or folder.name).strip()
-            photo = Photo(path, *size, listed=listed, group=picture.as_posix(), source=source)
+            photo = Photo(
+                path,
+                *size,
+                listed=listed,
+                group=picture.as_posix(),
+                source=source,
+                split=splits.get(picture),
+            )
             photos.append(findings.complete(photo, boxes, picture))
     for picture in sorted(set(pictures) - matcher.described):
         findings.skip(picture, "it has no XML file")
@@ -153,6 +162,8 @@ def _size(path: Path, root: ElementTree.Element) -> tuple[int, int]:
 
 
 def _edges(thing: ElementTree.Element) -> Edges:
+    if thing.find("bndbox") is None:
+        raise Unusable(f"an object ({_class(thing)[:40]}) has no <bndbox>")
     left, top = _number(thing, "bndbox/xmin"), _number(thing, "bndbox/ymin")
     return left, top, _number(thing, "bndbox/xmax"), _number(thing, "bndbox/ymax")
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from fruit_caption.data.formats.coco_files import IMAGES
@@ -35,7 +35,7 @@ from fruit_caption.language.fruits import join_words
 from fruit_caption.language.questions import Kind, Value, parse_question
 from fruit_caption.utils.errors import DataError, OutOfDomain
 from fruit_caption.utils.files import atomic_write, lock_folder, read_json, write_json
-from fruit_caption.utils.paths import Unusable
+from fruit_caption.utils.paths import Unusable, encodable
 from fruit_caption.utils.progress import Progress, no_progress, report_progress
 
 VQA = "vqa"
@@ -172,12 +172,13 @@ def import_vqa(source: Path, out: Path, progress: Progress = no_progress) -> Imp
         reason = "".join(f": {line.removesuffix('.')}" for line in importer.skipped[:1])
         raise DataError(f"{source} has no question about fruit that can be used{reason}.")
     with lock_folder(out):
-        texts = [
-            PhotoQA(_copy_picture(picture, source, out), split, None, tuple(pairs))
-            for picture, (split, pairs) in report_progress(
-                sorted(importer.pairs_of.items()), f"copying {source}", progress
-            )
-        ]
+        names = _new_names(sorted(importer.pairs_of), source)
+        texts = []
+        for picture, name in report_progress(list(names.items()), f"copying {source}", progress):
+            with atomic_write(out / IMAGES / name) as draft:
+                shutil.copyfile(picture, draft)
+            split, pairs = importer.pairs_of[picture]
+            texts.append(PhotoQA(name, split, None, tuple(pairs)))
         write_qa(out, texts, {"from": "VQA v2"})
     return ImportResult(tuple(texts), importer.ignored, tuple(importer.skipped))
 
@@ -296,10 +297,15 @@ def _parse_short_answer(kind: Kind, answer: str) -> Value | None:
     return parse_answer(kind, f"{answer} fruits")
 
 
-def _copy_picture(picture: Path, source: Path, out: Path) -> str:
-    """Copy a picture into the data set and return its name there."""
-    images = source / IMAGES
-    name = picture.relative_to(images if picture.is_relative_to(images) else source)
-    with atomic_write(out / IMAGES / name) as draft:
-        shutil.copyfile(picture, draft)
-    return name.as_posix()
+def _new_names(pictures: Sequence[Path], source: Path) -> dict[Path, str]:
+    """Return the names of pictures in the data set: no two are equal, and all can be encoded."""
+    names: dict[str, Path] = {}
+    for picture in pictures:
+        home = source / IMAGES if picture.is_relative_to(source / IMAGES) else source
+        plain = name = PurePosixPath(encodable(picture.relative_to(home).as_posix()))
+        number = 1
+        while str(name) in names:
+            number += 1
+            name = plain.with_stem(f"{plain.stem}-{number}")
+        names[str(name)] = picture
+    return {picture: name for name, picture in names.items()}

@@ -66,7 +66,7 @@ def read_yolo(
     labels_of = {picture: _find_labels(folder, picture, texts) for picture in pictures}
     claims = Counter(labels for labels in labels_of.values() if labels)
     photos: list[Photo] = []
-    for picture in report_progress(pictures, f"reading {folder}", progress):
+    for picture in report_progress(list(pictures), f"reading {folder}", progress):
         name, labels = picture.relative_to(folder).as_posix(), labels_of[picture]
         with findings.photo(name):
             if labels is None:
@@ -76,7 +76,14 @@ def read_yolo(
             size = upright_size(check_within(picture, folder))
             boxes = PhotoBoxes(to_fruit, size)
             _read_labels(check_within(labels, folder), config, size, boxes)
-            photo = Photo(picture, *size, listed=listed, group=name, source=folder.name)
+            photo = Photo(
+                picture,
+                *size,
+                listed=listed,
+                group=name,
+                source=folder.name,
+                split=pictures[picture],
+            )
             photos.append(findings.complete(photo, boxes, name))
     return PhotoSet(
         tuple(photos), listed, "YOLO", tuple(findings.skipped), unknown, notes=findings.notes()

@@ -20,6 +20,8 @@ import yaml
 from fruit_caption.data.formats.coco_rows import row_id
 from fruit_caption.data.formats.common import find_images
 from fruit_caption.data.formats.pictures import PictureFinder
+from fruit_caption.data.records import Split
+from fruit_caption.data.splits import split_in_path, split_named
 from fruit_caption.utils.errors import DataError
 from fruit_caption.utils.files import read_text
 from fruit_caption.utils.paths import Unusable, is_file, safe_relative_path
@@ -43,14 +45,14 @@ class YoloConfig:
     Attributes:
         path: The file.
         classes: Class names by number.
-        pictures: Values of the entries that name folders or lists of pictures.
+        pictures: Values of the entries that name folders or lists of pictures, and their splits.
         root: Folder that they are relative to, or "".
         has_keypoints: Whether the lines of the label files go on with keypoints after the box.
     """
 
     path: Path
     classes: dict[int, str]
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[tuple[str, Split | None], ...] = ()
     root: str = ""
     has_keypoints: bool = False
 
@@ -87,20 +89,27 @@ def read_config(folder: Path) -> YoloConfig:
         content = yaml.safe_load(text)
         if not isinstance(content, dict):
             raise TypeError('it needs "names", a list or a mapping from numbers')
-        entries = [content.get(name) for name in SPLIT_ENTRIES]
-        values = [v for entry in entries for v in (entry if isinstance(entry, list) else [entry])]
+        entries = [(content.get(name), split_named(name)) for name in SPLIT_ENTRIES]
+        values = [(v, s) for entry, s in entries for v in _as_list(entry) if isinstance(v, str)]
         return YoloConfig(
             path,
             _read_names(content.get("names")),
-            tuple(value for value in values if isinstance(value, str)),
+            tuple(values),
             str(content.get("path") or ""),
             "kpt_shape" in content,
         )
     except RecursionError:
         reason = "it is nested too deeply"
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        reason = f"{line}{error.problem or 'it is not valid YAML'}"[:100]
     except (ValueError, TypeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:100]
     raise DataError(f"{path} is not a YOLO list of classes: {reason}.")
+
+
+def _as_list(entry: Any) -> list[Any]:
+    return entry if isinstance(entry, list) else [entry]
 
 
 def _read_names(names: Any) -> dict[int, str]:
@@ -119,37 +128,52 @@ def _read_names(names: Any) -> dict[int, str]:
 
 def choose_pictures(
     folder: Path, config: YoloConfig, skip: Callable[[object, object], None]
-) -> list[Path]:
+) -> dict[Path, Split | None]:
     """Return the pictures of a folder: all, or those that the lists of its YAML file name.
 
     Args:
         folder: The folder.
         config: The content of its YAML file.
         skip: Lists what is left out: a name and the reason.
+
+    Returns:
+        The split of each picture, as far as the YAML file tells it.
     """
     pictures = list(find_images(folder))
-    lists = [path for value in config.pictures if (path := _find_list(folder, config, value))]
     if not pictures and config.root:
         skip(config.path.name, f"its path {config.root[:100]} leads out of the folder; read that")
-    if not lists:
-        return pictures
-    finder, listed = PictureFinder(folder), set()
-    for path in dict.fromkeys(lists):
+    lists = {path: s for value, s in config.pictures if (path := _find_list(folder, config, value))}
+    listed = _read_lists(folder, config, lists, skip)
+    folders = _folders(folder, config)
+    chosen: dict[Path, Split | None] = {}
+    for picture in pictures:
+        splits = [split for place, split in folders if picture.is_relative_to(place)]
+        if lists and picture not in listed and not splits:
+            skip(picture.relative_to(folder), f"{config.path.name} does not name it")
+            continue
+        # In "train: images" and "val: images", only the names of inner folders can tell.
+        entry = splits[0] if len(set(splits)) == 1 else None
+        inner = split_in_path(picture.relative_to(folder), Path())
+        chosen[picture] = listed.get(picture) or inner or entry
+    return chosen
+
+
+def _read_lists(
+    folder: Path,
+    config: YoloConfig,
+    lists: dict[Path, Split | None],
+    skip: Callable[[object, object], None],
+) -> dict[Path, Split | None]:
+    """Return the split of each picture in some lists of pictures."""
+    finder, listed = PictureFinder(folder), dict[Path, Split | None]()
+    for path, split in lists.items():
         bases = list(dict.fromkeys([path.parent, *_roots(folder, config), folder]))
         for line in filter(None, map(str.strip, read_text(path).splitlines())):
             try:
-                listed.add(finder.find(line, bases)[0])
+                listed.setdefault(finder.find(line, bases)[0], split)
             except Unusable as reason:
                 skip(f"{path.name}: {line}", reason)
-    folders = [place for root in _roots(folder, config) for place in _folders(root, config)]
-    for picture in pictures:
-        if picture not in listed and not any(picture.is_relative_to(place) for place in folders):
-            skip(picture.relative_to(folder), f"{config.path.name} does not name it")
-    return [
-        picture
-        for picture in pictures
-        if picture in listed or any(picture.is_relative_to(place) for place in folders)
-    ]
+    return listed
 
 
 def _roots(folder: Path, config: YoloConfig) -> list[Path]:
@@ -158,9 +182,11 @@ def _roots(folder: Path, config: YoloConfig) -> list[Path]:
     return [folder / inside, folder] if inside else [folder]
 
 
-def _folders(root: Path, config: YoloConfig) -> list[Path]:
-    paths = [root / value for value in map(_inside, config.pictures) if value]
-    return [path for path in paths if os.path.isdir(path)]
+def _folders(folder: Path, config: YoloConfig) -> list[tuple[Path, Split | None]]:
+    """Return the folders of pictures that the entries name, with their splits."""
+    values = [(inside, split) for value, split in config.pictures if (inside := _inside(value))]
+    paths = [(root / inside, s) for root in _roots(folder, config) for inside, s in values]
+    return [(path, split) for path, split in paths if os.path.isdir(path)]
 
 
 def _find_list(folder: Path, config: YoloConfig, value: str) -> Path | None:

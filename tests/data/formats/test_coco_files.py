@@ -98,6 +98,23 @@ def test_one_broken_file_of_several_is_listed(tmp_path):
         read_photos(tmp_path)
 
 
+def test_pictures_that_no_file_names_are_noted(tmp_path):
+    content = write(tmp_path, "instances.json", ["images/a.png", "images/b.png"])
+    assert read_photos(tmp_path).notes == ()
+    content["images"].pop()
+    content["annotations"] = content["annotations"][:1]
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    [note] = read_photos(tmp_path).notes
+    assert note == f"{tmp_path}: pictures without annotations: images/b.png"
+
+
+def test_an_image_without_a_file_name_is_listed(tmp_path):
+    content = write(tmp_path, "instances.json", ["images/a.png"])
+    content["images"].append({"id": 9, "width": 40, "height": 30})
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    assert read_photos(tmp_path).skipped == ("9: it has no file name",)
+
+
 def test_another_json_file_is_named(tmp_path):
     (tmp_path / "project.json").write_text('{"shapes": []}')
     with pytest.raises(DataError, match=r"project\.json is not a COCO detection file"):
@@ -232,11 +249,22 @@ def test_byte_order_marks(tmp_path, encoding):
 @pytest.mark.parametrize(
     "text",
     [b"\xef\xbb\xbf", b"\xe4", b"[" * 100_000, b'{"images": ' + b"9" * 5000 + b"}", b"{'images'}",
-     b"", b"\xff\xfe\x00"],
+     b"", b"null", b'{"a": 1,}', b"\xff\xfe\x00"],
 )  # fmt: skip
 def test_messages_do_not_speak_of_python(tmp_path, text):
     (tmp_path / "instances.json").write_bytes(text)
     with pytest.raises(DataError) as error:
         read_photos(tmp_path)
-    for word in ("codec", "utf-8-sig", "recursion", "sys.", "int(", "Traceback", "\n"):
+    for word in (
+        "codec",
+        "Expecting",
+        "char 0",
+        "NoneType",
+        "utf-8-sig",
+        "recursion",
+        "sys.",
+        "int(",
+        "Traceback",
+        "\n",
+    ):
         assert word not in str(error.value)

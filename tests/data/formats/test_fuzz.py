@@ -66,6 +66,13 @@ COCO = {
     "categories": [{"id": 3, "name": "apple"}],
     "licenses": [{"id": 1, "name": "CC BY 4.0"}],
 }  # fmt: skip
+POLYGON = {
+    "images": [{"id": "7", "file_name": PHOTO, "width": 0, "height": None}],
+    "annotations": [{"id": 1, "image_id": 7.0, "category_id": "3",
+                     "segmentation": [[1, 2, 11, 2, 11, 14, 1, 14]]}],
+    "categories": [{"id": 0, "name": "fruits", "supercategory": "none"},
+                   {"id": 3, "name": "apple", "supercategory": "fruits"}],
+}  # fmt: skip
 QA = {
     "info": {},
     "photos": [{"file_name": PHOTO, "split": "train", "caption": {"text": "one apple", "by": "g"},
@@ -164,6 +171,7 @@ READERS = {
     "coco": Reader(check_coco, {"instances.json": COCO}),
     "voc": Reader(check_voc, {"a.xml": VOC}),
     "coco elsewhere": Reader(check_coco, {"annotations/instances_default.json": COCO}),
+    "coco polygons": Reader(check_coco, {"labels.json": POLYGON}),
     "coco in splits": Reader(
         check_coco, {"train/_annotations.coco.json": COCO, f"train/{PHOTO}": COPY}
     ),
@@ -188,6 +196,13 @@ READERS = {
     "photos.csv": Reader(
         check_class_folders,
         {"photos.csv": f"file,source,license\nimages/{PHOTO},web,CC0\n", "apple/": ""},
+    ),
+    "photos.csv of a spreadsheet": Reader(
+        check_class_folders,
+        {
+            "photos.csv": f'sep=;\r\n"File";"Split"\r\n"images\\{PHOTO}";"val2017"\r\n',
+            "apple/": "",
+        },
     ),
     "qa": Reader(check_qa, {"qa.json": QA}),
     "config": Reader(check_config, {"config.json": CONFIG}),

@@ -46,6 +46,8 @@ def sources(folder, table, name="photos.csv"):
         "sep=;\r\n" + TABLE.replace(",", ";"),
         "\n\n" + TABLE + "\n,,\n",
         TABLE.replace("apple/1.png", '"apple/1.png"'),
+        '"file";"source";"license"\n' + TABLE.replace(",", ";").partition("\n")[2],
+        'sep=\t\n"file"\t"source"\t"license"\n' + TABLE.replace(",", "\t").partition("\n")[2],
         TABLE.replace("\n", ",,\n"),
         codecs.BOM_UTF8 + TABLE.encode(),
         codecs.BOM_UTF8 + TABLE.replace(",", ";").encode(),
@@ -66,6 +68,8 @@ def test_names_of_the_table_and_of_files_may_differ_in_capitals_and_unicode_form
     ("table", "reason"),
     [
         ("", "no column 'file'"),
+        ('"', "no column 'file'"),
+        ('sep="\n' + TABLE, "no column 'file'"),
         ("apple/1.png,Hof\n", "no column 'file'"),
         (TABLE.replace("file", "filename"), "no column 'file'"),
         (TABLE.replace("source", "soruce"), "'soruce'; rename it if it is 'source'"),
@@ -105,3 +109,9 @@ def test_every_format_may_have_a_table(photos, tmp_path):
     found = read_photos(tmp_path / "coco").photos
     assert Counter(photo.source for photo in found) == {"Hof": 30, "Markt": 10}
     assert {photo.split for photo in found} == {"validation"}
+
+
+def test_a_line_break_in_a_name_does_not_break_the_line_of_the_error(folder):
+    with pytest.raises(DataError) as caught:
+        sources(folder, 'file,source\n"a\nb.png",Hof\n')
+    assert "it names a b.png" in str(caught.value)

@@ -1,6 +1,7 @@
 """Writing and importing files of VQA v2."""
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -301,3 +302,14 @@ def test_names_of_pictures_as_tools_write_them(tmp_path, name):
         source, ["images/sub/a b.jpg"], [(5, 1, "4")], [{"id": 1.0, "file_name": name}], "train"
     )
     assert imported(source) == ({"sub/a b.jpg": ["there are four apples"]}, ())
+
+
+def test_names_that_are_not_utf8_become_others(tmp_path):
+    """No two pictures get the same name by that."""
+    names = [os.fsdecode(b"\xc4.jpg"), "%C4.jpg"]
+    images = [{"id": number, "file_name": name} for number, name in enumerate(names, start=1)]
+    source = tmp_path / "source"
+    write_files(source, [f"images/{name}" for name in names], [(5, 1, "4"), (6, 2, "3")], images)
+    answers = {"%C4-2.jpg": ["there are four apples"], "%C4.jpg": ["there are three apples"]}
+    assert imported(source) == (answers, ())
+    assert {path.name for path in (tmp_path / "out" / "images").iterdir()} == set(answers)
