@@ -207,6 +207,8 @@ class RunConfig(_Config):
         training: Hyperparameters of training.
         versions: Versions of the packages that the result depends on, by package name.
         start: Folder of the run whose weights training starts from; `model` is that run's.
+        detector: Folder of a run whose encoder and detector are taken over as they are, so that
+            only the decoder is trained.
         rehearse: Folder of another data set from which photos are mixed in, so that the model does
             not forget what they show.
         data_digest: Digest of the data set at the time of training, see `dataset.DataSet`.
@@ -217,19 +219,21 @@ class RunConfig(_Config):
     training: TrainingConfig = field(default_factory=TrainingConfig)
     versions: dict[str, str] = field(default_factory=dict)
     start: str | None = None
+    detector: str | None = None
     rehearse: str | None = None
     data_digest: str | None = None
 
     def differences(self, other: RunConfig) -> str:
         """Return the names of the settings that differ between two runs, separated by commas.
 
-        Package versions are ignored, and so is the digest of the data if one run has none.
+        Package versions are ignored, and so is the digest of the data if one run has none, and the
+        run that the detector is from, whose path changes when a comparison is moved.
         """
         mine, others = (
             {**config.model.to_json(), **config.training.to_json(), **config.to_json()}
             for config in (self, other)
         )
-        ignored = {"model", "training", "versions"}
+        ignored = {"model", "training", "versions", "detector"}
         if self.data_digest is None or other.data_digest is None:
             ignored.add("data_digest")
         names = [name for name in mine if mine[name] != others[name]]

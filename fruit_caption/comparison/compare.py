@@ -92,7 +92,8 @@ def compare(
 ) -> dict[str, Any]:
     """Train the variants that are not trained yet, score all, and write tables and graphs.
 
-    The folder gets a run for each variant and seed, `comparison.json`, and the files of
+    Variants with the same encoder share the encoder and detector of the first of them, seed by
+    seed. The folder gets a run for each variant and seed, `comparison.json`, and the files of
     `report.write_report`. If ImageNet weights can't be downloaded, the encoder of the released
     model takes the place of VGG16, other variants that need them are left out, and the report
     says so.
@@ -152,9 +153,15 @@ def _train_all(
     def train_variant(config: RunConfig, variant: Variant) -> list[Run]:
         slug, first = variant.name.replace(" + ", "-"), config.training.seed
         by_seed = {seed: Run(folder / f"{slug}-{seed}") for seed in range(first, first + seeds)}
+        same_encoder = [found for found in runs if found.encoder == variant.encoder]
         for seed, run in by_seed.items():
             report(f"training {variant.name}, seed {seed}")
-            _train_or_reuse(_run_config(config, variant, seed), run, listener)
+            run_config = _run_config(config, variant, seed)
+            detector = runs[same_encoder[0]][seed - first] if same_encoder else None
+            if detector and any(row["stage"] == "detector" for row in detector.read_history()):
+                # Only the decoder differs, so it reads what the same detector sees.
+                run_config = replace(run_config, detector=str(detector.path))
+            _train_or_reuse(run_config, run, listener)
         return list(by_seed.values())
 
     for variant in (BLIND, *variants):

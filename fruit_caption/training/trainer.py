@@ -26,7 +26,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fruit_caption.config import RunConfig
+from fruit_caption.config import ModelConfig, RunConfig
 from fruit_caption.data.batches import (
     Batches,
     CachedViews,
@@ -208,9 +208,9 @@ class _Trainer:
         self._check_same_config()
         self.cached = self._cache_features("train", CACHED_VIEWS)
         self.cached_validation = self._cache_features("validation", 1)
-        self.history = self.run.read_history() if resume else []
+        self.history = self.run.read_history() if resume else self._history_of_detector()
         detects = any(teaches_detector(example) for example in self.data.splits["train"])
-        keeps_detector = self.training.epochs == 0
+        keeps_detector = self.training.epochs == 0 or self.config.detector is not None
         resumes_decoder = resume and self.run.state_file("decoder").is_file()
         if detects and not keeps_detector and not resumes_decoder:
             self._train_stage(self._detector_stage(), resume, tensorboard)
@@ -238,13 +238,24 @@ class _Trainer:
         if self.pretrains:
             synthetic = synthetic_words(fruits, self.data.wordings)
             words = tuple(dict.fromkeys([*words, *synthetic]))
-        return Captioner(self.config.model, words, fruits)
+        if not self.config.detector:
+            return Captioner(self.config.model, words, fruits)
+        model = Captioner(with_saved_weights(self.config.model), words, fruits)
+        other = Run(Path(self.config.detector)).load_model()
+        model.encoder.set_weights(other.encoder.get_weights())
+        model.detector.set_weights(other.detector.get_weights())
+        return model
+
+    def _history_of_detector(self) -> list[dict[str, Any]]:
+        """The epochs that trained the detector, if it is taken over from another run."""
+        if not self.config.detector:
+            return []
+        history = Run(Path(self.config.detector)).read_history()
+        return [row for row in history if row["stage"] == "detector"]
 
     def _new_replica(self) -> Captioner:
         """A copy of the model, created where and in the precision in which it is trained."""
-        config = self.model.config
-        if config.encoder_weights != "none":
-            config = replace(config, encoder_weights="saved")
+        config = with_saved_weights(self.model.config)
         with self.workers.scope(), dtype_policy(self.policy):
             replica = Captioner(config, self.model.vocabulary.words, self.model.fruits)
         if self.workers.is_distributed:
@@ -458,6 +469,12 @@ class _Trainer:
         """Load the state of an interrupted stage; return its number of finished epochs."""
         stage.model.load_weights(self.run.state_file(stage.name))
         return int(keras.ops.convert_to_numpy(stage.model.optimizer.iterations)) // steps
+
+
+def with_saved_weights(config: ModelConfig) -> ModelConfig:
+    """The same architecture for weights that are loaded later."""
+    is_pretrained = config.encoder_weights != "none"
+    return replace(config, encoder_weights="saved") if is_pretrained else config
 
 
 def teaches_detector(example: Example) -> bool:

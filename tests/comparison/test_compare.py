@@ -61,6 +61,28 @@ def test_results_contain_baselines_and_variants(compared):
     assert comparison["costs"]["scratch"]["parameters"] > 1000
 
 
+def test_variants_with_the_same_encoder_share_its_detector(compared, tmp_path, monkeypatch):
+    config, _, _, _ = compared
+    trained = {}
+
+    def pretend(config, run, listener):
+        trained[run.path.name] = config.detector
+        run.path.mkdir(parents=True)
+        run.write_history([{"stage": "detector", "epoch": 1}])
+
+    monkeypatch.setattr(compare_module, "_train_or_reuse", pretend)
+    variants = [Variant.named("scratch + attention"), Variant.named("scratch")]
+    compare_module._train_all(config, tmp_path, variants, 2, None, lambda _: None)
+    assert trained == {
+        "blind-0": None,
+        "blind-1": None,
+        "scratch-attention-0": None,
+        "scratch-attention-1": None,
+        "scratch-0": str(tmp_path / "scratch-attention-0"),
+        "scratch-1": str(tmp_path / "scratch-attention-1"),
+    }
+
+
 def test_compared_variants_differ_in_one_property(compared):
     differences = compared[2]["differences"]["test"]
     overall = [(d["of"], d["over"]) for d in differences if d["subset"] == "overall"]

@@ -446,3 +446,19 @@ def test_runs_that_cannot_be_loaded_are_errors_of_one_line(tmp_path):
     Run(tmp_path).history_file.write_text("")
     with pytest.raises(RunError, match="not fully trained"):
         Run(tmp_path).load_model()
+
+
+def test_a_detector_is_taken_over_from_another_run(learnt, tiny, tmp_path):
+    folder, _, _ = learnt
+    model = replace(Run(folder).read_config().model, attention=False)
+    training = replace(tiny.training, decoder_epochs=1)
+    run = Run(tmp_path / "run")
+    train(replace(tiny, model=model, training=training, detector=str(folder)), run)
+    taken, own = Run(folder).load_model(), run.load_model()
+    assert not own.config.attention
+    for part in ("encoder", "detector"):
+        weights = (getattr(each, part).get_weights() for each in (taken, own))
+        for before, after in zip(*weights, strict=True):
+            np.testing.assert_array_equal(before, after)
+    stages = [row["stage"] for row in run.read_history()]
+    assert stages == ["detector"] * 10 + ["decoder"]
