@@ -93,8 +93,6 @@ def train(
         workers = WorkerGroup(strategy)
     start_keras()
     from fruit_caption.commands.training_progress import ConsoleListener
-    from fruit_caption.data.dataset import read_data
-    from fruit_caption.evaluation.verdict import verdict
     from fruit_caption.runs import Run
     from fruit_caption.training.trainer import train, versions
 
@@ -115,28 +113,30 @@ def train(
         )
     console = ConsoleListener(terminal.notes)
     with engine.start() as encoding_engine, console.shown() as listener:
+        options = target, resume, listener, encoding_engine, workers, tensorboard
         try:
-            scores = train(config, target, resume, listener, encoding_engine, workers, tensorboard)
+            scores = train(config, *options)
         except WeightsError as error:
             if encoder != "pretrained" or error.code != "weights-not-downloadable":
                 raise
             terminal.notes.print(f"note: {error} Training starts from the encoder that ships.")
             model = _new_model(encoder, replace(model, encoder_weights=SHIPPED))
-            config = replace(config, model=model)
-            scores = train(config, target, resume, listener, encoding_engine, workers, tensorboard)
+            scores = train(replace(config, model=model), *options)
     if not workers.is_chief:
         terminal.output.print(f"{target}: trained; the chief worker saves the model")
         return
-    terminal.output.print(
-        f"{target}: {100 * scores['exact']:.1f} % of the validation answers are exact"
-    )
-    dataset = read_data(Path(config.data))
-    terminal.output.print(
-        verdict(scores["exact"], dataset.splits["train"], dataset.splits["validation"]),
-        soft_wrap=True,
-        highlight=False,
-    )
+    _print_result(str(target), scores["exact"], Path(config.data))
     terminal.notes.print(f'Try it: fruit ask PHOTO "how many apples?" --run {name}')
+
+
+def _print_result(run: str, exact: float, data: Path) -> None:
+    from fruit_caption.data.dataset import read_data
+    from fruit_caption.evaluation.verdict import verdict
+
+    terminal.output.print(f"{run}: {100 * exact:.1f} % of the validation answers are exact")
+    splits = read_data(data).splits
+    text = verdict(exact, splits["train"], splits["validation"])
+    terminal.output.print(text, soft_wrap=True, highlight=False)
 
 
 def _new_model(encoder: str, model: ModelConfig) -> ModelConfig:

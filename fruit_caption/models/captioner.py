@@ -21,13 +21,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fruit_caption.config import ModelConfig
+from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, ModelConfig
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import Arrays, EncodeFn
 from fruit_caption.models.detector import build_detector, pool_kinds
 from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder
 from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.models.layers import CountingAttention, QuestionLSTM
+from fruit_caption.utils.errors import WeightsError
+from fruit_caption.utils.files import shipped_folder
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
@@ -92,9 +94,15 @@ class Captioner(keras.Model):
         if isinstance(config, dict):
             config = ModelConfig.from_json(config)
         vocabulary = Vocabulary(words)
+        weights = config.encoder_weights
         encoder = build_encoder(
-            config.encoder, config.image_size, config.encoder_weights, config.freeze
+            config.encoder,
+            config.image_size,
+            "saved" if weights == SHIPPED else weights,
+            config.freeze,
         )
+        if weights == SHIPPED:
+            _copy_shipped_weights(encoder, config.encoder)
         detector = build_detector(config, encoder, max(1, len(fruits)))
         connector = _build_connector(config, detector)
         decoder = _build_decoder(config, len(vocabulary), detector, connector)
@@ -246,6 +254,21 @@ class _AtInference(layers.Layer):
 
     def call(self, inputs: Any) -> dict[str, Any]:
         return self.model(inputs, training=False)
+
+
+def _copy_shipped_weights(encoder: keras.Model, name: str) -> None:
+    """Copy the weights of the released model's encoder.
+
+    Raises:
+        WeightsError: The encoder is another one, or the released model is missing.
+    """
+    if name != SHIPPED_NETWORK:
+        raise WeightsError(f"The weights that ship are those of {SHIPPED_NETWORK}, not of {name}.")
+    path = shipped_folder("release") / "model.keras"
+    if not path.is_file():
+        raise WeightsError(f"The model that ships is missing: {path}.")
+    released = keras.saving.load_model(path, compile=False)
+    encoder.set_weights(released.encoder.get_weights())
 
 
 def _build_connector(config: ModelConfig, detector: keras.Model) -> keras.Model:

@@ -21,10 +21,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fruit_caption.config import SHIPPED, SHIPPED_NETWORK
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0
 from fruit_caption.utils.errors import WeightsError
-from fruit_caption.utils.files import shipped_folder
 
 NUM_SCALES = 3
 """Number of scales that features are taken from."""
@@ -101,9 +99,8 @@ def build_pretrained(name: str, size: int, weights: str, freeze: bool = False) -
     Args:
         name: One of `network_names`, case-insensitive.
         size: Side of the input image in pixels.
-        weights: "imagenet" to let Keras download them; "shipped" for those of the released model,
-            whose network is `SHIPPED_NETWORK`; the path of a weights file; "none" for random
-            weights, all trainable; or "saved" for weights that are loaded later. A file
+        weights: "imagenet" to let Keras download them; the path of a weights file; "none" for
+            random weights, all trainable; or "saved" for weights that are loaded later. A file
             holds the weights of the layers up to the features, or of the whole network without
             its classifier, as Keras's `save_weights` writes them (`.weights.h5`) or as arrays
             named `layer/weight` (`.npz`).
@@ -120,9 +117,7 @@ def build_pretrained(name: str, size: int, weights: str, freeze: bool = False) -
     network, preprocess = _build_network(name, size, weights)
     taps = [layer.output for layer in _tapped_layers(network, name)]
     backbone = keras.Model(network.input, taps, name=f"{network.name}_backbone")
-    if weights == SHIPPED:
-        _copy_shipped_weights(backbone, name)
-    elif weights not in ("imagenet", "none", "saved"):
+    if weights not in ("imagenet", "none", "saved"):
         _load_weights(backbone, network, Path(weights), name)
     if weights != "none":
         for layer in backbone.layers:
@@ -202,22 +197,6 @@ def _concatenate_scales(scales: list[keras.KerasTensor]) -> keras.KerasTensor:
         for number, scale in enumerate(coarser)
     ]
     return layers.Concatenate(name="scales")([finest, *resized])
-
-
-def _copy_shipped_weights(backbone: keras.Model, name: str) -> None:
-    """Copy the weights of the released model's encoder."""
-    if name.lower() != SHIPPED_NETWORK:
-        raise WeightsError(f"The weights that ship are those of {SHIPPED_NETWORK}, not of {name}.")
-    path = shipped_folder("release") / "model.keras"
-    if not path.is_file():
-        raise WeightsError(f"The model that ships is missing: {path}.")
-    from fruit_caption.models import captioner  # registers the model; it imports this module
-
-    model = keras.saving.load_model(path, compile=False)
-    assert isinstance(model, captioner.Captioner)
-    shipped = model.encoder.get_layer(backbone.name)
-    for layer in backbone.layers:
-        layer.set_weights(shipped.get_layer(layer.name).get_weights())
 
 
 def _load_weights(backbone: keras.Model, network: keras.Model, path: Path, name: str) -> None:

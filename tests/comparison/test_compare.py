@@ -12,7 +12,7 @@ from PIL import Image
 from fruit_caption.comparison import compare as compare_module
 from fruit_caption.comparison.compare import VARIANTS, Variant, compare
 from fruit_caption.config import ModelConfig, RunConfig, TrainingConfig
-from fruit_caption.models import encoders
+from fruit_caption.models import captioner, encoders
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError
 
@@ -168,13 +168,15 @@ def test_where_weights_cannot_be_downloaded_the_encoder_that_ships_is_used(
     config, _, _, _ = compared
 
     def no_internet(name, size, weights, freeze):
-        if weights == "shipped":
+        if weights == "saved":
             return encoders.scratch(size)
         raise WeightsError("No weights.")
 
     monkeypatch.setattr(encoders, "build_pretrained", no_internet)
+    monkeypatch.setattr(captioner, "_copy_shipped_weights", lambda *_: None)
+    chosen = replace(config, model=replace(config.model, encoder_weights="my.weights.h5"))
     with pytest.raises(WeightsError):
-        compare(config, copy, [Variant.named("pretrained + attention")])
+        compare(chosen, copy / "other", [Variant.named("pretrained")])
     downloaded = replace(config, model=replace(config.model, encoder_weights="imagenet"))
     shutil.rmtree(copy / "pretrained-0")
     lines = []

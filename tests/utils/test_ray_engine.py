@@ -26,7 +26,7 @@ from fruit_caption.utils.engines import LOCAL
 from fruit_caption.utils.errors import FruitError, WriterError
 from fruit_caption.utils.ray_engine import RayEngine
 
-SCENES = 12
+SCENES = 6
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray warns about its next release
 
 
