@@ -16,7 +16,7 @@ from fruit_caption.web.service import Service
 
 HOST, PORT = "127.0.0.1", 7899
 SECONDS = 60
-QUESTIONS = ("how many cucumbers are there?", "how many fruits are there?")
+QUESTIONS = ("how many bananas are there?", "how many fruits are there?")
 
 
 def main(out: Path) -> None:
@@ -28,7 +28,9 @@ def main(out: Path) -> None:
     finally:
         page.close(verbose=False)
     with Image.open(out) as picture:
-        picture.convert("P", palette=Image.Palette.ADAPTIVE).save(out, optimize=True)
+        colors = picture.convert("RGB")
+        dithered = colors.quantize(palette=colors.quantize(), dither=Image.Dither.FLOYDSTEINBERG)
+    dithered.save(out, optimize=True)
 
 
 def ask(browser: webdriver.Chrome) -> None:

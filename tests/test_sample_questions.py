@@ -55,9 +55,9 @@ def verdicts():
 def test_at_least_as_many_answers_are_right_as_measured(verdicts):
     counts = Counter(verdicts.values())
     assert len(verdicts) == 50
-    # Measured: 37 right, 1 declined, 12 wrong: those are about kinds that the model mistakes.
-    assert counts["right"] >= 34, counts
-    assert counts["wrong"] <= 14, counts
+    # Measured: 31 right, 8 declined, 11 wrong: those are about fruit that the model mistakes.
+    assert counts["right"] >= 29, counts
+    assert counts["wrong"] <= 13, counts
 
 
 def test_no_question_is_taken_for_its_opposite(verdicts):
@@ -66,6 +66,6 @@ def test_no_question_is_taken_for_its_opposite(verdicts):
     photos = read_coco(ROOT / "docs" / "sample").photos
     seen = {photo.path.name for photo in photos if photo.boxes
             and predictor.count(photo.path) == photo.counts()}  # fmt: skip
-    assert len(seen) >= 3
+    assert len(seen) >= 4
     asked = [(picture, question) for picture, question, right in rows() if right in ("yes", "no")]
     assert [key for key in asked if key[0] in seen and verdicts[key] == "wrong"] == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 QUESTIONS = {
-    "rendered-oranges.jpg": "how many oranges?",
-    "orange.jpg": "which fruits are there?",
+    "banana-and-orange.jpg": "which fruits are there?",
+    "three-fruits.jpg": "how many apples?",
+    "hand.jpg": "how many pears?",
+    "tomatoes.jpg": "how many tomatoes?",
+    "plate.jpg": "is there a banana?",
     "rendered-pears.jpg": "how many fruits are there?",
-    "squirrel.jpg": "is there a banana?",
 }
 """Samples in the order of the page, and the question to each."""
 

@@ -83,7 +83,7 @@ def run(data, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["ask", "docs/sample/images/rendered-oranges.jpg", "how many fruits are there?"]],
+    [["--help"], ["ask", "docs/sample/images/hand.jpg", "how many fruits are there?"]],
 )
 def test_help_and_ask_do_not_import_tensorflow(arguments):
     code = (

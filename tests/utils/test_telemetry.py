@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PICTURE = ROOT / "docs" / "sample" / "images" / "rendered-oranges.jpg"
+PICTURE = ROOT / "docs" / "sample" / "images" / "hand.jpg"
 SECONDS = 90
 SPY = """
 import sys

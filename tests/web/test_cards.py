@@ -23,8 +23,8 @@ ATTACK = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture(scope="module")
 def answer():
-    path, question = next(iter(sample_questions().items()))
-    return fc.load().ask(path, question)
+    path = next(path for path in sample_questions() if path.name == "rendered-pears.jpg")
+    return fc.load().ask(path, "how many pears?")
 
 
 def parse(html):
@@ -78,7 +78,7 @@ def test_a_card_says_how_sure_it_is_and_when_the_marks_differ(answer):
     assert "the photo" not in answer_card(answer)  # as many marks as it says
     sure = replace(answer, confidence=0.95, is_confident=True, value=2)
     assert "very sure, 95 %" in answer_card(sure)
-    assert "marked 4 on the photo" in answer_card(sure)
+    assert "marked 7 on the photo" in answer_card(sure)
     assert "fairly sure, 70 %" in answer_card(replace(sure, confidence=0.7))
     guess = answer_card(replace(sure, confidence=0.2, is_confident=False))
     assert "a guess, 20 %" in guess
@@ -86,8 +86,8 @@ def test_a_card_says_how_sure_it_is_and_when_the_marks_differ(answer):
 
 
 def test_samples_have_questions_that_are_answered_rightly():
-    expected = {"rendered-oranges.jpg": 4, "orange.jpg": {"orange"}, "rendered-pears.jpg": 7,
-                "squirrel.jpg": False}  # fmt: skip
+    expected = {"banana-and-orange.jpg": {"banana", "orange"}, "three-fruits.jpg": 2, "hand.jpg": 2,
+                "tomatoes.jpg": 3, "plate.jpg": False, "rendered-pears.jpg": 7}  # fmt: skip
     predictor = fc.load()
     answers = {path.name: predictor.ask(path, question).value
                for path, question in sample_questions().items()}  # fmt: skip
