@@ -25,7 +25,9 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 DEMO := data/demo
-QUESTION := how many fruits are there?
+DEMO_QUESTIONS := "how many fruits are there?" "which fruits are there?"
+PHOTO := docs/sample/images/tomatoes.jpg
+PHOTO_QUESTIONS := "how many tomatoes?" "is there a banana?"
 
 PHOTOS :=
 LITE0 :=
@@ -41,13 +43,15 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# A small model learns more from a few photos in the templates' plain wording.
+# Scenes that can be learnt within minutes, in the templates' plain wording.
 demo: $(VENV)/runnable
-	$(BIN)/fruit generate-data --scenes 500 --out $(DEMO) --seed 0 --writer grammar
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 20 --decoder-epochs 4 --pretrain-steps 1300 --batch-size 8 --freeze \
+	$(BIN)/fruit generate-data --scenes 800 --plain --out $(DEMO) --seed 0 --writer grammar
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --decoder-epochs 2 --pretrain-steps 300 --batch-size 16 --freeze \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
-	@picture=$$(find $(DEMO)/images -type f | sort | head -n 1); \
-		echo "$$picture: $(QUESTION)"; $(BIN)/fruit ask "$$picture" "$(QUESTION)" --run demo/scratch-attention-0
+	@picture=$$(find $(DEMO)/images -type f | sort | sed -n 2p); for question in $(DEMO_QUESTIONS); do \
+		echo "$$picture: $$question"; $(BIN)/fruit ask "$$picture" "$$question" --run demo/pretrained-attention-0; done
+	@for question in $(PHOTO_QUESTIONS); do \
+		echo "$(PHOTO): $$question"; $(BIN)/fruit ask $(PHOTO) "$$question"; done
 
 # The result ships in artifacts/release, with a card that lists the data and the time it takes.
 release: $(VENV)/installed
