@@ -45,8 +45,8 @@ check: $(VENV)/installed
 
 # Scenes that can be learnt within minutes, in the templates' plain wording.
 demo: $(VENV)/runnable
-	$(BIN)/fruit generate-data --scenes 800 --plain --out $(DEMO) --seed 0 --writer grammar
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --decoder-epochs 2 --pretrain-steps 300 --batch-size 16 --freeze \
+	$(BIN)/fruit generate-data --scenes 600 --plain --out $(DEMO) --seed 0 --writer grammar
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --decoder-epochs 4 --pretrain-steps 800 --batch-size 8 --freeze \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | sed -n 2p); for question in $(DEMO_QUESTIONS); do \
 		echo "$$picture: $$question"; $(BIN)/fruit ask "$$picture" "$$question" --run demo/pretrained-attention-0; done

@@ -146,9 +146,10 @@ def _train_all(
     listener: TrainingListener | None,
     report: Progress,
 ) -> tuple[dict[Variant, list[Run]], dict[str, str]]:
-    """The runs of each variant, and the reason for each variant that is not as it was asked for."""
+    """The runs of each variant, and what was changed for each encoder without weights."""
     runs: dict[Variant, list[Run]] = {}
     reasons: dict[str, str] = {}
+    replacements: dict[str, RunConfig] = {}
 
     def train_variant(config: RunConfig, variant: Variant) -> list[Run]:
         slug, first = variant.name.replace(" + ", "-"), config.training.seed
@@ -166,17 +167,18 @@ def _train_all(
 
     for variant in (BLIND, *variants):
         try:
-            runs[variant] = train_variant(config, variant)
+            runs[variant] = train_variant(replacements.get(variant.encoder, config), variant)
         except WeightsError as error:
             if config.model.encoder_weights != "imagenet":
                 raise  # the user chose these weights
             if variant.encoder == "vgg16":
-                runs[variant] = train_variant(_with_shipped_encoder(config), variant)
+                replacements["vgg16"] = _with_shipped_encoder(config)
+                runs[variant] = train_variant(replacements["vgg16"], variant)
                 change = "The encoder of the released model takes its place."
             else:
                 change = "It is left out."
-            reasons[variant.name] = f"{error} {change}"
-            report(f"{variant.name}: {reasons[variant.name]}")
+            reasons[variant.encoder] = f"{error} {change}"
+            report(reasons[variant.encoder])
     return runs, reasons
 
 
@@ -194,7 +196,11 @@ def _run_config(config: RunConfig, variant: Variant, seed: int) -> RunConfig:
         encoder_weights="none" if is_custom else weights,
         attention=variant.attention,
     )
-    return replace(config, model=model, training=replace(config.training, seed=seed))
+    training = replace(config.training, seed=seed)
+    if variant == BLIND:
+        # Its detector sees nothing that it could learn from.
+        training = replace(training, epochs=min(1, training.epochs))
+    return replace(config, model=model, training=training)
 
 
 def _train_or_reuse(config: RunConfig, run: Run, listener: TrainingListener | None) -> None:
