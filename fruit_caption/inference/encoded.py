@@ -124,10 +124,13 @@ class EncodedBatch:
         simple = [question for question in questions if isinstance(question, SimpleQuestion)]
         spoken = map(iter, self.answer_by_model([simple] * len(self.pictures), detailed))
         absent = self._beliefs_about_absent(questions)
+        known = {question: self._what_is_known(question.node) for question in questions}
         return [
             [
                 self._consistent_answer(index, next(row), question, others, detailed)
                 if isinstance(question, SimpleQuestion)
+                else self._refuse(index, question, question.node, known[question][index])
+                if isinstance(question.node, Unseen)
                 else self._composed_answer(index, question, others, detailed)
                 for question in questions
             ]
@@ -242,10 +245,8 @@ class EncodedBatch:
         question: ComposedQuestion,
         absent: Mapping[str, Beliefs],
         detailed: bool,
-    ) -> Answer | OutOfDomain:
+    ) -> Answer:
         node, threshold = question.node, self.model.confidence_threshold
-        if isinstance(node, Unseen):
-            return self._refuse(index, question, node)
         found = self.beliefs[index].compose(node, _of_named(node, absent), threshold)
         found = found or [Composition("that can't be told from this photo", None, 0.0)]
         names = named_fruits(node)
@@ -267,22 +268,24 @@ class EncodedBatch:
             picture=self.pictures[index],
         )
 
-    def _refuse(self, index: int, question: ComposedQuestion, node: Unseen) -> OutOfDomain:
+    def _what_is_known(self, node: Node | None) -> list[Answer | None]:
+        """Answer about each picture what can be answered of a question that can't."""
+        if not isinstance(node, Unseen) or node.known is None:
+            return [None] * len(self.pictures)
+        rows = self.answer([to_question("", node.known)])
+        return [row[0] if isinstance(row[0], Answer) else None for row in rows]
+
+    def _refuse(
+        self, index: int, question: ComposedQuestion, node: Unseen, known: Answer | None
+    ) -> OutOfDomain:
         """Say why a question can't be answered, and what can be said instead."""
         message = node.reason
-        if node.known is not None:
-            [known] = self._only(index).answer([to_question("", node.known)])[0]
-            if isinstance(known, Answer) and known.value is not None:
-                in_all = " in all" if known.kind in ("count", "total") and known.value else ""
-                perhaps = "" if known.is_confident else "perhaps "
-                message += f"; {perhaps}{known.text}{in_all}"
+        if known is not None and known.value is not None:
+            in_all = " in all" if known.kind in ("count", "total") and known.value else ""
+            perhaps = "" if known.is_confident else "perhaps "
+            message += f"; {perhaps}{known.text}{in_all}"
         image = _name(self.pictures[index])
         return OutOfDomain(f"{message}.", image=image, question=question.text)
-
-    def _only(self, index: int) -> EncodedBatch:
-        """Return a batch with one of the pictures."""
-        encoding = {name: array[index : index + 1] for name, array in self.encoding.items()}
-        return EncodedBatch(self.model, [self.pictures[index]], encoding, [self.points[index]])
 
     def _model_answer(
         self,
