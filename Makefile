@@ -10,6 +10,7 @@
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/api.html     the reference of the Python interface
 # make docs/sample       the texts of the sample pictures, by the shipped writer
+# make docs/texts.md     what GPT-2 and the templates write about them
 # make docs/answer.png   a question about one of them, with marks on the counted fruit
 # make docs/web.png      the web page, in headless Chromium
 #
@@ -45,8 +46,8 @@ check: $(VENV)/installed
 
 # Scenes that can be learnt within minutes, in the templates' plain wording.
 demo: $(VENV)/runnable
-	$(BIN)/fruit generate-data --scenes 600 --plain --out $(DEMO) --seed 0 --writer grammar
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --decoder-epochs 4 --pretrain-steps 800 --batch-size 8 --freeze \
+	$(BIN)/fruit generate-data --scenes 500 --plain --out $(DEMO) --seed 0 --writer grammar
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --decoder-epochs 1 --pretrain-steps 800 --batch-size 8 --freeze \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | sed -n 2p); for question in $(DEMO_QUESTIONS); do \
 		echo "$$picture: $$question"; $(BIN)/fruit ask "$$picture" "$$question" --run demo/pretrained-attention-0; done
@@ -95,6 +96,10 @@ docs/sample: docs/sample/instances.json $(wildcard artifacts/writer/*) | $(VENV)
 	touch $@
 
 # The picture is drawn larger than the README shows it. Without the two lowest bits of its colors it is much smaller.
+docs/texts.md: docs/texts.py docs/sample $(wildcard fruit_caption/language/*.py) | $(VENV)/runnable
+	$(BIN)/fruit generate-data --photos docs/sample --writer grammar --seed 3 --out build/plain-sample
+	$(BIN)/python docs/texts.py docs/sample build/plain-sample $@
+
 docs/answer.png: docs/sample/images/hand.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
 	$(BIN)/fruit ask $< "how many pears?" --show $@
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.point([v & 252 for v in range(256)] * 3 + list(range(256))).save('$@', optimize=True)"

@@ -21,15 +21,18 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, ModelConfig
+from fruit_caption.config import CUSTOM_ENCODERS, SHIPPED, SHIPPED_NETWORK, ModelConfig
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import Arrays, EncodeFn
 from fruit_caption.models.detector import build_detector, pool_kinds
-from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder
+from fruit_caption.models.encoders import build_encoder
 from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.models.layers import CountingAttention, QuestionLSTM
 from fruit_caption.utils.errors import WeightsError
 from fruit_caption.utils.files import shipped_folder
+
+NEW_KIND_SCORE = -10.0
+"""Score of a new kind of fruit in the attention over kinds; those of a model are around zero."""
 
 
 @keras.saving.register_keras_serializable("fruit_caption")
@@ -224,13 +227,9 @@ class Captioner(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as JSON values."""
-        config = self.config.to_json()
-        # The saved file holds the encoder's weights. "none" must stay: with it nothing is frozen.
-        if self.config.encoder_weights != "none":
-            config["encoder_weights"] = "saved"
         return {
             "name": self.name,
-            "config": config,
+            "config": self.config.with_saved_weights().to_json(),  # the file holds them
             "words": list(self.vocabulary.words),
             "fruits": list(self.fruits),
             "confidence_threshold": self.confidence_threshold,
@@ -372,7 +371,8 @@ def extend_vocabulary(
     """Return a copy of a trained model with more words and kinds of fruit.
 
     New words and fruits are appended after the old ones, so every old weight keeps its position
-    in a larger array. The added weights are initialized as in a new model.
+    in a larger array. The added weights are initialized as in a new model, but attention to new
+    fruits starts low, so that it is not taken from the old ones.
 
     Args:
         model: A trained model.
@@ -389,4 +389,8 @@ def extend_vocabulary(
         values = np.array(new)
         values[tuple(slice(length) for length in old.shape)] = old
         new.assign(values)
+    if model.config.attention:
+        bias = extended.decoder.get_layer("attention").kind_scores.bias
+        is_new = np.arange(bias.shape[0]) >= model.detector.output["counts"].shape[1]
+        bias.assign(np.where(is_new, NEW_KIND_SCORE, bias))
     return extended

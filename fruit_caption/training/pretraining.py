@@ -56,9 +56,10 @@ MAX_WORDS = 20
 """Maximum number of words of a question with its answer; longer ones are not used."""
 NUM_REGIONS = 2
 """Number of identical image regions: two, because Keras warns about a softmax over one element."""
-LEARNING_RATE_FACTOR = 3
-"""Factor of the learning rate. With a third of it, the decoder reads far fewer facts after 3000
-steps: 65 % of the counts of one instead of all."""
+LEARNING_RATE_FACTOR = 6
+"""Factor of the learning rate. After 600 steps of eight photos with six fruits, 92 % of the
+templates' questions were answered rightly; 83 % with half of this rate, 46 % with ten times the
+learning rate."""
 PRETRAINING_STEP = 2**30
 """Seeds dropout; larger than the number of any step of the training on photos."""
 STEPS_PER_PHOTO_STEP = 10
