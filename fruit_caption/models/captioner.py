@@ -69,7 +69,7 @@ class Captioner(keras.Model):
             to answer questions.
         decoder: Model from `words`, `state_h`, `state_c`, and with attention `keys`, `values` and
             `counts`, to `logits`, the new state, and with attention `attention` (batch,
-            questions, steps, regions).
+            questions, steps, regions) and `kind_attention` (batch, questions, steps, 1 + fruits).
         step_decoder: The decoder with outputs for the last word only.
         config: The `ModelConfig`.
         vocabulary: The `Vocabulary`.
@@ -321,7 +321,8 @@ def _build_decoder(
             name: keras.Input(tensors[name].shape[1:], name=name)
             for name in ("keys", "values", "counts")
         }
-        context, outputs["attention"] = CountingAttention(name="attention")(x, *image.values())
+        attend = CountingAttention(name="attention")
+        context, outputs["attention"], outputs["kind_attention"] = attend(x, *image.values())
         inputs |= image
         x = layers.Concatenate(name="state_and_context")([x, context])
     x = layers.Dropout(config.dropout, name="output_dropout")(x)

@@ -58,11 +58,12 @@ class CountingAttention(layers.Layer):
             kind, (batch, 1 + fruits, 2), see `detector.PeakCounts`.
 
     Returns:
-        A tuple of the context and the attention weights. The context, (batch, questions, steps,
-        2 * (channels + MAX_COUNT + 1 + 1 + fruits)), concatenates the average, the sum, the number
-        lines of the number and of the expected number, and the counts limited to 1, row by row;
-        these are last so that `extend_vocabulary` can append fruits. The attention weights,
-        (batch, questions, steps, regions), are those over the regions.
+        A tuple of the context, the attention weights over regions, and those over kinds. The
+        context, (batch, questions, steps, 2 * (channels + MAX_COUNT + 2 + fruits)), concatenates
+        the average, the sum, the number lines of the number and of the expected number, and the
+        counts limited to 1, row by row; these are last so that `extend_vocabulary` can append
+        fruits. The weights are (batch, questions, steps, regions) and (batch, questions, steps, 1 +
+        fruits).
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -87,7 +88,7 @@ class CountingAttention(layers.Layer):
 
     def call(
         self, queries: Tensor, keys: Tensor, values: Tensor, counts: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Attend for all steps of all questions; see the class for the shapes."""
         batch, questions, steps, units = ops.shape(queries)
         flat = ops.reshape(queries, (batch, questions * steps, units))
@@ -104,26 +105,28 @@ class CountingAttention(layers.Layer):
         steps_shape = (batch, questions * steps)
         # Lines are averaged, not numbers: half of twelve bananas must not look like six apples.
         lines = ops.reshape(number_line(counts), (batch, counts.shape[1], 2 * (MAX_COUNT + 1)))
-        number = ops.matmul(ops.softmax(self.kind_scores(flat)), lines)
+        kinds = ops.softmax(self.kind_scores(flat))
+        number = ops.matmul(kinds, lines)
         presence = ops.reshape(ops.minimum(counts, 1), (batch, 1, 2 * counts.shape[1]))
         presence = ops.broadcast_to(presence, (*steps_shape, presence.shape[-1]))
         context = ops.concatenate([pooled, number, presence], axis=-1)
         return (
             ops.reshape(context, (batch, questions, steps, context.shape[-1])),
             ops.reshape(weights, (batch, questions, steps, regions)),
+            ops.reshape(kinds, (batch, questions, steps, counts.shape[1])),
         )
 
-    def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None]:
+    def compute_mask(self, queries: Tensor, mask: Any = None, **_: Any) -> tuple[Any, None, None]:
         """Return the mask of the queries for the context, and none for the weights."""
-        return (mask[0] if isinstance(mask, list | tuple) else mask), None
+        return (mask[0] if isinstance(mask, list | tuple) else mask), None, None
 
     def compute_output_shape(
         self, queries_shape: Shape, keys_shape: Shape, values_shape: Shape, counts_shape: Shape
-    ) -> tuple[Shape, Shape]:
+    ) -> tuple[Shape, Shape, Shape]:
         """Return the shapes of the context and the attention weights."""
-        steps = queries_shape[:-1]
-        size = 2 * ((values_shape[-1] or 0) + MAX_COUNT + 1 + (counts_shape[1] or 0))
-        return (*steps, size), (*steps, keys_shape[-1])
+        steps, kinds = queries_shape[:-1], counts_shape[1]
+        size = 2 * ((values_shape[-1] or 0) + MAX_COUNT + 1 + (kinds or 0))
+        return (*steps, size), (*steps, keys_shape[-1]), (*steps, kinds)
 
 
 @keras.saving.register_keras_serializable("fruit_caption")

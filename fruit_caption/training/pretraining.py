@@ -28,10 +28,11 @@ from fruit_caption.data.qa import CAPTION_PROMPT, QUIZ_PROMPT
 from fruit_caption.data.records import FruitBox, Photo
 from fruit_caption.datagen.question_specs import QuestionSpec, question_specs
 from fruit_caption.language import phrasebook, templates
-from fruit_caption.language.fruits import SPELLINGS
-from fruit_caption.language.vocabulary import Vocabulary
+from fruit_caption.language.fruits import SPELLINGS, plural
+from fruit_caption.language.vocabulary import Vocabulary, split_words
 from fruit_caption.language.wordings import Wordings, replace_by_synonym
 from fruit_caption.models.captioner import Captioner
+from fruit_caption.models.decoding import Arrays
 from fruit_caption.training.checkpoint import save_state, seed_dropout
 from fruit_caption.training.optimizer import cosine_adamw
 
@@ -54,6 +55,9 @@ UNKNOWN_PROBABILITY = 0.03
 words that people use are not all in the vocabulary."""
 MAX_WORDS = 20
 """Maximum number of words of a question with its answer; longer ones are not used."""
+KIND_ATTENTION = "kind_attention"
+"""Output of the decoder that is taught, too: which kind of fruit to look up at each word. To find
+it out from the words alone would take several times as many steps."""
 NUM_REGIONS = 2
 """Number of identical image regions: two, because Keras warns about a softmax over one element."""
 LEARNING_RATE_FACTOR = 6
@@ -106,9 +110,12 @@ def pretrain_decoder(
     decoder = _build_decoder(model)
     decoder.compile(
         optimizer=cosine_adamw(LEARNING_RATE_FACTOR * config.learning_rate, config.pretrain_steps),
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
+        loss={
+            name: keras.losses.SparseCategoricalCrossentropy(
+                from_logits=name == "logits", reduction="mean_with_sample_weight"
+            )
+            for name in decoder.output
+        },
     )
     decoder.optimizer.build(decoder.trainable_variables)
     done = 0
@@ -116,7 +123,9 @@ def pretrain_decoder(
         decoder.load_weights(state)
         done = int(keras.ops.convert_to_numpy(decoder.optimizer.iterations))
     channels = model.config.channels
-    batches = SyntheticBatches(model.vocabulary, model.fruits, channels, wordings, config)
+    batches = SyntheticBatches(
+        model.vocabulary, model.fruits, channels, wordings, config, tuple(decoder.output)
+    )
     for start in range(done, config.pretrain_steps, SAVE_INTERVAL):
         seed_dropout(decoder, config.seed, PRETRAINING_STEP + start)
         part = batches.part(start, min(start + SAVE_INTERVAL, config.pretrain_steps))
@@ -156,13 +165,14 @@ def synthetic_words(fruits: Sequence[str], wordings: Wordings) -> tuple[str, ...
 class SyntheticBatches(keras.utils.PyDataset):
     """Batches of synthetic facts with questions and answers; reproducible from the seed.
 
-    A batch is (inputs, targets, weights):
+    A batch is (inputs, targets, weights); targets and weights are dictionaries by output:
 
     - inputs: `counts` (batch, 1 + fruits, 2), the numbers and, with noise, the expected numbers;
       `regions` (batch, NUM_REGIONS, channels), uninformative features in place of those of a photo;
       `words` (batch, questions, steps).
-    - targets: the next words (batch, questions, steps).
-    - weights: 1 where the next word belongs to the answer, otherwise 0 (batch, questions, steps).
+    - targets: `logits`, the next words; `kind_attention`, the row of `counts` to attend to, see
+      `rows_to_attend_to`; both (batch, questions, steps).
+    - weights: 1 where the next word belongs to the answer, otherwise 0; likewise.
 
     Args:
         vocabulary: The model's vocabulary.
@@ -171,6 +181,7 @@ class SyntheticBatches(keras.utils.PyDataset):
         wordings: The wordings of the data set.
         config: Settings with the seed, the number and size of batches, and whether to learn to
             generate questions.
+        outputs: The outputs that get targets.
     """
 
     def __init__(
@@ -180,10 +191,11 @@ class SyntheticBatches(keras.utils.PyDataset):
         channels: int,
         wordings: Wordings,
         config: TrainingConfig,
+        outputs: Sequence[str] = ("logits", KIND_ATTENTION),
     ) -> None:
         super().__init__(workers=1, max_queue_size=4)
         self.vocabulary, self.fruits, self.channels = vocabulary, fruits, channels
-        self.wordings, self.config = wordings, config
+        self.wordings, self.config, self.outputs = wordings, config, outputs
         self.start, self.end = 0, config.pretrain_steps
         names = [name for name, fruit in SPELLINGS.items() if fruit in fruits]
         ids = [vocabulary.encode_prompt(name) for name in names]
@@ -192,7 +204,7 @@ class SyntheticBatches(keras.utils.PyDataset):
     def part(self, start: int, end: int) -> SyntheticBatches:
         """Return the batches from one number up to another."""
         part = SyntheticBatches(
-            self.vocabulary, self.fruits, self.channels, self.wordings, self.config
+            self.vocabulary, self.fruits, self.channels, self.wordings, self.config, self.outputs
         )
         part.start, part.end = start, end
         return part
@@ -200,7 +212,7 @@ class SyntheticBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.end - self.start
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Arrays, Arrays, Arrays]:
         index += self.start
         rng = random.Random(f"{self.config.seed} {index}")
         noise_rng = np.random.default_rng([self.config.seed, index])
@@ -212,6 +224,7 @@ class SyntheticBatches(keras.utils.PyDataset):
         texts = [self._sample_texts(photo, rng) for photo in photos]
         rows = [encode_pairs(self.vocabulary, pairs, shape) for pairs in texts]
         words, next_words, weights = (np.stack(arrays) for arrays in zip(*rows, strict=True))
+        kinds, kind_weights = self._kinds_to_attend_to(texts, weights)
         replaced = noise_rng.random(words.shape) < UNKNOWN_PROBABILITY
         replaced &= (words > 0) & (weights == 0) & ~np.isin(words, self.essential_ids)
         inputs = {
@@ -219,7 +232,27 @@ class SyntheticBatches(keras.utils.PyDataset):
             "regions": self._random_regions(noise_rng),
             "words": np.where(replaced, self.vocabulary.unknown_id, words),
         }
-        return inputs, next_words, weights
+        targets = {"logits": next_words, KIND_ATTENTION: kinds}
+        sample_weights = {"logits": weights, KIND_ATTENTION: kind_weights}
+        return (
+            inputs,
+            {name: targets[name] for name in self.outputs},
+            {name: sample_weights[name] for name in self.outputs},
+        )
+
+    def _kinds_to_attend_to(
+        self, texts: Sequence[Sequence[tuple[str, str]]], weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and weights of the attention to kinds, where answers are written."""
+        kinds, kind_weights = np.zeros(weights.shape, "int32"), weights.copy()
+        for photo, pairs in enumerate(texts):
+            for row, (question, answer) in enumerate(pairs):
+                if question == QUIZ_PROMPT:  # it may ask about any kind
+                    kind_weights[photo, row] = 0
+                else:
+                    places = weights[photo, row] > 0
+                    kinds[photo, row, places] = [*kinds_by_word(answer, self.fruits), 0]
+        return kinds, kind_weights
 
     def _sample_texts(self, photo: Photo, rng: random.Random) -> list[tuple[str, str]]:
         texts = [
@@ -238,8 +271,34 @@ class SyntheticBatches(keras.utils.PyDataset):
         return np.maximum(features, 0).astype("float32").repeat(NUM_REGIONS, axis=1)
 
 
+def kinds_by_word(answer: str, fruits: Sequence[str]) -> list[int]:
+    """Return which row of `counts` each word of an answer is about.
+
+    The words up to the name of a fruit are about this fruit; those behind the last name, or of an
+    answer that names none, about all fruits, which are row 0.
+
+    Args:
+        answer: The answer.
+        fruits: The model's fruits.
+    """
+    names = {tuple(split_words(name)): row for row, fruit in enumerate(fruits, start=1)
+             for name in (fruit, plural(fruit))}  # fmt: skip
+    words = split_words(answer)
+    rows: list[int] = []
+    for place in range(len(words)):
+        for length in (2, 1):
+            start = place + 1 - length
+            row = names.get(tuple(words[max(start, 0) : place + 1])) if start >= 0 else None
+            if row:
+                rows += [row] * (place + 1 - len(rows))
+                break
+    return rows + [0] * (len(words) - len(rows))
+
+
 def _build_decoder(model: Captioner) -> keras.Model:
     """A model from counts, image regions and words to the logits of the next words.
+
+    With attention, it also returns the attention to kinds.
 
     It consists of the captioner's own layers from the detector's regions and counts on.
     """
@@ -262,9 +321,9 @@ def _build_decoder(model: Captioner) -> keras.Model:
         name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
         for name, tensor in tensors.items()
     }
-    return keras.Model(
-        inputs | {"words": words}, _rebuild(decoder, decoder_inputs)(tensors)["logits"]
-    )
+    outputs = _rebuild(decoder, decoder_inputs)(tensors)
+    trained = {name: outputs[name] for name in ("logits", KIND_ATTENTION) if name in outputs}
+    return keras.Model(inputs | {"words": words}, trained)
 
 
 def _rebuild(network: keras.Model, inputs: Any) -> keras.Model:
