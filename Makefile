@@ -10,6 +10,7 @@
 # make docs/scenes.png   a contact sheet of the rendered fruit and scenes
 # make docs/api.html     the reference of the Python interface
 # make docs/sample       the texts of the sample pictures, by the shipped writer
+# make docs/texts.md     what GPT-2 and the templates write about them
 # make docs/answer.png   a question about one of them, with marks on the counted fruit
 # make docs/web.png      the web page, in headless Chromium
 #
@@ -95,6 +96,10 @@ docs/sample: docs/sample/instances.json $(wildcard artifacts/writer/*) | $(VENV)
 	touch $@
 
 # The picture is drawn larger than the README shows it. Without the two lowest bits of its colors it is much smaller.
+docs/texts.md: docs/texts.py docs/sample $(wildcard fruit_caption/language/*.py) | $(VENV)/runnable
+	$(BIN)/fruit generate-data --photos docs/sample --writer grammar --seed 3 --out build/plain-sample
+	$(BIN)/python docs/texts.py docs/sample build/plain-sample $@
+
 docs/answer.png: docs/sample/images/hand.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
 	$(BIN)/fruit ask $< "how many pears?" --show $@
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.point([v & 252 for v in range(256)] * 3 + list(range(256))).save('$@', optimize=True)"

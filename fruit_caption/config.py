@@ -7,7 +7,7 @@ The command line takes the names, types, defaults and help texts of its options 
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 from fruit_caption.utils.errors import FruitError
@@ -122,6 +122,9 @@ class DataConfig(_Config):
 SHIPPED, SHIPPED_NETWORK = "shipped", "efficientnet-lite0"
 """The `encoder_weights` of the released model's encoder, and the network that they belong to."""
 
+CUSTOM_ENCODERS = ("scratch", "blind")
+"""The encoders that always start from random weights, see `models.encoders`."""
+
 
 @dataclass(frozen=True)
 class ModelConfig(_Config):
@@ -160,6 +163,25 @@ class ModelConfig(_Config):
         super().__post_init__()
         if self.image_size % 16:
             raise FruitError(f"image_size must be a multiple of 16, not {self.image_size}.")
+
+    def with_encoder(self, name: str) -> ModelConfig:
+        """Return the same settings for another encoder.
+
+        Args:
+            name: Name of the encoder, or "pretrained" for VGG16; with the weights "shipped" that is
+                the network to which they belong.
+        """
+        if name == "pretrained":
+            name = SHIPPED_NETWORK if self.encoder_weights == SHIPPED else "vgg16"
+        weights = "none" if name in CUSTOM_ENCODERS else self.encoder_weights
+        return replace(self, encoder=name, encoder_weights=weights)
+
+    def with_saved_weights(self) -> ModelConfig:
+        """Return the same architecture for weights that are loaded later.
+
+        "none" stays: with it nothing is frozen.
+        """
+        return self if self.encoder_weights == "none" else replace(self, encoder_weights="saved")
 
 
 @dataclass(frozen=True)
@@ -209,6 +231,8 @@ class RunConfig(_Config):
         start: Folder of the run whose weights training starts from; `model` is that run's.
         detector: Folder of a run whose encoder and detector are taken over as they are, so that
             only the decoder is trained.
+        pretraining: File with the state of the decoder's pre-training, to share between runs whose
+            decoders are alike: the first one writes it. By default, each run has its own.
         rehearse: Folder of another data set from which photos are mixed in, so that the model does
             not forget what they show.
         data_digest: Digest of the data set at the time of training, see `dataset.DataSet`.
@@ -220,20 +244,21 @@ class RunConfig(_Config):
     versions: dict[str, str] = field(default_factory=dict)
     start: str | None = None
     detector: str | None = None
+    pretraining: str | None = None
     rehearse: str | None = None
     data_digest: str | None = None
 
     def differences(self, other: RunConfig) -> str:
         """Return the names of the settings that differ between two runs, separated by commas.
 
-        Package versions are ignored, and so is the digest of the data if one run has none, and the
-        run that the detector is from, whose path changes when a comparison is moved.
+        Package versions are ignored, and so are the digest of the data if one run has none, and
+        what is taken over from other runs, whose paths change when a comparison is moved.
         """
         mine, others = (
             {**config.model.to_json(), **config.training.to_json(), **config.to_json()}
             for config in (self, other)
         )
-        ignored = {"model", "training", "versions", "detector"}
+        ignored = {"model", "training", "versions", "detector", "pretraining"}
         if self.data_digest is None or other.data_digest is None:
             ignored.add("data_digest")
         names = [name for name in mine if mine[name] != others[name]]

@@ -104,3 +104,23 @@ def test_differences_between_runs():
     other = RunConfig("b", ModelConfig(units=5), TrainingConfig(seed=4))
     assert run.differences(other) == "units, data, start"
     assert replace(run, data_digest="1").differences(replace(run, data_digest="2")) == "data_digest"
+
+
+@pytest.mark.parametrize(
+    ("weights", "name", "encoder", "expected"),
+    [
+        ("imagenet", "pretrained", "vgg16", "imagenet"),
+        ("shipped", "pretrained", "efficientnet-lite0", "shipped"),
+        ("imagenet", "MobileNetV3Small", "MobileNetV3Small", "imagenet"),
+        ("imagenet", "scratch", "scratch", "none"),
+        ("shipped", "blind", "blind", "none"),
+    ],
+)
+def test_another_encoder_has_weights_that_fit_it(weights, name, encoder, expected):
+    config = ModelConfig(encoder_weights=weights, image_size=96).with_encoder(name)
+    assert (config.encoder, config.encoder_weights, config.image_size) == (encoder, expected, 96)
+
+
+def test_weights_that_are_loaded_later_are_not_downloaded():
+    assert ModelConfig(encoder_weights="imagenet").with_saved_weights().encoder_weights == "saved"
+    assert ModelConfig(encoder_weights="none").with_saved_weights().encoder_weights == "none"

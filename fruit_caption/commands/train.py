@@ -11,7 +11,7 @@ import typer
 from fruit_caption.commands import terminal
 from fruit_caption.commands.engine_options import EngineOptions
 from fruit_caption.commands.options import DATA, DataFolder, Options, complete_run
-from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, ModelConfig, RunConfig, TrainingConfig
+from fruit_caption.config import SHIPPED, ModelConfig, RunConfig, TrainingConfig
 from fruit_caption.utils.errors import FruitError, WeightsError
 from fruit_caption.utils.startup import import_keras, silence_stderr, start_keras
 
@@ -39,6 +39,14 @@ def train(
         typer.Option(
             "--from",
             help="Run to continue from; new words and fruits are added to it.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            help="Run whose encoder and detector are kept as they are; only a new decoder is "
+            "trained.",
             autocompletion=complete_run,
         ),
     ] = None,
@@ -85,6 +93,8 @@ def train(
     """Train a model on a data set and save it as a run."""
     if encoder and pretrained is not None:
         raise FruitError("--encoder can't be combined with --pretrained or --scratch.")
+    if start and detector:
+        raise FruitError("--from can't be combined with --detector.")
     import_keras()
     with silence_stderr():
         from fruit_caption.training.distribution import WorkerGroup
@@ -97,18 +107,20 @@ def train(
     from fruit_caption.training.trainer import train, versions
 
     encoder = encoder or ("scratch" if pretrained is False else "pretrained")
+    source = start or detector
     new_name = f"{encoder}-attention" if model.attention else encoder
-    name = run or (f"{Path(start).name}-tuned" if start else new_name)
+    name = run or (f"{Path(source).name}-tuned" if source else new_name)
     target = Run.named(name)
     if resume and target.is_started:
         config = target.read_config()
     else:
         config = RunConfig(
             data=str(data),
-            model=_model_of_run(context, start, model) if start else _new_model(encoder, model),
+            model=_model_of_run(context, source, model) if source else model.with_encoder(encoder),
             training=training,
             versions=versions(),
             start=str(Run.named(start)) if start else None,
+            detector=str(Run.named(detector)) if detector else None,
             rehearse=str(rehearse) if rehearse else None,
         )
     console = ConsoleListener(terminal.notes)
@@ -120,7 +132,7 @@ def train(
             if encoder != "pretrained" or error.code != "weights-not-downloadable":
                 raise
             terminal.notes.print(f"note: {error} Training starts from the encoder that ships.")
-            model = _new_model(encoder, replace(model, encoder_weights=SHIPPED))
+            model = replace(model, encoder_weights=SHIPPED).with_encoder(encoder)
             scores = train(replace(config, model=model), *options)
     if not workers.is_chief:
         terminal.output.print(f"{target}: trained; the chief worker saves the model")
@@ -139,25 +151,24 @@ def _print_result(run: str, exact: float, data: Path) -> None:
     terminal.output.print(text, soft_wrap=True, highlight=False)
 
 
-def _new_model(encoder: str, model: ModelConfig) -> ModelConfig:
-    if encoder == "pretrained":
-        encoder = SHIPPED_NETWORK if model.encoder_weights == SHIPPED else "vgg16"
-    return replace(
-        model,
-        encoder=encoder,
-        encoder_weights="none" if encoder == "scratch" else model.encoder_weights,
-    )
+def _model_of_run(context: typer.Context, run: str, model: ModelConfig) -> ModelConfig:
+    """Return the model of the run to start from; refuse options that would change it.
 
-
-def _model_of_run(context: typer.Context, start: str, model: ModelConfig) -> ModelConfig:
-    """Return the model of the run to continue from; refuse options that would change it."""
+    A new decoder may have attention or not, whatever the run has.
+    """
     from fruit_caption.runs import Run
 
+    is_new_decoder = context.params["detector"] is not None
+    fixed = {"pretrained", "encoder", "encoder_weights", "attention", "image_size"}
+    if is_new_decoder:
+        fixed.remove("attention")
     for option in context.command.params:
-        if option.name in ("pretrained", "encoder", "encoder_weights", "attention", "image_size"):
-            source = context.get_parameter_source(option.name)
-            if source and source.name == "COMMANDLINE":
-                is_off = context.params[option.name] is False
-                flags = option.secondary_opts if is_off else option.opts
-                raise FruitError(f"--from can't be combined with {flags[0]}.")
-    return replace(Run.named(start).read_config().model, freeze=model.freeze)
+        source = context.get_parameter_source(option.name or "")
+        if option.name in fixed and source and source.name == "COMMANDLINE":
+            is_off = context.params[option.name] is False
+            flags = option.secondary_opts if is_off else option.opts
+            taken = "--detector" if is_new_decoder else "--from"
+            raise FruitError(f"{taken} can't be combined with {flags[0]}.")
+    trained = Run.named(run).read_config().model
+    attention = model.attention if is_new_decoder else trained.attention
+    return replace(trained, freeze=model.freeze, attention=attention)

@@ -16,7 +16,7 @@ from typing import Any
 
 from fruit_caption.comparison.report import write_report
 from fruit_caption.comparison.significance import paired_bootstrap
-from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, RunConfig
+from fruit_caption.config import SHIPPED, RunConfig
 from fruit_caption.data.dataset import DataSet, read_data
 from fruit_caption.data.qa import CAPTION, Prediction
 from fruit_caption.data.records import Split
@@ -27,7 +27,6 @@ from fruit_caption.evaluation.evaluate import (
     evaluate_split,
 )
 from fruit_caption.evaluation.metrics import counts_at_least
-from fruit_caption.models.encoders import CUSTOM_ENCODERS
 from fruit_caption.runs import Run
 from fruit_caption.training.trainer import TrainingListener, train
 from fruit_caption.utils.errors import FruitError, RunError, WeightsError
@@ -36,6 +35,8 @@ from fruit_caption.utils.progress import Progress, no_progress
 
 SPLITS: tuple[Split, ...] = ("test", "unseen")
 COMPARISON = "comparison.json"
+PRETRAINING = "pretraining-{}-{}.weights.h5"
+"""Shared state of the decoders' pre-training, by attention and seed; only until all are trained."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def compare(
     """Train the variants that are not trained yet, score all, and write tables and graphs.
 
     Variants with the same encoder share the encoder and detector of the first of them, seed by
-    seed. The folder gets a run for each variant and seed, `comparison.json`, and the files of
+    seed, and variants with or without attention share the pre-training of their decoder. The
+    folder gets a run for each variant and seed, `comparison.json`, and the files of
     `report.write_report`. If ImageNet weights can't be downloaded, the encoder of the released
     model takes the place of VGG16, other variants that need them are left out, and the report
     says so.
@@ -162,6 +164,10 @@ def _train_all(
             if detector and any(row["stage"] == "detector" for row in detector.read_history()):
                 # Only the decoder differs, so it reads what the same detector sees.
                 run_config = replace(run_config, detector=str(detector.path))
+            pretraining = folder / PRETRAINING.format(
+                "attention" if variant.attention else "none", seed
+            )
+            run_config = replace(run_config, pretraining=str(pretraining))
             _train_or_reuse(run_config, run, listener)
         return list(by_seed.values())
 
@@ -179,6 +185,8 @@ def _train_all(
                 change = "It is left out."
             reasons[variant.encoder] = f"{error} {change}"
             report(reasons[variant.encoder])
+    for file in folder.glob(PRETRAINING.format("*", "*")):
+        file.unlink()
     return runs, reasons
 
 
@@ -187,15 +195,8 @@ def _with_shipped_encoder(config: RunConfig) -> RunConfig:
 
 
 def _run_config(config: RunConfig, variant: Variant, seed: int) -> RunConfig:
-    weights = config.model.encoder_weights
-    is_custom = variant.encoder in CUSTOM_ENCODERS
-    is_shipped = variant.encoder == "vgg16" and weights == SHIPPED
-    model = replace(
-        config.model,
-        encoder=SHIPPED_NETWORK if is_shipped else variant.encoder,
-        encoder_weights="none" if is_custom else weights,
-        attention=variant.attention,
-    )
+    encoder = "pretrained" if variant.encoder == "vgg16" else variant.encoder
+    model = replace(config.model.with_encoder(encoder), attention=variant.attention)
     training = replace(config.training, seed=seed)
     if variant == BLIND:
         # Its detector sees nothing that it could learn from.

@@ -8,6 +8,7 @@ also those to questions of other kinds, see `language.compositions`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -32,7 +33,8 @@ from fruit_caption.language.compositions import (
     needs_kinds,
 )
 from fruit_caption.language.fruits import FRUITS
-from fruit_caption.language.questions import Question, Value, as_question
+from fruit_caption.language.lexicon import correct
+from fruit_caption.language.questions import Question, Value, as_question, parse
 from fruit_caption.models.decoding import (
     Arrays,
     Decoded,
@@ -50,7 +52,7 @@ UNSURE = 0.01
 
 @dataclass(frozen=True)
 class SimpleQuestion:
-    """A question as it was asked, and as the prompt that the model was trained on.
+    """A question as it was asked, and the prompt that the model reads.
 
     Its `node` is None if its meaning is not known, as in data sets that are not about fruit.
     """
@@ -81,14 +83,27 @@ def to_question(text: str, node: Node) -> AnyQuestion:
         node: Its meaning.
     """
     simple = as_question(node)
-    return _to_prompt(simple, text, node) if simple else ComposedQuestion(text, node)
+    if simple is None:
+        return ComposedQuestion(text, node)
+    question = replace(_in_plain_words(simple), text=text, node=node)
+    # A request to describe the photo has one prompt, and "and bananas?" says too little alone.
+    if simple.kind == "caption" or not _means(text, node):
+        return question
+    return replace(question, prompt=correct(text))
 
 
-def _to_prompt(question: Question, text: str = "", node: Node | None = None) -> SimpleQuestion:
+def _means(text: str, node: Node) -> bool:
+    """Whether a question alone, without the one before it, has a meaning."""
+    with suppress(OutOfDomain):
+        return parse(text) == node
+    return False
+
+
+def _in_plain_words(question: Question) -> SimpleQuestion:
     if question.kind == "caption":
-        return SimpleQuestion(text, CAPTION, None, CAPTION_PROMPT, node)
+        return SimpleQuestion("", CAPTION, None, CAPTION_PROMPT, None)
     prompt = templates.question(question.kind, question.fruit)
-    return SimpleQuestion(text, question.kind, question.fruit, prompt, node)
+    return SimpleQuestion("", question.kind, question.fruit, prompt, None)
 
 
 @dataclass(frozen=True)
@@ -178,7 +193,7 @@ class EncodedBatch:
     @cached_property
     def beliefs(self) -> list[PhotoBeliefs]:
         """What the model's own answers about each picture may mean."""
-        first = [_to_prompt(Question("identify")), _to_prompt(Question("total"))]
+        first = [_in_plain_words(Question("identify")), _in_plain_words(Question("total"))]
         answers = self.answer_by_model([first] * len(self.pictures), detailed=True)
         kinds = [_beliefs(row, "identify") for row in answers]
         # A fruit that only an alternative names, or only the detector finds, may be there as well.
@@ -207,7 +222,7 @@ class EncodedBatch:
     def _count_beliefs(self, fruits: Sequence[Collection[str]]) -> list[dict[str, Beliefs]]:
         """Return beliefs about the numbers of some fruits in each picture."""
         names = [[fruit for fruit in FRUITS if fruit in row] for row in fruits]
-        asked = [[_to_prompt(Question("count", fruit)) for fruit in row] for row in names]
+        asked = [[_in_plain_words(Question("count", fruit)) for fruit in row] for row in names]
         answers = self.answer_by_model(asked, detailed=True)
         return [
             {

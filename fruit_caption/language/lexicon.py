@@ -85,6 +85,11 @@ _WORDS = frozenset(chain.from_iterable(_PHRASES)) | frozenset(_SPELLINGS)
 _CORRECTED = _CUE_WORDS.union(*(spelling.split() for spelling in SPELLINGS))
 
 
+def correct(text: str) -> str:
+    """Return a question in lower case, with typos and short forms corrected: "r" becomes "are"."""
+    return " ".join(word for word, _ in _split(text))
+
+
 def read_tokens(text: str) -> list[Token]:
     """Return the tokens of a question without those that say nothing."""
     words = _split(text)

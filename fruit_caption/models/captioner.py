@@ -21,11 +21,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fruit_caption.config import SHIPPED, SHIPPED_NETWORK, ModelConfig
+from fruit_caption.config import CUSTOM_ENCODERS, SHIPPED, SHIPPED_NETWORK, ModelConfig
 from fruit_caption.language.vocabulary import Vocabulary
 from fruit_caption.models.decoding import Arrays, EncodeFn
 from fruit_caption.models.detector import build_detector, pool_kinds
-from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder
+from fruit_caption.models.encoders import build_encoder
 from fruit_caption.models.fusion import fuse_batch_norm
 from fruit_caption.models.layers import CountingAttention, QuestionLSTM
 from fruit_caption.utils.errors import WeightsError
@@ -224,13 +224,9 @@ class Captioner(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as JSON values."""
-        config = self.config.to_json()
-        # The saved file holds the encoder's weights. "none" must stay: with it nothing is frozen.
-        if self.config.encoder_weights != "none":
-            config["encoder_weights"] = "saved"
         return {
             "name": self.name,
-            "config": config,
+            "config": self.config.with_saved_weights().to_json(),  # the file holds them
             "words": list(self.vocabulary.words),
             "fruits": list(self.fruits),
             "confidence_threshold": self.confidence_threshold,

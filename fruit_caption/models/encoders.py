@@ -6,8 +6,7 @@ rows, columns, channels), and includes its own pixel scaling:
 - `coarse`: 16 pixels per cell, to tell what is there.
 - `fine`: 8 pixels per cell, to tell where it is.
 
-Encoders trained from scratch are the functions in `CUSTOM_ENCODERS`; pretrained networks are built
-in `pretrained`.
+Encoders trained from scratch are built here; pretrained networks are built in `pretrained`.
 """
 
 from __future__ import annotations
@@ -57,14 +56,15 @@ def blind(size: int) -> keras.Model:
     return keras.Model(pixels, features, name="blind")
 
 
-CUSTOM_ENCODERS: dict[str, Callable[[int], keras.Model]] = {"scratch": scratch, "blind": blind}
+BUILDERS: dict[str, Callable[[int], keras.Model]] = {"scratch": scratch, "blind": blind}
+"""The functions that build the encoders in `config.CUSTOM_ENCODERS`."""
 
 
 def build_encoder(name: str, size: int, weights: str = "none", freeze: bool = False) -> keras.Model:
     """Build an encoder.
 
     Args:
-        name: A key of `CUSTOM_ENCODERS`, or a network that `build_pretrained` knows.
+        name: A key of `BUILDERS`, or a network that `build_pretrained` knows.
         size: Side of the input image in pixels.
         weights: Weights of a pretrained network, see `build_pretrained`. Custom encoders always
             start from random weights.
@@ -76,6 +76,6 @@ def build_encoder(name: str, size: int, weights: str = "none", freeze: bool = Fa
     Raises:
         WeightsError: The encoder is unknown, or its weights can't be loaded.
     """
-    if name in CUSTOM_ENCODERS:
-        return CUSTOM_ENCODERS[name](size)
+    if name in BUILDERS:
+        return BUILDERS[name](size)
     return build_pretrained(name, size, weights, freeze)

@@ -26,7 +26,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fruit_caption.config import ModelConfig, RunConfig
+from fruit_caption.config import RunConfig
 from fruit_caption.data.batches import (
     Batches,
     CachedViews,
@@ -149,7 +149,7 @@ def train(
         DataError, PictureError: If the data set or one of its photos can't be used.
         WeightsError: If the weights of the encoder can't be used.
     """
-    if not config.training.epochs and not config.start:
+    if not (config.training.epochs or config.start or config.detector):
         raise FruitError("A new model needs at least one epoch.")
     if tensorboard and find_spec("tensorboard") is None:
         raise FruitError("TensorBoard is not installed.", "no-tensorboard")
@@ -230,18 +230,24 @@ class _Trainer:
         return scores
 
     def _new_model(self) -> Captioner:
-        """A new model, or that of the run to start from, extended by new words and fruits."""
+        """A new model, or that of the run to start from, extended by new words and fruits.
+
+        A new model may have the encoder and detector of another run, extended likewise.
+        """
         words, fruits = self.data.vocabulary(self.training.quiz).words, self.data.fruits
         if self.config.start:
             start = Run(Path(self.config.start)).load_model()
             return extend_vocabulary(start, words, fruits, self.config.model.freeze)
+        other = Run(Path(self.config.detector)).load_model() if self.config.detector else None
+        if other:
+            fruits = tuple(dict.fromkeys([*other.fruits, *fruits]))
         if self.pretrains:
             synthetic = synthetic_words(fruits, self.data.wordings)
             words = tuple(dict.fromkeys([*words, *synthetic]))
-        if not self.config.detector:
+        if not other:
             return Captioner(self.config.model, words, fruits)
-        model = Captioner(with_saved_weights(self.config.model), words, fruits)
-        other = Run(Path(self.config.detector)).load_model()
+        model = Captioner(self.config.model.with_saved_weights(), words, fruits)
+        other = extend_vocabulary(other, (), fruits, self.config.model.freeze)
         model.encoder.set_weights(other.encoder.get_weights())
         model.detector.set_weights(other.detector.get_weights())
         return model
@@ -255,7 +261,7 @@ class _Trainer:
 
     def _new_replica(self) -> Captioner:
         """A copy of the model, created where and in the precision in which it is trained."""
-        config = with_saved_weights(self.model.config)
+        config = self.model.config.with_saved_weights()
         with self.workers.scope(), dtype_policy(self.policy):
             replica = Captioner(config, self.model.vocabulary.words, self.model.fruits)
         if self.workers.is_distributed:
@@ -397,7 +403,9 @@ class _Trainer:
     def _pretrain_decoder(self, resume: bool) -> None:
         if self.workers.is_chief and self.pretrains:
             callbacks = self.listener.keras_callbacks("pre-training the decoder")
-            state = self.run.pretraining_file
+            shared = self.config.pretraining
+            state = Path(shared) if shared else self.run.pretraining_file
+            resume = resume or shared is not None
             pretrain_decoder(
                 self.model, self.data.wordings, self.training, callbacks, state, resume
             )
@@ -469,12 +477,6 @@ class _Trainer:
         """Load the state of an interrupted stage; return its number of finished epochs."""
         stage.model.load_weights(self.run.state_file(stage.name))
         return int(keras.ops.convert_to_numpy(stage.model.optimizer.iterations)) // steps
-
-
-def with_saved_weights(config: ModelConfig) -> ModelConfig:
-    """The same architecture for weights that are loaded later."""
-    is_pretrained = config.encoder_weights != "none"
-    return replace(config, encoder_weights="saved") if is_pretrained else config
 
 
 def teaches_detector(example: Example) -> bool:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -472,6 +473,23 @@ def test_train_refuses_in_one_line_and_writes_nothing(data, tmp_path):
     assert "at least one epoch" in refusal("train", "--data", data, "--epochs", 0)
     assert "--encoder can't be combined" in refusal("train", "--encoder", "vgg16", "--scratch")
     assert "nonsense" in refusal("train", "--data", data, "--encoder", "nonsense")
+
+
+def test_a_new_decoder_is_trained_on_the_detector_of_a_run(run, plain_data, tmp_path):
+    assert "--from can't be combined" in refusal("train", "--from", run, "--detector", run)
+    for option in (["--scratch"], ["--image-size", 64]):
+        assert f"--detector can't be combined with {option[0]}" in refusal(
+            "train", "--detector", run, *option
+        )
+    target = tmp_path / "decoder"
+    result = fruit(
+        "train", "--detector", run, "--no-attention", "--data", plain_data, "--run", target,
+        "--epochs", 0, "--decoder-epochs", 1, "--pretrain-steps", 0,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    config, model = Run(target).read_config(), Run(target).read_config().model
+    assert config.detector == str(run)
+    assert model == replace(Run(run).read_config().model, attention=False)
 
 
 def test_continuing_from_a_run_keeps_its_model(run, plain_data, tmp_path):

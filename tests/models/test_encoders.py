@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from fruit_caption.config import CUSTOM_ENCODERS
 from fruit_caption.models import pretrained
 from fruit_caption.models.efficientnet_lite import efficientnet_lite0, preprocess_input
-from fruit_caption.models.encoders import CUSTOM_ENCODERS, build_encoder
+from fruit_caption.models.encoders import BUILDERS, build_encoder
 from fruit_caption.models.pretrained import Preprocessing
 from fruit_caption.utils.errors import WeightsError
 from tests.models import tiny_network
@@ -87,6 +88,10 @@ def test_coarse_grid_covers_sizes_that_32_does_not_divide(tiny, name):
     assert [scale.shape[1] for scale in backbone(encoder).outputs] == [10, 5, 3]
     shapes = {name: features.shape[1:3] for name, features in encoder.output.items()}
     assert shapes == {"fine": (10, 10), "coarse": (5, 5)}
+
+
+def test_every_custom_encoder_has_a_builder():
+    assert set(BUILDERS) == set(CUSTOM_ENCODERS)
 
 
 @pytest.mark.parametrize("name", [*CUSTOM_ENCODERS, "tiny-network", "vgg16", "MobileNetV3Small"])

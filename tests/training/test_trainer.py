@@ -26,6 +26,7 @@ from fruit_caption.models.captioner import Captioner
 from fruit_caption.models.decoding import decode
 from fruit_caption.runs import STAGES, Run
 from fruit_caption.training import trainer
+from fruit_caption.training.pretraining import SyntheticBatches
 from fruit_caption.training.trainer import TENSORBOARD, TrainingListener, train
 from fruit_caption.utils.errors import FruitError, OutOfDomain, PictureError, RunError, WeightsError
 from tests.models import tiny_network
@@ -462,3 +463,39 @@ def test_a_detector_is_taken_over_from_another_run(learnt, tiny, tmp_path):
             np.testing.assert_array_equal(before, after)
     stages = [row["stage"] for row in run.read_history()]
     assert stages == ["detector"] * 10 + ["decoder"]
+
+
+def test_a_detector_learns_no_new_fruit_but_its_model_has_their_names(tiny, data, tmp_path):
+    words, known = read_data(data).vocabulary().words, read_data(data).fruits[1:]
+    other = Captioner(tiny.model, words, known)
+    Run(tmp_path / "other").save_model(other)
+    training = replace(tiny.training, epochs=0, decoder_epochs=1)
+    config = replace(tiny, training=training, detector=str(tmp_path / "other"))
+    train(config, Run(tmp_path / "run"))
+    model = Run(tmp_path / "run").load_model()
+    assert model.fruits == (*known, read_data(data).fruits[0])
+    kernel = model.detector.get_layer("kind").kernel
+    np.testing.assert_array_equal(
+        kernel[..., : len(known)], other.detector.get_layer("kind").kernel
+    )
+
+
+def test_pretraining_is_taken_over_from_a_file(learnt, tiny, tmp_path, monkeypatch):
+    folder, _, _ = learnt
+    state = tmp_path / "pretraining.weights.h5"
+    training = replace(tiny.training, decoder_epochs=1, pretrain_steps=60)
+    config = replace(
+        Run(folder).read_config(),
+        training=training,
+        detector=str(folder),
+        pretraining=str(state),
+    )
+    train(config, Run(tmp_path / "first"))
+    written = state.read_bytes()
+    # The second one must not train a step.
+    monkeypatch.setattr(SyntheticBatches, "__getitem__", None)
+    train(config, Run(tmp_path / "second"))
+    assert state.read_bytes() == written
+    first, second = (Run(tmp_path / name).load_model() for name in ("first", "second"))
+    for before, after in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
