@@ -95,6 +95,10 @@ docs/sample: docs/sample/instances.json $(wildcard artifacts/writer/*) | $(VENV)
 	cp build/sample/qa.json $@/
 	touch $@
 
+docs/texts.md: docs/texts.py docs/sample $(wildcard fruit_caption/language/*.py) | $(VENV)/runnable
+	$(BIN)/fruit generate-data --photos docs/sample --writer grammar --seed 3 --out build/plain-sample
+	$(BIN)/python docs/texts.py docs/sample build/plain-sample $@
+
 # The picture is drawn larger than the README shows it. Without the two lowest bits of its colors it is much smaller.
 docs/texts.md: docs/texts.py docs/sample $(wildcard fruit_caption/language/*.py) | $(VENV)/runnable
 	$(BIN)/fruit generate-data --photos docs/sample --writer grammar --seed 3 --out build/plain-sample
