@@ -100,10 +100,6 @@ docs/texts.md: docs/texts.py docs/sample $(wildcard fruit_caption/language/*.py)
 	$(BIN)/python docs/texts.py docs/sample build/plain-sample $@
 
 # The picture is drawn larger than the README shows it. Without the two lowest bits of its colors it is much smaller.
-docs/texts.md: docs/texts.py docs/sample $(wildcard fruit_caption/language/*.py) | $(VENV)/runnable
-	$(BIN)/fruit generate-data --photos docs/sample --writer grammar --seed 3 --out build/plain-sample
-	$(BIN)/python docs/texts.py docs/sample build/plain-sample $@
-
 docs/answer.png: docs/sample/images/hand.jpg $(wildcard artifacts/release/onnx/*) | $(VENV)/runnable
 	$(BIN)/fruit ask $< "how many pears?" --show $@
 	$(BIN)/python -c "from PIL import Image; picture = Image.open('$@'); picture.thumbnail((800, 800)); picture.point([v & 252 for v in range(256)] * 3 + list(range(256))).save('$@', optimize=True)"

@@ -171,7 +171,7 @@ class SyntheticBatches(keras.utils.PyDataset):
       `regions` (batch, NUM_REGIONS, channels), uninformative features in place of those of a photo;
       `words` (batch, questions, steps).
     - targets: `logits`, the next words; `kind_attention`, the row of `counts` to attend to, see
-      `rows_to_attend_to`; both (batch, questions, steps).
+      `kinds_by_word`; both (batch, questions, steps).
     - weights: 1 where the next word belongs to the answer, otherwise 0; likewise.
 
     Args:

@@ -79,8 +79,8 @@ def test_average_cannot_tell_one_from_two_but_sum_can():
     layer.query.kernel.assign(np.zeros_like(layer.query.kernel.numpy()))
     layer.query.bias.assign(100 * apple.ravel())
     layer.gate_bias.assign(-20.0)
-    context_one, weights = layer(query, one.swapaxes(2, 3), one, counts)
-    context_two, _ = layer(query, two.swapaxes(2, 3), two, counts)
+    context_one, weights, _ = layer(query, one.swapaxes(2, 3), one, counts)
+    context_two, _, _ = layer(query, two.swapaxes(2, 3), two, counts)
     np.testing.assert_allclose(weights[0, 0, 0], [1, 0, 0, 0], atol=1e-5)
     np.testing.assert_allclose(context_two[..., :4], context_one[..., :4], atol=1e-5)
     np.testing.assert_allclose(context_two[..., 4:8], 2 * context_one[..., 4:8], rtol=1e-4)
@@ -90,7 +90,7 @@ def test_counting_attention_against_numpy():
     layer = CountingAttention()
     queries, counts = floats(2, 2, 3, 4), floats(2, 3, 2)
     keys, values = floats(2, 2, 3, 5), floats(2, 2, 5, 3)
-    context, attention = layer(queries, keys, values, counts)
+    context, attention, kind_attention = layer(queries, keys, values, counts)
     query = queries[1, 0, 2] @ layer.query.kernel.numpy() + layer.query.bias.numpy()
     scores = np.exp(query[:3] @ keys[1, 0] / 3**0.5)
     weights = scores / scores.sum()
@@ -102,13 +102,14 @@ def test_counting_attention_against_numpy():
     present = np.minimum(counts[1], 1)
     expected = [weights @ values[1, 0], gates @ values[1, 1], number.ravel(), present.ravel()]
     np.testing.assert_allclose(attention[1, 0, 2], weights, rtol=1e-4)
+    np.testing.assert_allclose(kind_attention[1, 0, 2], kinds / kinds.sum(), rtol=1e-4)
     np.testing.assert_allclose(context[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
 
 
 def attend(layer, counts):
     """The context of one query for a photo of two regions with these counts (fruits, 2)."""
     queries, keys, values = np.ones((1, 1, 1, 5)), np.ones((1, 2, 4, 2)), np.zeros((1, 2, 2, 4))
-    context, _ = layer(queries, keys, values, np.asarray([counts], "float32"))
+    context, _, _ = layer(queries, keys, values, np.asarray([counts], "float32"))
     return np.asarray(context)[0, 0, 0]
 
 
@@ -154,7 +155,7 @@ def test_attention_passes_on_the_mask_of_its_queries():
     words = keras.Input((None, None), dtype="int32")
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(words)
     keys, values = keras.Input((2, 4, 5)), keras.Input((2, 5, 4))
-    context, _ = CountingAttention()(embedded, keys, values, keras.Input((1, 2)))
+    context, _, _ = CountingAttention()(embedded, keys, values, keras.Input((1, 2)))
     assert context._keras_mask is not None
 
 
