@@ -392,6 +392,7 @@ def extend_vocabulary(
         new.assign(values)
     if model.config.attention:
         bias = extended.decoder.get_layer("attention").kind_scores.bias
-        is_new = np.arange(bias.shape[0]) >= model.detector.output["counts"].shape[1]
-        bias.assign(np.where(is_new, NEW_KIND_SCORE, bias))
+        scores = np.array(bias).reshape(-1, 2)
+        scores[model.detector.output["counts"].shape[1] :, 0] = NEW_KIND_SCORE
+        bias.assign(scores.ravel())
     return extended

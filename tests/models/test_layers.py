@@ -96,11 +96,16 @@ def test_counting_attention_against_numpy():
     weights = scores / scores.sum()
     logits = query[3:] @ keys[1, 1] / 3**0.5 + float(layer.gate_bias.numpy())
     gates = 1 / (1 + np.exp(-logits))
-    kinds = np.exp(queries[1, 0, 2] @ layer.kind_scores.kernel.numpy())
+    present = np.minimum(counts[1], 1)
+    always, if_present = (queries[1, 0, 2] @ layer.kind_scores.kernel.numpy()).reshape(3, 2).T
+    kinds = np.exp(always + if_present * present[:, 0])
     places = np.maximum(0, 1 - np.abs(counts[1][..., None] - np.arange(MAX_COUNT + 1)))
     number = np.tensordot(kinds / kinds.sum(), places, 1)
-    present = np.minimum(counts[1], 1)
-    expected = [weights @ values[1, 0], gates @ values[1, 1], number.ravel(), present.ravel()]
+    kinds /= kinds.sum()
+    behind = kinds[0] * present[1:, 0].sum() + kinds[1] * present[2, 0]
+    line = np.maximum(0, 1 - np.abs(behind - np.arange(MAX_COUNT + 1)))
+    read = [weights @ values[1, 0], gates @ values[1, 1]]
+    expected = [*read, number.ravel(), line, present.ravel()]
     np.testing.assert_allclose(attention[1, 0, 2], weights, rtol=1e-4)
     np.testing.assert_allclose(kind_attention[1, 0, 2], kinds / kinds.sum(), rtol=1e-4)
     np.testing.assert_allclose(context[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
@@ -117,13 +122,26 @@ def test_attention_to_a_kind_looks_up_its_numbers():
     layer = CountingAttention()
     attend(layer, [[0, 0]] * 3)
     layer.kind_scores.kernel.assign(np.zeros_like(layer.kind_scores.kernel))
-    layer.kind_scores.bias.assign([0.0, -100.0, 0.0])  # half at the first, half at the third
+    layer.kind_scores.bias.assign([0.0, 0.0, -100.0, 0.0, 0.0, 0.0])  # half first, half third
     context = attend(layer, [[2, 2.25], [7, 7], [0, 0.5]])
-    assert len(context) == 2 * (4 + MAX_COUNT + 1 + 3)
+    assert len(context) == 2 * 4 + 3 * (MAX_COUNT + 1) + 2 * 3
     numbers, expected_numbers = context[8 : 8 + 2 * (MAX_COUNT + 1)].reshape(2, MAX_COUNT + 1)
     assert numbers.tolist() == [0.5, 0, 0.5] + [0] * (MAX_COUNT - 2)
     assert expected_numbers.tolist() == [0.25, 0.25, 0.375, 0.125] + [0] * (MAX_COUNT - 3)
     assert context[-6:].tolist() == [1, 1, 1, 1, 0, 0.5]
+
+
+def test_attention_can_look_up_the_first_kind_that_is_there():
+    layer = CountingAttention()
+    attend(layer, [[0, 0]] * 4)
+    layer.kind_scores.kernel.assign(np.zeros_like(layer.kind_scores.kernel))
+    layer.kind_scores.bias.assign([0, 0, 0, 300, 0, 200, 0, 100])
+    queries, keys, values = np.ones((1, 1, 1, 5)), np.ones((1, 2, 4, 2)), np.zeros((1, 2, 2, 4))
+    counts = np.asarray([[[7, 7], [0, 0.3], [4, 4], [3, 3]]], "float32")
+    context, _, kinds = layer(queries, keys, values, counts)
+    np.testing.assert_allclose(kinds[0, 0, 0], [0, 0, 1, 0], atol=1e-6)
+    behind = np.asarray(context)[0, 0, 0, 8 + 2 * (MAX_COUNT + 1) :][: MAX_COUNT + 1]
+    np.testing.assert_allclose(behind, [0, 1] + [0] * (MAX_COUNT - 1), atol=1e-6)
 
 
 def test_another_fruit_only_appends_to_the_context():
@@ -136,7 +154,7 @@ def test_another_fruit_only_appends_to_the_context():
         ):
             added = np.subtract(weight.shape, value.shape)
             weight.assign(np.pad(value, [(0, number) for number in added]))
-    new.kind_scores.bias.assign([*old.kind_scores.bias.numpy(), -100])
+    new.kind_scores.bias.assign([*old.kind_scores.bias.numpy(), -100, 0])
     after = attend(new, [[2, 1.5], [1, 3], [0, 0]])
     np.testing.assert_allclose(after[:-2], before, atol=1e-6)
     assert after[-2:].tolist() == [0, 0]
