@@ -3,6 +3,7 @@
 import json
 import re
 from configparser import ConfigParser
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,11 @@ from fruit_caption.comparison.report import score_table
 from fruit_caption.data.formats.coco import read_coco
 from fruit_caption.data.splits import split_of
 from fruit_caption.inference import exported
+from fruit_caption.inference.encoded import to_question
 from fruit_caption.inference.predictor import Predictor
+from fruit_caption.language import templates
+from fruit_caption.language.questions import KINDS, parse
+from fruit_caption.language.tables import read_tables
 from fruit_caption.rendering.scenes import Scene, render_scene
 from fruit_caption.runs import Run
 
@@ -72,6 +77,31 @@ def test_it_counts_fruits_in_photos_that_it_was_not_trained_on():
     assert len(rights) > 40
     assert answered > 0.8
     assert pointed > 0.85
+
+
+def test_model_and_rules_read_the_same_question_in_the_words_of_people():
+    """The rules parse a question, the model reads it; seldom do they not ask for the same thing."""
+    predictor = fc.load()
+    asked = [
+        to_question(text, parse(text))
+        for name, texts in read_tables(ROOT / "tests" / "language" / "phrasings.txt").items()
+        for text in texts
+        if name.split()[0] in KINDS
+    ]
+    plain = [
+        replace(question, prompt=templates.question(question.kind, question.fruit))
+        for question in asked
+    ]
+    assert len(asked) > 200
+    picture = ROOT / "docs" / "sample" / "images" / "plate.jpg"
+    batch = predictor.encode(picture)._batch
+    [read], [meant] = batch.answer_by_model([asked]), batch.answer_by_model([plain])
+    differing = [
+        (one.question, one.text, other.text)
+        for one, other in zip(read, meant, strict=True)
+        if one.value != other.value
+    ]
+    assert len(differing) < 0.05 * len(asked), differing
 
 
 def test_the_export_answers_like_the_keras_model(scenes):

@@ -80,7 +80,9 @@ def expected_calibration_error(rows: Sequence[Prediction], bins: int = 10) -> fl
 def fit_temperature(logits: np.ndarray, words: np.ndarray) -> float:
     """Fit the temperature T that maximizes the likelihood of the words under softmax(logits / T).
 
-    Source: temperature scaling, Guo et al. 2017.
+    Source: temperature scaling, Guo et al. 2017. One more word is counted in as if it were any of
+    the vocabulary: a model that is never wrong on a few held-out words has no reason to be sure
+    that it never will be.
 
     Args:
         logits: Logits on held-out data, (words, vocabulary size).
@@ -91,6 +93,8 @@ def fit_temperature(logits: np.ndarray, words: np.ndarray) -> float:
     """
     logits = logits.astype("float64")
     true_logits = np.take_along_axis(logits, words[:, None], axis=1)[:, 0]
+    share = 1 / (len(words) + 1)
+    true_mean = (1 - share) * true_logits.mean() + share * logits.mean()
     # Newton's method on 1 / T, in which the log-likelihood is concave.
     inverse = 1.0
     for _ in range(50):
@@ -98,7 +102,7 @@ def fit_temperature(logits: np.ndarray, words: np.ndarray) -> float:
         probabilities = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
         mean = (probabilities * logits).sum(axis=1)
         variance = (probabilities * (logits - mean[:, None]) ** 2).sum(axis=1)
-        step = (true_logits - mean).mean() / max(variance.mean(), 1e-12)
+        step = (true_mean - mean.mean()) / max(variance.mean(), 1e-12)
         inverse = float(np.clip(inverse + step, inverse / 2, inverse * 2))
         inverse = float(np.clip(inverse, 1 / 4, 4))
     return 1 / inverse

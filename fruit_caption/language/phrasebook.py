@@ -58,7 +58,9 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 def write_caption(
     counts: Mapping[str, int | None], rng: random.Random, held_out: bool = False
 ) -> str:
-    """Write a caption that names every fruit with its number.
+    """Write a caption that names every fruit with its number, in alphabetical order.
+
+    A decoder that may name them in any order is not sure of any word.
 
     Args:
         counts: The number of each fruit (1 or more), or None where it is unknown, as
@@ -68,8 +70,7 @@ def write_caption(
     """
     if not counts:
         return _fill(_choose(["caption of no fruit"], rng, held_out), rng)
-    fruits = rng.sample(sorted(counts), len(counts))
-    slots = _caption_slots({fruit: counts[fruit] for fruit in fruits}, rng, held_out)
+    slots = _caption_slots({fruit: counts[fruit] for fruit in sorted(counts)}, rng, held_out)
     cases = _cases(counts)
     phrasing, has_ending = "{fruits}", True
     if rng.random() >= _ONLY_FRUITS:

@@ -81,15 +81,12 @@ class Wordings:
         """Write a caption in a random wording, or return None if none fits the numbers.
 
         Args:
-            counts: The number of each fruit, or None where it is unknown. They are named in this
-                order, or in another if no wording fits this one.
+            counts: The number of each fruit, or None where it is unknown. They are named in
+                alphabetical order.
             rng: The random generator.
         """
-        fruits = list(counts)
-        wordings = self.captions.get(tuple(counts.values()))
-        if not wordings:
-            fruits.sort(key=lambda fruit: counts[fruit] or 0, reverse=True)
-            wordings = self.captions.get(tuple(counts[fruit] for fruit in fruits))
+        fruits = sorted(counts)
+        wordings = self.captions.get(tuple(counts[fruit] for fruit in fruits))
         return rng.choice(wordings).format(**_names(fruits)) if wordings else None
 
 

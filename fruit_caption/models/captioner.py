@@ -31,6 +31,9 @@ from fruit_caption.models.layers import CountingAttention, QuestionLSTM
 from fruit_caption.utils.errors import WeightsError
 from fruit_caption.utils.files import shipped_folder
 
+NEW_KIND_SCORE = -10.0
+"""Score of a new kind of fruit in the attention over kinds; those of a model are around zero."""
+
 
 @keras.saving.register_keras_serializable("fruit_caption")
 class Captioner(keras.Model):
@@ -66,7 +69,7 @@ class Captioner(keras.Model):
             to answer questions.
         decoder: Model from `words`, `state_h`, `state_c`, and with attention `keys`, `values` and
             `counts`, to `logits`, the new state, and with attention `attention` (batch,
-            questions, steps, regions).
+            questions, steps, regions) and `kind_attention` (batch, questions, steps, 1 + fruits).
         step_decoder: The decoder with outputs for the last word only.
         config: The `ModelConfig`.
         vocabulary: The `Vocabulary`.
@@ -318,7 +321,8 @@ def _build_decoder(
             name: keras.Input(tensors[name].shape[1:], name=name)
             for name in ("keys", "values", "counts")
         }
-        context, outputs["attention"] = CountingAttention(name="attention")(x, *image.values())
+        attend = CountingAttention(name="attention")
+        context, outputs["attention"], outputs["kind_attention"] = attend(x, *image.values())
         inputs |= image
         x = layers.Concatenate(name="state_and_context")([x, context])
     x = layers.Dropout(config.dropout, name="output_dropout")(x)
@@ -368,7 +372,8 @@ def extend_vocabulary(
     """Return a copy of a trained model with more words and kinds of fruit.
 
     New words and fruits are appended after the old ones, so every old weight keeps its position
-    in a larger array. The added weights are initialized as in a new model.
+    in a larger array. The added weights are initialized as in a new model, but attention to new
+    fruits starts low, so that it is not taken from the old ones.
 
     Args:
         model: A trained model.
@@ -385,4 +390,9 @@ def extend_vocabulary(
         values = np.array(new)
         values[tuple(slice(length) for length in old.shape)] = old
         new.assign(values)
+    if model.config.attention:
+        bias = extended.decoder.get_layer("attention").kind_scores.bias
+        scores = np.array(bias).reshape(-1, 2)
+        scores[model.detector.output["counts"].shape[1] :, 0] = NEW_KIND_SCORE
+        bias.assign(scores.ravel())
     return extended

@@ -29,8 +29,8 @@ from fruit_caption.rendering.sprites import Sprite, Viewpoint, draw_object, rand
 MAX_FRUITS = 12
 """Default maximum number of fruits in a scene."""
 
-PLAIN_FRUITS = ("banana", "coconut", "lime", "orange", "plum", "strawberry")
-"""The fruits of plain scenes, easy to tell apart."""
+PLAIN_FRUITS = ("banana", "lemon", "lime", "pear", "pomegranate", "strawberry")
+"""The fruits of plain scenes: easy to tell apart by shape, less so by color."""
 
 PLAIN_MAX_FRUITS = 6
 """Maximum number of fruits in a plain scene."""

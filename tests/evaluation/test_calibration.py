@@ -51,18 +51,23 @@ def test_calibration_error_of_extreme_cases():
 
 
 def test_fit_temperature():
-    # One of two words has a lead of 2 and is correct three times out of four. A lead of ln 3 gives
-    # it the probability 3 / 4.
-    logits = np.array([[2.0, 0.0]] * 4, "float32")
-    words = np.array([0, 0, 0, 1])
+    # One of two words has a lead of 2 and is correct in seven of nine cases; a tenth counts half. A
+    # lead of ln 3 gives it the probability 3 / 4.
+    logits = np.array([[2.0, 0.0]] * 9, "float32")
+    words = np.array([0] * 7 + [1] * 2)
     assert fit_temperature(logits, words) == pytest.approx(2 / np.log(3))
     assert fit_temperature(logits / 8, words) == pytest.approx(0.25)  # clipped: 0.25 / ln 3 is less
     assert fit_temperature(logits + 1000, words) == pytest.approx(2 / np.log(3))
 
 
+def test_a_model_that_was_never_wrong_is_not_made_surer_than_that():
+    logits = np.array([[2.0, 0.0]] * 9, "float32")
+    assert fit_temperature(logits, np.zeros(9, int)) == pytest.approx(2 / np.log(19))
+
+
 def test_fit_temperature_stays_within_bounds():
     logits = np.array([[3.0, 0.0, 1.0]] * 5)
-    assert fit_temperature(logits, np.zeros(5, int)) == 0.25
+    assert fit_temperature(logits / 5, np.zeros(5, int)) == 0.25
     assert fit_temperature(logits, np.ones(5, int)) == 4.0
 
 

@@ -57,12 +57,13 @@ def test_a_wording_asks_about_any_fruit(fruit):
         assert parse_question(text) == Question("presence", fruit), text
 
 
-def test_captions_are_written_with_the_numbers_in_the_order_of_a_wording():
+def test_captions_name_fruits_in_alphabetical_order_in_wordings_for_their_numbers():
     wordings = Wordings([], ["three figs above one lime", "seven kiwis"])
     rng = random.Random(0)
-    text = wordings.write_caption({"apple": 1, "mango": 3}, rng)
-    assert text == "three mangos above one apple"
+    text = wordings.write_caption({"mango": 1, "apple": 3}, rng)
+    assert text == "three apples above one mango"
     assert [mention.number for mention in parse_mentions(text)] == [3, 1]
+    assert wordings.write_caption({"apple": 1, "mango": 3}, rng) is None
     assert wordings.write_caption({"apple": 7}, rng) == "seven apples"
     assert wordings.write_caption({"apple": 2}, rng) is None
     assert wordings.write_question("total", None, rng) is None

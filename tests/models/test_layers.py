@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from fruit_caption.models.layers import MAX_COUNT, CountingAttention, QuestionLSTM, number_line
+from fruit_caption.models.layers import (
+    FORGET_BIAS,
+    MAX_COUNT,
+    CountingAttention,
+    QuestionLSTM,
+    number_line,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -67,14 +73,14 @@ def test_average_cannot_tell_one_from_two_but_sum_can():
     nothing = np.zeros((1, 2, 1, 4), "float32")
     one = np.concatenate([apple, nothing, nothing, nothing], axis=2)
     two = np.concatenate([apple, apple, nothing, nothing], axis=2)
-    counts = np.ones((1, 1, 2), "float32")
+    counts = np.ones((1, 2, 2), "float32")
     layer(query, one.swapaxes(2, 3), one, counts)
     # Make the query match apples only.
     layer.query.kernel.assign(np.zeros_like(layer.query.kernel.numpy()))
     layer.query.bias.assign(100 * apple.ravel())
     layer.gate_bias.assign(-20.0)
-    context_one, weights = layer(query, one.swapaxes(2, 3), one, counts)
-    context_two, _ = layer(query, two.swapaxes(2, 3), two, counts)
+    context_one, weights, _ = layer(query, one.swapaxes(2, 3), one, counts)
+    context_two, _, _ = layer(query, two.swapaxes(2, 3), two, counts)
     np.testing.assert_allclose(weights[0, 0, 0], [1, 0, 0, 0], atol=1e-5)
     np.testing.assert_allclose(context_two[..., :4], context_one[..., :4], atol=1e-5)
     np.testing.assert_allclose(context_two[..., 4:8], 2 * context_one[..., 4:8], rtol=1e-4)
@@ -84,50 +90,71 @@ def test_counting_attention_against_numpy():
     layer = CountingAttention()
     queries, counts = floats(2, 2, 3, 4), floats(2, 3, 2)
     keys, values = floats(2, 2, 3, 5), floats(2, 2, 5, 3)
-    context, attention = layer(queries, keys, values, counts)
+    context, attention, kind_attention = layer(queries, keys, values, counts)
     query = queries[1, 0, 2] @ layer.query.kernel.numpy() + layer.query.bias.numpy()
     scores = np.exp(query[:3] @ keys[1, 0] / 3**0.5)
     weights = scores / scores.sum()
     logits = query[3:] @ keys[1, 1] / 3**0.5 + float(layer.gate_bias.numpy())
     gates = 1 / (1 + np.exp(-logits))
-    count_gates = 1 / (1 + np.exp(-queries[1, 0, 2] @ layer.count_gate.kernel.numpy()))
-    gated = count_gates[:, None] * counts[1]
-    places = np.maximum(0, 1 - np.abs(gated.sum(axis=0)[:, None] - np.arange(MAX_COUNT + 1)))
-    expected = [weights @ values[1, 0], gates @ values[1, 1], places.ravel(), gated.ravel()]
+    present = np.minimum(counts[1], 1)
+    always, if_present = (queries[1, 0, 2] @ layer.kind_scores.kernel.numpy()).reshape(3, 2).T
+    kinds = np.exp(always + if_present * present[:, 0])
+    places = np.maximum(0, 1 - np.abs(counts[1][..., None] - np.arange(MAX_COUNT + 1)))
+    number = np.tensordot(kinds / kinds.sum(), places, 1)
+    kinds /= kinds.sum()
+    behind = kinds[0] * present[1:, 0].sum() + kinds[1] * present[2, 0]
+    line = np.maximum(0, 1 - np.abs(behind - np.arange(MAX_COUNT + 1)))
+    read = [weights @ values[1, 0], gates @ values[1, 1]]
+    expected = [*read, number.ravel(), line, present.ravel()]
     np.testing.assert_allclose(attention[1, 0, 2], weights, rtol=1e-4)
+    np.testing.assert_allclose(kind_attention[1, 0, 2], kinds / kinds.sum(), rtol=1e-4)
     np.testing.assert_allclose(context[1, 0, 2], np.concatenate(expected), rtol=1e-3, atol=1e-5)
 
 
 def attend(layer, counts):
     """The context of one query for a photo of two regions with these counts (fruits, 2)."""
     queries, keys, values = np.ones((1, 1, 1, 5)), np.ones((1, 2, 4, 2)), np.zeros((1, 2, 2, 4))
-    context, _ = layer(queries, keys, values, np.asarray([counts], "float32"))
+    context, _, _ = layer(queries, keys, values, np.asarray([counts], "float32"))
     return np.asarray(context)[0, 0, 0]
 
 
-def test_gated_counts_are_summed_on_two_number_lines_and_listed_fruit_by_fruit():
+def test_attention_to_a_kind_looks_up_its_numbers():
     layer = CountingAttention()
     attend(layer, [[0, 0]] * 3)
-    layer.count_gate.kernel.assign(np.zeros_like(layer.count_gate.kernel))
-    layer.count_gate.bias.assign([100.0, -100.0, 0.0])  # gates of 1, 0 and 1/2
-    context = attend(layer, [[2, 2.25], [7, 7], [1, 0.5]])
-    assert len(context) == 2 * (4 + MAX_COUNT + 1 + 3)
+    layer.kind_scores.kernel.assign(np.zeros_like(layer.kind_scores.kernel))
+    layer.kind_scores.bias.assign([0.0, 0.0, -100.0, 0.0, 0.0, 0.0])  # half first, half third
+    context = attend(layer, [[2, 2.25], [7, 7], [0, 0.5]])
+    assert len(context) == 2 * 4 + 3 * (MAX_COUNT + 1) + 2 * 3
     numbers, expected_numbers = context[8 : 8 + 2 * (MAX_COUNT + 1)].reshape(2, MAX_COUNT + 1)
-    assert numbers.tolist() == [0, 0, 0.5, 0.5] + [0] * (MAX_COUNT - 3)  # 2 + 1/2
-    assert expected_numbers.tolist() == [0, 0, 0.5, 0.5] + [0] * (MAX_COUNT - 3)  # 2.25 + 1/4
-    np.testing.assert_allclose(context[-6:], [2, 2.25, 0, 0, 0.5, 0.25], atol=1e-6)
+    assert numbers.tolist() == [0.5, 0, 0.5] + [0] * (MAX_COUNT - 2)
+    assert expected_numbers.tolist() == [0.25, 0.25, 0.375, 0.125] + [0] * (MAX_COUNT - 3)
+    assert context[-6:].tolist() == [1, 1, 1, 1, 0, 0.5]
+
+
+def test_attention_can_look_up_the_first_kind_that_is_there():
+    layer = CountingAttention()
+    attend(layer, [[0, 0]] * 4)
+    layer.kind_scores.kernel.assign(np.zeros_like(layer.kind_scores.kernel))
+    layer.kind_scores.bias.assign([0, 0, 0, 300, 0, 200, 0, 100])
+    queries, keys, values = np.ones((1, 1, 1, 5)), np.ones((1, 2, 4, 2)), np.zeros((1, 2, 2, 4))
+    counts = np.asarray([[[7, 7], [0, 0.3], [4, 4], [3, 3]]], "float32")
+    context, _, kinds = layer(queries, keys, values, counts)
+    np.testing.assert_allclose(kinds[0, 0, 0], [0, 0, 1, 0], atol=1e-6)
+    behind = np.asarray(context)[0, 0, 0, 8 + 2 * (MAX_COUNT + 1) :][: MAX_COUNT + 1]
+    np.testing.assert_allclose(behind, [0, 1] + [0] * (MAX_COUNT - 1), atol=1e-6)
 
 
 def test_another_fruit_only_appends_to_the_context():
     old, new = CountingAttention(), CountingAttention()
     before = attend(old, [[2, 1.5], [1, 3]])
     attend(new, [[0, 0]] * 3)
-    for name in ("query", "count_gate"):
+    for name in ("query", "kind_scores"):
         for weight, value in zip(
             getattr(new, name).weights, getattr(old, name).weights, strict=True
         ):
             added = np.subtract(weight.shape, value.shape)
             weight.assign(np.pad(value, [(0, number) for number in added]))
+    new.kind_scores.bias.assign([*old.kind_scores.bias.numpy(), -100, 0])
     after = attend(new, [[2, 1.5], [1, 3], [0, 0]])
     np.testing.assert_allclose(after[:-2], before, atol=1e-6)
     assert after[-2:].tolist() == [0, 0]
@@ -146,8 +173,16 @@ def test_attention_passes_on_the_mask_of_its_queries():
     words = keras.Input((None, None), dtype="int32")
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(words)
     keys, values = keras.Input((2, 4, 5)), keras.Input((2, 5, 4))
-    context, _ = CountingAttention()(embedded, keys, values, keras.Input((1, 2)))
+    context, _, _ = CountingAttention()(embedded, keys, values, keras.Input((1, 2)))
     assert context._keras_mask is not None
+
+
+def test_the_lstm_starts_with_a_long_memory():
+    layer = QuestionLSTM(6)
+    layer(floats(1, 1, 2, 5), *[np.zeros((1, 1, 6), "float32")] * 2)
+    gates = layer.lstm.cell.bias.numpy().reshape(4, 6)
+    assert gates[1].tolist() == [FORGET_BIAS] * 6
+    assert not gates[[0, 2, 3]].any()
 
 
 def test_questions_are_independent():

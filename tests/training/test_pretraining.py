@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fruit_caption.config import ModelConfig, TrainingConfig
-from fruit_caption.data.qa import CAPTION_PROMPT
+from fruit_caption.data.qa import CAPTION_PROMPT, QUIZ_PROMPT
 from fruit_caption.datagen.checker import is_true_caption
 from fruit_caption.language.answers import parse_answer
-from fruit_caption.language.fruits import NUMBER_WORDS
+from fruit_caption.language.fruits import NUMBER_WORDS, plural
 from fruit_caption.language.questions import parse_question
 from fruit_caption.language.wordings import Wordings
 from fruit_caption.models.captioner import Captioner
@@ -32,7 +32,7 @@ CONFIG = TrainingConfig(batch_size=8, questions=8, learning_rate=5e-3, pretrain_
 
 def new_model(attention=True):
     keras.utils.set_random_seed(0)
-    words = synthetic_words(FRUITS, WORDINGS)
+    words = (*synthetic_words(FRUITS, WORDINGS), *QUIZ_PROMPT.split())
     config = ModelConfig("scratch", "saved", attention=attention, image_size=48, channels=16,
                          units=64, dropout=0.0)  # fmt: skip
     return Captioner(config, words, FRUITS)
@@ -73,15 +73,47 @@ def test_batches():
     assert (expected_numbers >= 0).all()
     assert 0 < np.abs(numbers - expected_numbers).max() < 3
     assert inputs["regions"].shape == (8, 2, 16)
-    words = inputs["words"]
-    assert words.shape == targets.shape == weights.shape == (8, 8, pretraining.MAX_WORDS)
+    words, next_words, answer = inputs["words"], targets["logits"], weights["logits"]
+    assert words.shape == next_words.shape == answer.shape == (8, 8, pretraining.MAX_WORDS)
     is_unknown = words == model.vocabulary.unknown_id
     assert 0 < is_unknown.sum() < 0.05 * (words > 0).sum()
-    assert not weights[is_unknown].any()  # words of answers are all known
+    assert not answer[is_unknown].any()  # words of answers are all known
     is_word = (words[:, :, 1:] > 0) & ~is_unknown[:, :, 1:]
-    np.testing.assert_array_equal(words[:, :, 1:][is_word], targets[:, :, :-1][is_word])
+    np.testing.assert_array_equal(words[:, :, 1:][is_word], next_words[:, :, :-1][is_word])
     np.testing.assert_array_equal(inputs["counts"], again[0]["counts"])
     assert not np.array_equal(inputs["counts"], batches[0][0]["counts"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "rows"),
+    [
+        ("four", [0]),
+        ("no, there is no dragon fruit", [2, 2, 2, 2, 2, 2, 2]),
+        ("two apples and one dragon fruit here", [1, 1, 2, 2, 2, 2, 0]),
+    ],
+)
+def test_each_word_of_an_answer_is_about_a_kind(answer, rows):
+    kinds = pretraining.kinds_by_word(answer, ["apple", "dragon fruit"])
+    assert kinds == rows
+
+
+def test_attention_is_taught_where_the_answer_names_a_kind(monkeypatch):
+    monkeypatch.setattr(pretraining, "UNKNOWN_PROBABILITY", 0)
+    model = new_model()
+    batches = SyntheticBatches(
+        model.vocabulary, FRUITS, 16, WORDINGS, replace(CONFIG, quiz=True, batch_size=64)
+    )
+    inputs, targets, weights = batches[0]
+    kinds, is_taught = targets["kind_attention"], weights["kind_attention"] > 0
+    asks = inputs["words"][:, :, 0] == model.vocabulary.encode_prompt(QUIZ_PROMPT)[0]
+    assert asks.any()
+    assert not is_taught[asks].any()
+    np.testing.assert_array_equal(is_taught[~asks], (weights["logits"] > 0)[~asks])
+    for row, fruit in enumerate(FRUITS, start=1):  # before a fruit is named, it is looked up
+        ids = [model.vocabulary.encode_prompt(name)[0] for name in (fruit, plural(fruit))]
+        named = is_taught & np.isin(targets["logits"], ids)
+        assert named.any()
+        assert (kinds[named] == row).all()
 
 
 def test_vocabulary_has_all_numbers_and_fruits():
@@ -90,11 +122,13 @@ def test_vocabulary_has_all_numbers_and_fruits():
     assert set(NUMBER_WORDS[1 : pretraining.MAX_COUNT + 1]) <= words
 
 
-def test_noisy_counts_stay_near_the_true_ones():
-    counts = np.tile([0.0, 1.0, 6.0], (5000, 1))
-    noisy = pretraining._add_noise(counts, np.random.default_rng(0))
-    np.testing.assert_allclose(noisy.mean(axis=0), counts[0] + 0.06, atol=0.03)
-    assert (noisy.round() == counts).mean(axis=0).tolist() == pytest.approx([1, 1, 0.75], abs=0.1)
+def test_expected_numbers_are_a_little_below_the_true_ones():
+    numbers = np.tile([0.0, 1.0, 6.0], (5000, 1))
+    expected = pretraining._expected_numbers(numbers, np.random.default_rng(0))
+    np.testing.assert_allclose(expected.mean(axis=0), [0.01, 0.93, 5.53], atol=0.02)
+    assert (expected.round() == numbers).mean(axis=0).tolist() == pytest.approx(
+        [0.99, 0.99, 0.64], abs=0.02
+    )
 
 
 @pytest.mark.parametrize("attention", [False, True])
@@ -157,11 +191,14 @@ def test_two_regions_have_the_effect_of_all(attention):
     arrays = model.connector.predict_on_batch(counts | {"regions": all_regions})
     arrays |= counts | {"words": inputs["words"]}
     outputs = model.decoder.predict_on_batch({name: arrays[name] for name in model.decoder.input})
-    logits = pretraining._build_decoder(model).predict_on_batch(inputs)
-    np.testing.assert_allclose(logits, outputs["logits"], atol=1e-5)
+    found = pretraining._build_decoder(model).predict_on_batch(inputs)
+    assert ("kind_attention" in found) == attention
+    for name, array in found.items():
+        np.testing.assert_allclose(array, outputs[name], atol=1e-5)
 
 
 def accuracy(model, inputs, targets, weights):
     """The share of answer words that are predicted from the words before them."""
-    predicted = pretraining._build_decoder(model).predict_on_batch(inputs).argmax(axis=-1)
-    return (predicted == targets)[weights > 0].mean()
+    outputs = pretraining._build_decoder(model).predict_on_batch(inputs)
+    predicted = outputs["logits"].argmax(axis=-1)
+    return (predicted == targets["logits"])[weights["logits"] > 0].mean()

@@ -151,7 +151,8 @@ def test_decoding_in_batches_or_alone_or_without_cache_is_the_same(learnt):
     while words[-1] != vocabulary.end_id:
         inputs = {"pixels": load_pixels(paths[:1], 48), "words": np.array([[words]])}
         logits = model.predict_on_batch(inputs)["logits"][0, 0, -1]
-        probabilities = np.exp(logits) / np.exp(logits).sum()
+        probabilities = np.exp(logits - logits.max())
+        probabilities /= probabilities.sum()
         words.append(int(probabilities[3:].argmax()) + 3)
         likelihood *= probabilities[words[-1]]
     answer = vocabulary.decode(words[len(vocabulary.encode_prompt(questions[0][0])) :])

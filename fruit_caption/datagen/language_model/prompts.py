@@ -21,7 +21,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 Counts = Mapping[str, int | None]
 """The facts about a photo: the number of each fruit, or None where it is unknown."""
 
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 """Version of the prompts; increase it with any change that makes a model write other texts."""
 
 END = "\n"

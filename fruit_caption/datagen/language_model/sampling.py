@@ -62,8 +62,9 @@ class SamplingModel(keras.Model):
         top_p: float,
     ) -> None:
         super().__init__(autocast=False)  # the cache keeps the model's precision
-        # XLA takes longer to compile and is no faster: half of a step is copying the cache.
-        self.jit_compile = False
+        # XLA changes the cache in place. Copying it several times at every step takes longer than
+        # everything else; on CPUs, Keras compiles without XLA unless told otherwise.
+        self.jit_compile = keras.backend.backend() != "torch"
         self.language_model = model
         self.prefix_length = prefix_length
         self.max_new_tokens = max_new_tokens

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 from fruit_caption.datagen.language_model import prompts
 from fruit_caption.datagen.language_model.generation import Completion, Generator
 from fruit_caption.datagen.language_model.presets import is_trained_on_prompts, load_preset
-from fruit_caption.datagen.language_model.prompts import END, PROMPT_VERSION, TASKS, Task
+from fruit_caption.datagen.language_model.prompts import END, PROMPT_VERSION, Task
 from fruit_caption.datagen.language_model.requests import GenerationStats, Text, TextRequest
 from fruit_caption.datagen.language_model.tokens import TokenMasks
 
@@ -24,7 +23,7 @@ CANDIDATES = 2
 ATTEMPTS = 4
 """Maximum number of attempts per text."""
 
-PROMPT_SIZES = (32, 64)
+PROMPT_SIZES = (24, 64)
 """Lengths to which prompts are padded, in tokens. A short one is faster."""
 
 MAX_NEW_TOKENS = 40
@@ -53,8 +52,9 @@ class LanguageModelWriter:
     def __init__(self, preset: str, seed: int) -> None:
         self.preset, self.seed = preset, seed
         self._model = load_preset(preset)
+        self._is_trained = is_trained_on_prompts(preset)
         self._token_masks = TokenMasks(self._model.preprocessor.tokenizer, END)
-        self._generators: dict[tuple[Task, int], Generator] = {}
+        self._generators: dict[tuple[str, int], Generator] = {}
 
     def __reduce__(self) -> tuple[Callable[..., LanguageModelWriter], tuple[str, int]]:
         return LanguageModelWriter, (self.preset, self.seed)
@@ -86,41 +86,36 @@ class LanguageModelWriter:
         stats = GenerationStats(tokens=-self._tokens())
         used: set[tuple[str, str]] = set()
         for attempt in range(ATTEMPTS):
-            for task in TASKS:
-                missing = [
-                    index
-                    for index, request in enumerate(requests)
-                    if request.task == task and texts[index] is None
-                ]
-                completions = self._complete([requests[i] for i in missing], task, attempt)
-                for index, candidates in zip(missing, completions, strict=True):
-                    texts[index] = _select(requests[index], candidates, used, stats)
+            missing = [index for index, text in enumerate(texts) if text is None]
+            completions = self._complete([requests[i] for i in missing], attempt)
+            for index, candidates in zip(missing, completions, strict=True):
+                texts[index] = _select(requests[index], candidates, used, stats)
         stats.tokens += self._tokens()
         return texts, stats
 
     def _tokens(self) -> int:
         return sum(generator.tokens for generator in self._generators.values())
 
-    def _complete(
-        self, requests: Sequence[TextRequest], task: Task, attempt: int
-    ) -> list[list[Completion]]:
+    def _complete(self, requests: Sequence[TextRequest], attempt: int) -> list[list[Completion]]:
         """Return `CANDIDATES` completions for each request, none if its prompt is too long."""
         if not requests:
             return []
         texts, masks = [], []
         for request in requests:
             counts = request.photo.counts()
-            texts.append(prompts.prompt(task, counts, request.fruit))
-            wrong = prompts.wrong_words(counts, task, request.fruit, request.value)
+            texts.append(prompts.prompt(request.task, counts, request.fruit))
+            wrong = prompts.wrong_words(counts, request.task, request.fruit, request.value)
             masks.append(self._token_masks.words(wrong) | self._token_masks.non_text)
         lengths = [len(tokens) for tokens in self._model.preprocessor.tokenizer(texts)]
+        groups: dict[tuple[str, int], list[int]] = {}
+        for i, (request, length) in enumerate(zip(requests, lengths, strict=True)):
+            size = next((size for size in PROMPT_SIZES if length <= size), None)
+            if size:
+                groups.setdefault((self._prefix(request.task), size), []).append(i)
         completions: list[list[Completion]] = [[] for _ in requests]
-        for smaller_size, size in pairwise((0, *PROMPT_SIZES)):
-            fitting = [i for i, length in enumerate(lengths) if smaller_size < length <= size]
-            if not fitting:
-                continue
-            numbered = [(i, number) for i in fitting for number in range(CANDIDATES)]
-            generated = self._generator(task, size).generate(
+        for group, members in groups.items():
+            numbered = [(i, number) for i in members for number in range(CANDIDATES)]
+            generated = self._generator(*group).generate(
                 [texts[i] for i, _ in numbered],
                 [masks[i] for i, _ in numbered],
                 [_random_key(self.seed, requests[i], attempt, number) for i, number in numbered],
@@ -129,14 +124,20 @@ class LanguageModelWriter:
                 completions[i].append(completion)
         return completions
 
-    def _generator(self, task: Task, prompt_size: int) -> Generator:
-        key = task, prompt_size
+    def _prefix(self, task: Task) -> str:
+        """The examples in front of the prompts of a task.
+
+        A model that was trained on these prompts needs only one line before its own, of any task;
+        then all tasks share batches.
+        """
+        return prompts.few_shot("caption", 1) if self._is_trained else prompts.few_shot(task)
+
+    def _generator(self, prefix: str, prompt_size: int) -> Generator:
+        key = prefix, prompt_size
         if key not in self._generators:
-            # A model that was trained on these prompts needs only one example.
-            examples = 1 if is_trained_on_prompts(self.preset) else None
             self._generators[key] = Generator(
                 self._model,
-                prefix=prompts.few_shot(task, examples),
+                prefix=prefix,
                 max_prompt_tokens=prompt_size,
                 max_new_tokens=MAX_NEW_TOKENS,
                 batch_size=BATCH_SIZE,
