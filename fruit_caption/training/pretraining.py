@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -289,18 +290,26 @@ def kinds_by_word(answer: str, fruits: Sequence[str]) -> list[int]:
         answer: The answer.
         fruits: The model's fruits.
     """
-    names = {tuple(split_words(name)): row for row, fruit in enumerate(fruits, start=1)
-             for name in (fruit, plural(fruit))}  # fmt: skip
+    rows_by_name = _rows_by_name(tuple(fruits))
     words = split_words(answer)
     rows: list[int] = []
-    for place in range(len(words)):
+    for end in range(1, len(words) + 1):
         for length in (2, 1):
-            start = place + 1 - length
-            row = names.get(tuple(words[max(start, 0) : place + 1])) if start >= 0 else None
+            row = rows_by_name.get(tuple(words[max(0, end - length) : end]))
             if row:
-                rows += [row] * (place + 1 - len(rows))
+                rows += [row] * (end - len(rows))
                 break
     return rows + [0] * (len(words) - len(rows))
+
+
+@cache
+def _rows_by_name(fruits: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+    """The row of `counts` of each fruit by the words of its name, singular and plural."""
+    return {
+        tuple(split_words(name)): row
+        for row, fruit in enumerate(fruits, start=1)
+        for name in (fruit, plural(fruit))
+    }
 
 
 def _build_decoder(model: Captioner) -> keras.Model:
