@@ -304,14 +304,14 @@ def test_an_unreadable_picture_is_reported_and_the_others_are_answered(run, data
 
 def test_top_prints_runners_up(learnt):
     folder, _, data = learnt
-    asked = ("ask", data / "images", "how many apples?", "--run", folder)
+    asked = ("ask", data / "images", "which fruits are there?", "--run", folder)
     assert "  or " not in fruit(*asked).stdout
     result = fruit(*asked, "--top", 3)
     others = [line for line in lines(result) if line.startswith("  or ")]
     assert others
     assert all(line.count("%") <= 2 for line in others)
     answers = [json.loads(line) for line in lines(fruit(*asked, "--json", "--top", 3))]
-    assert max(len(answer["alternatives"]) for answer in answers) in (1, 2)
+    assert max(len(answer["alternatives"]) for answer in answers) == 2
 
 
 def test_without_a_question_every_line_of_stdin_is_answered(run, data):
