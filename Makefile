@@ -47,8 +47,8 @@ check: $(VENV)/installed
 # Scenes that can be learnt within minutes, with texts by the GPT-2 that ships.
 demo: $(VENV)/runnable
 	$(BIN)/fruit generate-data --scenes 500 --plain --out $(DEMO) --seed 0
-	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 8 --decoder-epochs 1 \
-		--pretrain-steps 400 --batch-size 8 --freeze \
+	$(BIN)/fruit compare --data $(DEMO) --name demo --image-size 96 --epochs 10 --decoder-epochs 1 \
+		--pretrain-steps 600 --batch-size 8 --freeze \
 		$(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 	@picture=$$(find $(DEMO)/images -type f | sort | sed -n 2p); for question in $(DEMO_QUESTIONS); do \
 		echo "$$picture: $$question"; $(BIN)/fruit ask "$$picture" "$$question" --run demo/pretrained-attention-0; done

@@ -1,7 +1,7 @@
 """Writes captions, questions and answers with a language model, and keeps only correct ones.
 
-Several completions are generated for every text. Of those that the boxes of the photo confirm,
-the one that is most likely under the model is kept.
+A text that the boxes of the photo don't confirm is written again, in several versions. Of those
+that are correct, the one that is most likely under the model is kept.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from fruit_caption.datagen.language_model.prompts import END, PROMPT_VERSION, Ta
 from fruit_caption.datagen.language_model.requests import GenerationStats, Text, TextRequest
 from fruit_caption.datagen.language_model.tokens import TokenMasks
 
-CANDIDATES = 2
-"""Number of completions per text and attempt."""
-
-ATTEMPTS = 4
-"""Maximum number of attempts per text."""
+CANDIDATES = (1, 2, 6)
+"""Number of completions per text at each attempt. Most are correct, so a second one would rarely
+be used; after a failure, several fill a batch."""
 
 PROMPT_SIZES = (24, 64)
 """Lengths to which prompts are padded, in tokens. A short one is faster."""
@@ -68,8 +66,7 @@ class LanguageModelWriter:
             "sampler": {
                 "temperature": TEMPERATURE,
                 "top_p": TOP_P,
-                "candidates": CANDIDATES,
-                "tries": ATTEMPTS,
+                "candidates": list(CANDIDATES),
                 "new_tokens": MAX_NEW_TOKENS,
             },
         }
@@ -85,9 +82,9 @@ class LanguageModelWriter:
         texts: list[Text] = [None] * len(requests)
         stats = GenerationStats(tokens=-self._tokens())
         used: set[tuple[str, str]] = set()
-        for attempt in range(ATTEMPTS):
+        for attempt, number in enumerate(CANDIDATES):
             missing = [index for index, text in enumerate(texts) if text is None]
-            completions = self._complete([requests[i] for i in missing], attempt)
+            completions = self._complete([requests[i] for i in missing], attempt, number)
             for index, candidates in zip(missing, completions, strict=True):
                 texts[index] = _select(requests[index], candidates, used, stats)
         stats.tokens += self._tokens()
@@ -96,8 +93,10 @@ class LanguageModelWriter:
     def _tokens(self) -> int:
         return sum(generator.tokens for generator in self._generators.values())
 
-    def _complete(self, requests: Sequence[TextRequest], attempt: int) -> list[list[Completion]]:
-        """Return `CANDIDATES` completions for each request, none if its prompt is too long."""
+    def _complete(
+        self, requests: Sequence[TextRequest], attempt: int, number: int
+    ) -> list[list[Completion]]:
+        """Return some completions for each request, none if its prompt is too long."""
         if not requests:
             return []
         texts, masks = [], []
@@ -114,11 +113,11 @@ class LanguageModelWriter:
                 groups.setdefault((self._prefix(request.task), size), []).append(i)
         completions: list[list[Completion]] = [[] for _ in requests]
         for group, members in groups.items():
-            numbered = [(i, number) for i in members for number in range(CANDIDATES)]
+            numbered = [(i, copy) for i in members for copy in range(number)]
             generated = self._generator(*group).generate(
                 [texts[i] for i, _ in numbered],
                 [masks[i] for i, _ in numbered],
-                [_random_key(self.seed, requests[i], attempt, number) for i, number in numbered],
+                [_random_key(self.seed, requests[i], attempt, copy) for i, copy in numbered],
             )
             for (i, _), completion in zip(numbered, generated, strict=True):
                 completions[i].append(completion)
@@ -173,7 +172,7 @@ def _select(
     return None
 
 
-def _random_key(seed: int, request: TextRequest, attempt: int, number: int) -> int:
+def _random_key(seed: int, request: TextRequest, attempt: int, copy: int) -> int:
     """Return a key that differs between all completions."""
-    parts = (seed, request.name, request.task, request.fruit, attempt, number)
+    parts = (seed, request.name, request.task, request.fruit, attempt, copy)
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
