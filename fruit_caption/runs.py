@@ -8,8 +8,8 @@
     test/, unseen/  the same two files for other splits, with plots; cost.json has timings
     onnx/, litert/  exports of the model, see `inference.exported`
 
-During training, the folder also holds the state and the best weights of each stage, such as
-`detector-state.weights.h5` and `detector-best.weights.h5`.
+During training, the folder also holds the state and the kept weights of each stage, such as
+`detector-state.weights.h5` and `detector-kept.weights.h5`.
 """
 
 from __future__ import annotations
@@ -161,9 +161,9 @@ class Run:
         """Weights and optimizer state after the last epoch of a stage; only during training."""
         return self.path / f"{stage}-state.weights.h5"
 
-    def best_file(self, stage: Stage) -> Path:
-        """Weights with the best validation score of a stage; only during training."""
-        return self.path / f"{stage}-best.weights.h5"
+    def kept_file(self, stage: Stage) -> Path:
+        """Weights that are kept of a stage, see `StagePlan.kept_epoch`; only during training."""
+        return self.path / f"{stage}-kept.weights.h5"
 
     @property
     def pretraining_file(self) -> Path:
@@ -248,7 +248,7 @@ class Run:
         self.pretraining_file.unlink(missing_ok=True)
         for stage in STAGES:
             self.state_file(stage).unlink(missing_ok=True)
-            self.best_file(stage).unlink(missing_ok=True)
+            self.kept_file(stage).unlink(missing_ok=True)
 
     def read_history(self) -> list[dict[str, Any]]:
         """Read `history.csv`.

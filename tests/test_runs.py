@@ -54,7 +54,7 @@ def test_files_of_training_are_removed_with_the_last(tmp_path):
             path.write_text("model")
 
     run = Run(tmp_path)
-    files = [file(stage) for stage in STAGES for file in (run.state_file, run.best_file)]
+    files = [file(stage) for stage in STAGES for file in (run.state_file, run.kept_file)]
     assert len(set(files)) == 4
     for file in files[1:]:
         file.write_text("")

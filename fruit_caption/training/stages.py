@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 import keras
@@ -31,6 +32,7 @@ class StagePlan:
         model: The model to train, compiled by `compile_model`.
         batches: Returns the batches of an epoch.
         validate: Returns the score of the weights so far, 0 to 1; called on the chief only.
+        num_cases: Number of validation questions, or of whatever else the score is a share of.
         epochs: Maximum number of epochs.
         learning_rate: Highest learning rate.
         weight_decay: See `optimizer.cosine_adamw`.
@@ -41,21 +43,37 @@ class StagePlan:
     model: keras.Model
     batches: Callable[[int], Batches]
     validate: Callable[[], float]
+    num_cases: int
     epochs: int
     learning_rate: float
     weight_decay: float = 1e-4
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def best_epoch(self) -> int:
-        """Index of the first epoch with the highest score."""
-        scores = [row["validation"] for row in self.history]
-        return scores.index(max(scores))
+    def scores(self) -> list[float]:
+        """The score of each finished epoch."""
+        return [row["validation"] for row in self.history]
+
+    @property
+    def kept_epoch(self) -> int:
+        """Index of the epoch whose weights are kept.
+
+        It is the latest one whose score is at most one standard error below the highest. With few
+        validation photos, an early epoch can be the best by chance, and as the learning rate falls,
+        later weights are usually better. The standard error is computed as if there were one more
+        right and one more wrong case, because none at all doesn't prove that it is zero.
+        """
+        best, cases = max(self.scores), self.num_cases + 2
+        share = (best * self.num_cases + 1) / cases
+        standard_error = sqrt(share * (1 - share) / cases)
+        return max(i for i, score in enumerate(self.scores) if score >= best - standard_error)
 
     def is_finished(self, patience: int) -> bool:
         """Whether all epochs are done, or the last `patience` epochs brought no improvement."""
-        last = len(self.history) - 1
-        return last >= self.epochs - 1 or (last >= 0 and last - self.best_epoch >= patience)
+        number = len(self.scores)
+        if number in (0, self.epochs):
+            return number == self.epochs
+        return number - 1 - self.scores.index(max(self.scores)) >= patience
 
 
 @contextmanager

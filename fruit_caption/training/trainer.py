@@ -45,7 +45,12 @@ from fruit_caption.data.features import (
 from fruit_caption.data.qa import Prediction
 from fruit_caption.data.records import Split
 from fruit_caption.evaluation.calibration import fit_confidence_threshold, fit_temperature
-from fruit_caption.evaluation.detection import find_candidates, fit_peak_threshold
+from fruit_caption.evaluation.detection import (
+    Detected,
+    find_candidates,
+    fit_peak_threshold,
+    score_detections,
+)
 from fruit_caption.evaluation.evaluate import answer_questions
 from fruit_caption.evaluation.metrics import score, without_captions
 from fruit_caption.models.captioner import Captioner, extend_vocabulary
@@ -123,8 +128,9 @@ def train(
 ) -> dict[str, Any]:
     """Train a model and save it as a run.
 
-    After each epoch the model is tried on the validation photos. The best weights are kept, and a
-    stage ends when `patience` epochs brought no improvement.
+    After each epoch the model is tried on the validation photos. The latest weights that are about
+    as good as the best are kept (see `StagePlan.kept_epoch`), and a stage ends when `patience`
+    epochs brought no improvement.
 
     Args:
         config: Settings of data, model and training.
@@ -204,7 +210,7 @@ class _Trainer:
         self.replica = self._new_replica()
 
     def train(self, resume: bool, tensorboard: bool) -> None:
-        """Train both stages; in the end, `model` has the best weights."""
+        """Train both stages; in the end, `model` has the weights that are kept."""
         self._check_same_config()
         self.cached = self._cache_features("train", CACHED_VIEWS)
         self.cached_validation = self._cache_features("validation", 1)
@@ -311,6 +317,7 @@ class _Trainer:
             model,
             batches,
             self._validate_detector,
+            self._num_detector_cases(),
             self.training.epochs,
             self.training.learning_rate,
             DETECTOR_WEIGHT_DECAY,
@@ -332,10 +339,14 @@ class _Trainer:
         epochs, rate = self.training.epochs, self.training.learning_rate
         if freeze_detector:
             epochs, rate = self.training.decoder_epochs, DECODER_LR_FACTOR * rate
-        return StagePlan("decoder", model, batches, validate, epochs, rate)
+        asked = [
+            example.questions or example.qa_pairs for example in self.data.splits["validation"]
+        ]
+        cases = sum(map(len, asked))
+        return StagePlan("decoder", model, batches, validate, cases, epochs, rate)
 
     def _train_stage(self, stage: StagePlan, resume: bool, tensorboard: bool) -> None:
-        """Train the epochs of a stage that are not done yet, then load its best weights."""
+        """Train the epochs of a stage that are not done yet, then load the kept weights."""
         pretrained = self.replica.config.encoder_weights != "none"
         variables = self.replica.encoder.trainable_variables if pretrained else ()
         steps = len(stage.batches(0))
@@ -361,7 +372,7 @@ class _Trainer:
             if board:
                 board.on_train_end()
         if self.workers.is_chief:
-            self.model.load_weights(self.run.best_file(stage.name))
+            self.model.load_weights(self.run.kept_file(stage.name))
         self._share_weights()
 
     def _train_epoch(self, stage: StagePlan, board: keras.callbacks.Callback | None) -> None:
@@ -385,7 +396,7 @@ class _Trainer:
             board.on_epoch_end(epoch, logs | {"validation": row["validation"]})
         if self.workers.is_chief:
             self._save(stage)
-        self.listener.on_epoch_end(row, stage.history[stage.best_epoch]["validation"])
+        self.listener.on_epoch_end(row, max(stage.scores))
 
     def _copy_averages(self, trained: keras.Model) -> None:
         """Copy the replica's weights to the model, with the averages in place of trained ones."""
@@ -434,6 +445,11 @@ class _Trainer:
         self.model.peak_threshold = threshold
         return result
 
+    def _num_detector_cases(self) -> int:
+        examples = self.data.splits["validation"]
+        nothing = [Detected(np.zeros(0), np.zeros(0, "int32"))] * len(examples)
+        return int(score_detections(nothing, examples, self.model.fruits)["overall"]["n"])
+
     def _answer_validation(self) -> list[Prediction]:
         return [
             prediction
@@ -467,8 +483,8 @@ class _Trainer:
         return board
 
     def _save(self, stage: StagePlan) -> None:
-        if stage.best_epoch == len(stage.history) - 1:
-            save_weights(self.model, self.run.best_file(stage.name))
+        if stage.kept_epoch == len(stage.history) - 1:
+            save_weights(self.model, self.run.kept_file(stage.name))
         self.run.write_history(self.history)
         # The state file must come last: its number of steps says how many epochs are finished.
         save_state(stage.model, self.run.state_file(stage.name))

@@ -8,13 +8,25 @@ from fruit_caption.models.captioner import Captioner
 from fruit_caption.training.stages import StagePlan, compile_model, dtype_policy
 
 
-def plan(*scores, epochs=10):
+def plan(*scores, epochs=10, num_cases=100):
     history = [{"validation": score} for score in scores]
-    return StagePlan("decoder", None, None, None, epochs, 1e-3, history=history)
+    return StagePlan("decoder", None, None, None, num_cases, epochs, 1e-3, history=history)
 
 
-def test_the_best_epoch_is_the_first_with_the_highest_score():
-    assert plan(0.1, 0.5, 0.2, 0.5).best_epoch == 1
+@pytest.mark.parametrize(
+    ("scores", "num_cases", "kept"),
+    [
+        ((0.1, 0.5, 0.2, 0.5), 100, 3),
+        # One standard error of 0.5 is 0.05 with 98 cases and 0.005 with 9,998.
+        ((0.1, 0.5, 0.46, 0.44), 98, 2),
+        ((0.1, 0.5, 0.46, 0.44), 9_998, 1),
+        # Of 99 right cases and one wrong it is 0.00995.
+        ((0.9, 1.0, 0.9901, 0.98), 98, 2),
+        ((0.0, 0.0), 0, 1),
+    ],
+)
+def test_the_latest_weights_are_kept_that_may_be_the_best(scores, num_cases, kept):
+    assert plan(*scores, num_cases=num_cases).kept_epoch == kept
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def interrupted(config, run, *place, resume=True, **options):
 def twins(request, tiny, tmp_path_factory):
     """A run trained without interruption, the same run interrupted three times, and the folder.
 
-    The folder also has the best weights of the first stage. Training writes files for TensorBoard.
+    The folder also has the kept weights of the first stage. Training writes files for TensorBoard.
     """
     folder = tmp_path_factory.mktemp(request.param)
     config = replace(tiny, training=replace(tiny.training, pretrain_steps=2))
@@ -198,7 +198,7 @@ def twins(request, tiny, tmp_path_factory):
 
     def keep_detector(_, row):
         if (row["stage"], row["epoch"]) == ("decoder", 1):
-            shutil.copy(whole.best_file("detector"), folder / "detector.weights.h5")
+            shutil.copy(whole.kept_file("detector"), folder / "detector.weights.h5")
 
     options = {"tensorboard": bool(find_spec("tensorboard"))}
     with tiny_network.known():
@@ -321,11 +321,11 @@ def test_training_stops_without_improvement(plain):
     assert [row["validation"] for row in plain[0].read_history()] == list(SCORES)
 
 
-def test_the_best_averaged_weights_are_kept(plain):
+def test_the_latest_of_the_best_averaged_weights_are_kept(plain):
     run, _, weights = plain
     model = run.load_model()
     for part in (model.encoder, model.detector, model.connector):
-        for one, other in zip(part.get_weights(), weights[1][part.name], strict=True):
+        for one, other in zip(part.get_weights(), weights[2][part.name], strict=True):
             np.testing.assert_array_equal(one, other)
 
 
