@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from fruit_caption.runs import STAGES
 from fruit_caption.utils.plotting import assign_colors, bar_style, new_figure, percent_ranges
@@ -88,7 +88,8 @@ def draw_learning_curves(
     """Draw training loss and validation score over the epochs of each stage.
 
     A thick line is the mean over the seeds, up to the last epoch that all of them reached; thin
-    lines are the seeds.
+    lines are the seeds. The line of a variant without attention is dashed if it stands beside the
+    one with attention, because both may share a detector.
 
     Args:
         path: The PNG file to write.
@@ -104,13 +105,13 @@ def draw_learning_curves(
                 of_stage = [[row for row in rows if row["stage"] == stage] for rows in by_seed]
                 losses = [[row["loss"] for row in rows] for rows in of_stage]
                 scores = [[100 * row["validation"] for row in rows] for rows in of_stage]
-                _draw_curves(upper, name, losses, colors[name])
-                _draw_curves(lower, name, scores, colors[name])
+                style = "--" if f"{name} + attention" in histories else "-"
+                _draw_curves(upper, name, losses, colors[name], style)
+                _draw_curves(lower, name, scores, colors[name], style)
             upper.set_title(stage)
-            upper.set_yscale("log")
-            upper.yaxis.set_major_formatter("{x:g}")
+            _set_log_scale(upper)
             lower.set_xlabel("epoch")
-            lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+            lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panels[0, 0].set_ylabel("training loss")
         panels[1, 0].set_ylabel("right on validation photos (%)")
         for axes in panels.flat:
@@ -121,12 +122,24 @@ def draw_learning_curves(
         )
 
 
-def _draw_curves(axes: Axes, name: str, curves: Sequence[Sequence[float]], color: str) -> None:
+def _draw_curves(
+    axes: Axes, name: str, curves: Sequence[Sequence[float]], color: str, style: str
+) -> None:
     """Draw the curves of all seeds of an approach, and their mean."""
     mean = [fmean(values) for values in zip(*curves, strict=False)]
-    axes.plot(range(1, len(mean) + 1), mean, label=name, color=color, lw=2)
-    for curve in curves:
+    marker = "o" if len(mean) == 1 else ""  # a line of one point can't be seen
+    axes.plot(range(1, len(mean) + 1), mean, label=name, color=color, lw=2, ls=style, marker=marker)
+    for curve in curves if len(curves) > 1 else ():
         axes.plot(range(1, len(curve) + 1), curve, color=color, lw=0.7)
+
+
+def _set_log_scale(axes: Axes) -> None:
+    """Show losses on a logarithmic scale, with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    low, high = axes.get_ylim()
+    # Within one power of ten, only smaller steps have labels.
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
 
 
 def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
