@@ -93,7 +93,7 @@ def parse_mentions(text, fruit_of):
             number = int(word)
         elif word in SMALL_WORDS and number is None:
             number = SMALL_WORDS[word]
-        elif word in ("some", "and", "with", "of", "in", "on", "at", "that"):
+        elif word in ("some", "and", "with", "showing", "featuring", "of", "in", "on", "at", "that"):
             number = None
     return mentions
 
