@@ -16,6 +16,9 @@ NUMBERS = (
 ).split()
 PLURALS = {"cherry": "cherries", "peach": "peaches", "tomato": "tomatoes"}
 SMALL_WORDS = {"a": 1, "an": 1, "no": 0}
+NOT_BEFORE_FRUIT = {
+    "and", "at", "featuring", "in", "of", "on", "showing", "some", "that", "with",
+}  # fmt: skip
 
 
 def find_wrong_texts(folder, number, seed=0):
@@ -93,7 +96,7 @@ def parse_mentions(text, fruit_of):
             number = int(word)
         elif word in SMALL_WORDS and number is None:
             number = SMALL_WORDS[word]
-        elif word in ("some", "and", "with", "showing", "featuring", "of", "in", "on", "at", "that"):
+        elif word in NOT_BEFORE_FRUIT:
             number = None
     return mentions
 
