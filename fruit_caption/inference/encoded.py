@@ -194,19 +194,27 @@ class EncodedBatch:
     def beliefs(self) -> list[PhotoBeliefs]:
         """What the model's own answers about each picture may mean."""
         first = [_in_plain_words(Question("identify")), _in_plain_words(Question("total"))]
-        answers = self.answer_by_model([first] * len(self.pictures), detailed=True)
-        kinds = [_beliefs(row, "identify") for row in answers]
+        answers = self._find_beliefs([first] * len(self.pictures))
         # A fruit that only an alternative names, or only the detector finds, may be there as well.
         found = [
-            {point.fruit for point in points} | set(chain.from_iterable(options))  # type: ignore
-            if options
+            {point.fruit for point in points} | set(chain.from_iterable(kinds))  # type: ignore
+            if kinds
             else self.model.fruits
-            for points, options in zip(self.points, kinds, strict=True)
+            for points, (kinds, _) in zip(self.points, answers, strict=True)
         ]
         counts = self._count_beliefs(found)
         return [
-            PhotoBeliefs(options, _beliefs(row, "total"), numbers)
-            for options, row, numbers in zip(kinds, answers, counts, strict=True)
+            PhotoBeliefs(kinds, total, numbers)
+            for (kinds, total), numbers in zip(answers, counts, strict=True)
+        ]
+
+    def _find_beliefs(self, questions: Sequence[Sequence[SimpleQuestion]]) -> list[list[Beliefs]]:
+        """Return what the model may mean by its answer to each question about each picture."""
+        prompts = [[question.prompt for question in row] for row in questions]
+        hypotheses = beam_search(self.model, self.encoding, prompts)
+        return [
+            [_beliefs(*parts) for parts in zip(*rows, strict=True)]
+            for rows in zip(questions, hypotheses, strict=True)
         ]
 
     def _beliefs_about_absent(self, questions: Sequence[AnyQuestion]) -> list[dict[str, Beliefs]]:
@@ -223,11 +231,11 @@ class EncodedBatch:
         """Return beliefs about the numbers of some fruits in each picture."""
         names = [[fruit for fruit in FRUITS if fruit in row] for row in fruits]
         asked = [[_in_plain_words(Question("count", fruit)) for fruit in row] for row in names]
-        answers = self.answer_by_model(asked, detailed=True)
+        answers = self._find_beliefs(asked)
         return [
             {
-                fruit: _beliefs([answer], "count") or {_number(points, fruit): UNSURE}
-                for fruit, answer in zip(row, found, strict=True)
+                fruit: numbers or {_number(points, fruit): UNSURE}
+                for fruit, numbers in zip(row, found, strict=True)
             }
             for row, found, points in zip(names, answers, self.points, strict=True)
         ]
@@ -338,16 +346,14 @@ def _of_named(node: Node, beliefs: Mapping[str, Beliefs]) -> dict[str, Beliefs]:
     return {fruit: beliefs[fruit] for fruit in named_fruits(node) if fruit in beliefs}
 
 
-def _beliefs(answers: Sequence[Answer], kind: str) -> Beliefs:
-    """Return what the answer of a kind may mean, with probabilities; empty if there is none."""
-    for answer in answers:
-        if answer.kind == kind and answer.value is not None:
-            beliefs: dict[Value, float] = {answer.value: answer.confidence}
-            for other in answer.alternatives:
-                if other.value is not None:
-                    beliefs[other.value] = other.confidence
-            return beliefs
-    return {}
+def _beliefs(question: SimpleQuestion, hypotheses: Sequence[Hypothesis]) -> Beliefs:
+    """Return what an answer may mean, each value with the probability of its likeliest wording."""
+    beliefs: dict[Value, float] = {}
+    for text, confidence in hypotheses:
+        value = parse_answer(question.kind, text, question.fruit)
+        if value is not None:
+            beliefs.setdefault(value, confidence)
+    return beliefs
 
 
 def _alternatives(

@@ -18,7 +18,7 @@ from fruit_caption.language.vocabulary import Vocabulary, split_words
 MAX_WORDS = 40
 """Maximum number of words of an answer."""
 BEAM_WIDTH = 8
-"""Number of hypotheses that beam search keeps per question."""
+"""Maximum number of hypotheses that beam search keeps per question; a power of two."""
 MIN_CONFIDENCE = 1e-2
 """Minimum confidence of the hypotheses that beam search returns."""
 
@@ -164,8 +164,8 @@ def beam_search(
 ) -> list[list[list[Hypothesis]]]:
     """Find several likely answers to questions about photos.
 
-    Keeps the `BEAM_WIDTH` most likely beginnings after every word (Sutskever et al. 2014). The
-    most likely answer found may differ from the greedy one.
+    Keeps the most likely beginnings after every word, at most `BEAM_WIDTH` (Sutskever et al. 2014).
+    The most likely answer found may differ from the greedy one.
 
     Args:
         model: The model.
@@ -214,11 +214,22 @@ def beam_search(
 def _extend_beams(
     log_confidence: np.ndarray, predicted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log confidence, beam and next word of the most likely continuations, (rows, beams) each."""
+    """Log confidence, beam and next word of the most likely continuations, (rows, beams) each.
+
+    There are as many beams as the question with the most hypotheses above `MIN_CONFIDENCE` needs: a
+    hypothesis never becomes likelier again.
+    """
     rows, beams, words = predicted.shape
     with np.errstate(divide="ignore"):
         scores = (log_confidence[:, :, None] + np.log(predicted)).reshape(rows, beams * words)
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :BEAM_WIDTH]
+    width = min(BEAM_WIDTH, beams * words)
+    best = np.sort(np.argpartition(-scores, width - 1, axis=1)[:, :width], axis=1)
+    order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1, kind="stable")
+    best = np.take_along_axis(best, order, 1)
+    found = np.take_along_axis(scores, best, 1)
+    needed = (found >= np.log(MIN_CONFIDENCE)).sum(axis=1).max()
+    # Keras compiles once per shape, so there are few sizes.
+    best = best[:, : next(size for size in (1, 2, 4, BEAM_WIDTH) if size >= needed)]
     return np.take_along_axis(scores, best, 1), best // words, best % words
 
 
