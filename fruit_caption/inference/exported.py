@@ -104,6 +104,9 @@ class OnnxModel(ExportedModel):
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # errors are raised as well
+        if path.stem == DECODER:
+            # A word is too little work to share, and idle threads would slow the encoder.
+            options.intra_op_num_threads = 1
         # Loading by path would let the file name other files to read weights from.
         content = path.read_bytes()
         try:
