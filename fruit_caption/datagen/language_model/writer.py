@@ -1,7 +1,7 @@
 """Writes captions, questions and answers with a language model, and keeps only correct ones.
 
-A text that the boxes of the photo don't confirm is written again, in several versions. Of those
-that are correct, the one that is most likely under the model is kept.
+A text that the boxes of the photo don't confirm, or that is unlikely under the model, is written
+again, in several versions. Of those that are correct, the likeliest is kept.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from fruit_caption.datagen.language_model.requests import GenerationStats, Text,
 from fruit_caption.datagen.language_model.tokens import TokenMasks
 
 CANDIDATES = (1, 2, 6)
-"""Number of completions per text at each attempt. Most are correct, so a second one would rarely
-be used; after a failure, several fill a batch."""
+"""Number of completions per text at each attempt. Most are correct and likely, so a second one
+would rarely be used; after a failure, several fill a batch."""
+
+MIN_LOG_LIKELIHOOD = -0.75
+"""Mean log-likelihood per token of a text that is kept although it is the only one written. The
+15 % below are often ungrammatical; where several are written, the likeliest is usually better."""
 
 PROMPT_SIZES = (24, 64)
 """Lengths to which prompts are padded, in tokens. A short one is faster."""
@@ -67,6 +71,7 @@ class LanguageModelWriter:
                 "temperature": TEMPERATURE,
                 "top_p": TOP_P,
                 "candidates": list(CANDIDATES),
+                "min_log_likelihood": MIN_LOG_LIKELIHOOD,
                 "new_tokens": MAX_NEW_TOKENS,
             },
         }
@@ -156,6 +161,8 @@ def _select(
 ) -> Text:
     """Return the most likely correct text that its photo doesn't have yet, or None.
 
+    The only completion of a text must also be likely enough.
+
     It is added to `used`, pairs of photo and text, and the completions are counted in `stats`.
     """
     correct: dict[str, tuple[float, Text]] = {}
@@ -164,7 +171,8 @@ def _select(
         text = request.verify(completion.text) if completion.ended else None
         if text is not None:
             stats.accepted[request.task] += 1
-            correct[completion.text.strip()] = completion.log_likelihood, text
+            if len(completions) > 1 or completion.log_likelihood >= MIN_LOG_LIKELIHOOD:
+                correct[completion.text.strip()] = completion.log_likelihood, text
     for words, (_, text) in sorted(correct.items(), key=lambda item: (-item[1][0], item[0])):
         if (request.name, words) not in used:
             used.add((request.name, words))
