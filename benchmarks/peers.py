@@ -91,7 +91,9 @@ def yolox(file: Path) -> Callable[[float], Count]:
     def count_one(photo: Path, threshold: float) -> Counter[str]:
         picture = cv2.imread(str(photo))
         scale = SIDE / max(picture.shape)
-        picture = cv2.resize(picture, None, fx=scale, fy=scale)[:SIDE, :SIDE]
+        shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=shrink)
+        picture = picture[:SIDE, :SIDE]
         padding = [(0, SIDE - picture.shape[0]), (0, SIDE - picture.shape[1]), (0, 0)]
         picture = np.pad(picture, padding, constant_values=114).astype("float32")
         [[out]] = session.run(None, {pixels.name: picture.transpose(2, 0, 1)[None]})

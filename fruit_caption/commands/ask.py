@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,13 @@ import typer
 
 from fruit_caption.commands import terminal
 from fruit_caption.commands.options import OptionalRun
-from fruit_caption.commands.printing import print_answer, print_counts, with_progress, write_csv
+from fruit_caption.commands.printing import (
+    print_answer,
+    print_answers,
+    print_counts,
+    with_progress,
+    write_csv,
+)
 from fruit_caption.commands.streams import print_json
 from fruit_caption.utils.errors import FruitError, OutOfDomain
 
@@ -189,7 +196,10 @@ def _answer(
     show: Path | None = None,
 ) -> None:
     # Check what can be checked before TensorFlow loads.
-    _check_questions(questions)
+    try:
+        _check_questions(questions)
+    except OutOfDomain as error:
+        raise _with_fitting_examples(error, images, run) from None
     pictures = _find_pictures(images)
     if show:
         if len(pictures) * len(questions) > 1:
@@ -203,7 +213,11 @@ def _answer(
         with_progress(pictures, terminal.notes), questions, errors, detailed
     )
     # The file that a link leads to is written, not the link: /dev/stdout is one.
-    for answer in write_csv(csv_file.resolve(), answers) if csv_file else answers:
+    answers = write_csv(csv_file.resolve(), answers) if csv_file else answers
+    if len(pictures) > 1 and terminal.output.is_terminal and not as_json:
+        print_answers(terminal.output, answers, top - 1)
+        answers = iter(())
+    for answer in answers:
         labels = [f"{answer.image}:"] if len(pictures) > 1 else []
         labels += [answer.question] if len(questions) > 1 else []
         _print_answer(answer, " ".join(labels), top, as_json)
@@ -221,6 +235,21 @@ def _check_questions(questions: Sequence[str]) -> None:
         parse(questions[0])
 
 
+def _with_fitting_examples(
+    error: OutOfDomain, images: Sequence[str], run: str | None
+) -> OutOfDomain:
+    """Replace the examples in an error by questions that fit the picture, if there is one."""
+    from fruit_caption.language.questions import fitting_questions
+
+    if error.examples and len(images) == 1:
+        with suppress(FruitError):
+            pictures = _find_pictures(images)
+            if len(pictures) == 1:
+                counts = _load(run).count(pictures[0])
+                return OutOfDomain(error.reason, examples=fitting_questions(counts))
+    return error
+
+
 def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> None:
     """Encode a picture once and answer each question that is typed or piped in."""
     if "-" in images:
@@ -230,6 +259,8 @@ def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> 
     pictures = _find_pictures(images)
     if len(pictures) > 1:
         raise FruitError(f"{len(pictures)} pictures but no question; give one with -q.")
+    from fruit_caption.language.questions import fitting_questions
+
     encoded = _load(run).encode(pictures[0])
     terminal.notes.print("Type a question, or help; quit or an empty line ends the program.")
     errors = _ErrorHandler(one_picture=True)
@@ -239,6 +270,9 @@ def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> 
             continue
         try:
             _print_answer(encoded.ask(question), "", top, as_json)
+        except OutOfDomain as error:
+            examples = fitting_questions(encoded.count()) if error.examples else ()
+            errors(OutOfDomain(error.reason, error.image, error.question, examples))
         except FruitError as error:
             errors(error)
     if not sys.stdin.isatty():

@@ -51,7 +51,7 @@ def photo_progress(console: Console, description: str) -> Iterator[Steps]:
 
 
 def print_answer(console: Console, answer: Answer, label: str = "", runners_up: int = 0) -> None:
-    """Print an answer such as "Three apples. (87 % sure)", and below it the runners-up.
+    """Print an answer such as "There is one fig. (very sure, 97 %)", and below it the runners-up.
 
     Args:
         console: The console to print to.
@@ -60,14 +60,45 @@ def print_answer(console: Console, answer: Answer, label: str = "", runners_up: 
         runners_up: Maximum number of alternative answers to print.
     """
     before = f"[dim]{escape(label)}[/] " if label else ""
-    sure = f"[dim]({_percent(answer.confidence)} sure)[/]"
+    sure = f"[dim]({_sureness(answer)})[/]"
     console.print(f"{before}{escape(answer.sentence)} {sure}", soft_wrap=True, highlight=False)
+    others = _runners_up(answer, runners_up)
+    if others:
+        console.print(f"  {others}", soft_wrap=True, highlight=False)
+
+
+def print_answers(console: Console, answers: Iterable[Answer], runners_up: int = 0) -> None:
+    """Print a table of answers about several pictures.
+
+    Args:
+        console: The console to print to.
+        answers: The answers to the same questions about each picture.
+        runners_up: Maximum number of alternative answers to print with each.
+    """
+    from rich.table import Table
+
+    rows = list(answers)
+    has_questions = len({answer.question for answer in rows}) > 1
+    table = Table("picture", *["question"] * has_questions, "answer", "confidence")
+    for answer in rows:
+        lines = [escape(answer.sentence), _runners_up(answer, runners_up)]
+        question = [escape(answer.question)] * has_questions
+        text = "\n".join(filter(None, lines))
+        table.add_row(escape(answer.image), *question, text, _sureness(answer))
+    if rows:
+        console.print(table)
+
+
+def _sureness(answer: Answer) -> str:
+    return f"{answer.sureness}, {_percent(answer.confidence)}"
+
+
+def _runners_up(answer: Answer, number: int) -> str:
     others = [
         f"{escape(other.text)} [dim]({_percent(other.confidence)})[/]"
-        for other in answer.alternatives[:runners_up]
+        for other in answer.alternatives[:number]
     ]
-    if others:
-        console.print(f"  [dim]or[/] {'; '.join(others)}", soft_wrap=True, highlight=False)
+    return f"[dim]or[/] {'; '.join(others)}" if others else ""
 
 
 def describe_counts(counts: Mapping[str, FruitCount]) -> str:

@@ -17,6 +17,9 @@ from fruit_caption.utils.images import PictureInput
 if TYPE_CHECKING:
     from fruit_caption.inference.overlay import Overlay
 
+VERY_SURE = 0.9
+"""From this confidence on, an answer is called very sure."""
+
 
 @dataclass(frozen=True)
 class Alternative:
@@ -96,6 +99,13 @@ class Answer:
     points: tuple[Point, ...] = field(repr=False)
     fruits: tuple[str, ...] = field(repr=False)
     picture: PictureInput = field(repr=False)
+
+    @property
+    def sureness(self) -> str:
+        """The confidence in words: "very sure", "fairly sure", or "a guess"."""
+        if not self.is_confident:
+            return "a guess"
+        return "very sure" if self.confidence >= VERY_SURE else "fairly sure"
 
     @property
     def sentence(self) -> str:

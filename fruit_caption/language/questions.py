@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -37,8 +37,10 @@ MAX_QUESTION_LENGTH = 200
 """Maximum length of a question, in characters."""
 
 _EXAMPLES = (
-    '"how many apples are there?", "which fruits are there?", "is there a banana?", '
-    '"describe the photo"'
+    "how many apples are there?",
+    "which fruits are there?",
+    "is there a banana?",
+    "describe the photo",
 )
 
 _QUOTED_LENGTH = 60
@@ -58,6 +60,20 @@ class Question:
     fruit: str | None = None
 
 
+def fitting_questions(counts: Mapping[str, int]) -> list[str]:
+    """Return questions that can be answered about a photo.
+
+    Args:
+        counts: The number of each fruit that it shows.
+    """
+    fruits = [*counts, *(fruit for fruit in ("apple", "banana") if fruit not in counts)]
+    return [
+        "which fruits are there?",
+        *(f"how many {plural(fruit)} are there?" for fruit in list(counts)[:2]),
+        f"are there any {plural(fruits[-1])}?",
+    ]
+
+
 def parse(text: str, previous: Node | None = None, fruits: Collection[str] = tuple(FRUITS)) -> Node:
     """Parse a free-form question; case, punctuation and small typos don't matter.
 
@@ -72,8 +88,8 @@ def parse(text: str, previous: Node | None = None, fruits: Collection[str] = tup
     """
     if len(text) > MAX_QUESTION_LENGTH:
         raise OutOfDomain(
-            f"{_quote(text)} is too long: at most {MAX_QUESTION_LENGTH} characters are allowed. "
-            f"Ask for example {_EXAMPLES}."
+            f"{_quote(text)} is too long: at most {MAX_QUESTION_LENGTH} characters are allowed.",
+            examples=_EXAMPLES,
         )
     tokens = read_tokens(text)
     if any(token.kind == "unknown" for token in tokens):
@@ -110,8 +126,8 @@ def _not_a_question(text: str, words: Sequence[str]) -> OutOfDomain:
     named = join_words([f'"{word}"' for word in words])
     reason = f" (I don't understand {named})" if named else ""
     return OutOfDomain(
-        f"{_quote(text)} is not a question about fruit that can be answered here{reason}. "
-        f"Ask for example {_EXAMPLES}."
+        f"{_quote(text)} is not a question about fruit that can be answered here{reason}.",
+        examples=_EXAMPLES,
     )
 
 

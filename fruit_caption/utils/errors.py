@@ -5,6 +5,10 @@ Every message is one line that names what is wrong. Errors that have a usual way
 exits with status 2. A program that uses the library catches `FruitError`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class FruitError(Exception):
     """Something that the user gave can't be used.
@@ -49,14 +53,18 @@ class OutOfDomain(FruitError):
     the model can't see, such as colors.
 
     Args:
-        message: see `FruitError`.
-        image: name of the picture, if the message says what is known of it.
+        reason: see `FruitError`.
+        image: name of the picture, if the reason says what is known of it.
         question: the question, where several were asked.
+        examples: questions that can be answered; the message names them after the reason.
     """
 
-    def __init__(self, message: str, image: str = "", question: str = "") -> None:
-        super().__init__(message)
-        self.image, self.question = image, question
+    def __init__(
+        self, reason: str, image: str = "", question: str = "", examples: Sequence[str] = ()
+    ) -> None:
+        quoted = ", ".join(f'"{example}"' for example in examples)
+        super().__init__(f"{reason} Ask for example {quoted}." if examples else reason)
+        self.reason, self.image, self.question, self.examples = reason, image, question, examples
 
 
 class WeightsError(FruitError):

@@ -13,9 +13,6 @@ from fruit_caption.web.chips import chip
 MAX_ALTERNATIVES = 3
 """Maximum number of alternatives to show with an answer."""
 
-VERY_SURE = 0.9
-"""From this confidence on, an answer is called very sure."""
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -49,7 +46,7 @@ def answer_card(answer: Answer) -> str:
         f'<div class="card answer"><p class="asked">{escape(answer.question)}</p>'
         f'<p class="sentence">{escape(answer.sentence)}</p>'
         f'<p class="sure"><span class="meter"><span style="width:{share}%"></span></span>'
-        f"{_sureness(answer)}, {share} %</p>"
+        f"{answer.sureness}, {share} %</p>"
         f"{_marks_note(answer)}{alternatives}</div>"
     )
 
@@ -86,12 +83,6 @@ def history(earlier: Sequence[Asked]) -> str:
 def percent(share: float) -> str:
     """Return a share of 0 to 1 as a percentage, such as "87 %"."""
     return f"{100 * share:.0f} %"
-
-
-def _sureness(answer: Answer) -> str:
-    if not answer.is_confident:
-        return "a guess"
-    return "very sure" if answer.confidence >= VERY_SURE else "fairly sure"
 
 
 def _marks_note(answer: Answer) -> str:

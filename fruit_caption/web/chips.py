@@ -7,6 +7,7 @@ from html import escape
 
 from fruit_caption.inference.points import Point
 from fruit_caption.language.fruits import plural
+from fruit_caption.language.questions import fitting_questions
 from fruit_caption.web.marks import kind_colors
 
 ASK_ON_CLICK = """
@@ -46,13 +47,8 @@ def count_chips(counts: dict[str, int], points: Iterable[Point]) -> str:
 
 def fitting_chips(counts: dict[str, int]) -> str:
     """Return chips with questions that can be answered about a photo with these counts."""
-    fruits = [*counts, *(fruit for fruit in ("apple", "banana") if fruit not in counts)]
-    questions = [
-        "which fruits are there?",
-        *(f"how many {plural(fruit)} are there?" for fruit in list(counts)[:2]),
-        f"are there any {plural(fruits[-1])}?",
-    ]
-    return f'<div class="chips">{"".join(chip(question, question) for question in questions)}</div>'
+    chips = [chip(question, question) for question in fitting_questions(counts)]
+    return f'<div class="chips">{"".join(chips)}</div>'
 
 
 def chip(label: str, question: str, color: str = "") -> str:

@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fruit_caption.commands import terminal
@@ -52,8 +54,6 @@ def refusal(*arguments):
 @pytest.fixture(scope="module", autouse=True)
 def plain_output():
     """Errors go to the stream that the test runner captures, unstyled."""
-    from rich.console import Console
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "output", Console(width=200))
         patch.setattr(terminal, "errors", Console(stderr=True, width=200))
@@ -239,7 +239,7 @@ def test_ask(run, data):
     picture = data / "images" / "05.png"
     result = fruit("ask", picture, "how many apples?", "--run", run)
     assert result.exit_code == 0, result.output
-    assert "% sure)" in result.stdout
+    assert " %)" in result.stdout
     result = fruit("ask", picture, "how many apples?", "--run", run, "--json")
     answer = json.loads(result.stdout)
     assert answer["question"] == "how many apples?"
@@ -251,7 +251,7 @@ def test_ask_draws_an_overlay(run, data, tmp_path):
     asked = ("ask", data / "images" / "05.png", "how many apples?", "--run", run)
     result = fruit(*asked, "--show", tmp_path / "overlay[1].png")
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip().endswith("% sure)")
+    assert result.stdout.strip().endswith(" %)")
     assert result.stderr.strip() == f"Overlay: {tmp_path / 'overlay[1].png'}"
     with Image.open(tmp_path / "overlay[1].png") as picture:
         assert picture.format == "PNG"
@@ -318,12 +318,12 @@ def test_without_a_question_every_line_of_stdin_is_answered(run, data):
     arguments = ["ask", str(data / "images" / "05.png"), "--run", str(run)]
     typed = "how many apples?\nwho painted this?\nany limes?\n\nnever read\n"
     result = CliRunner().invoke(app, arguments, input=typed)
-    assert result.stdout.count("% sure)") == 2
+    assert result.stdout.count(" %)") == 2
     assert result.stderr.count("error: ") == 1
     assert result.exit_code == 2
     result = CliRunner().invoke(app, arguments, input="how many apples?")
     assert result.exit_code == 0
-    assert result.stdout.count("% sure)") == 1
+    assert result.stdout.count(" %)") == 1
 
 
 def test_invalid_combinations_of_pictures_and_questions_are_refused(data, tmp_path):
@@ -371,7 +371,7 @@ def test_count_and_caption_and_quiz(learnt, tmp_path):
         assert found["total"] == sum(found["counts"].values())
     assert printed[3].startswith("in all: ")
     [caption] = lines(fruit("caption", pictures[0], "--run", folder))
-    assert caption.endswith("% sure)")
+    assert caption.endswith(" %)")
     questions = lines(fruit("quiz", pictures[0], "--run", folder, "--questions", 3))
     assert 1 <= len(questions) <= 3
     assert all("? " in line for line in questions)
@@ -408,7 +408,7 @@ def test_without_a_run_the_released_model_is_used(run, data, monkeypatch, tmp_pa
 
 def test_ask_refuses_in_one_line(run, data, tmp_path):
     picture = data / "images" / "05.png"
-    assert "how many apples are there?" in refusal("ask", picture, "who painted this?")
+    assert "Ask for example" in refusal("ask", picture, "who painted this?")
     assert "not trained on durians" in refusal("ask", picture, "how many durians?", "--run", run)
     assert str(tmp_path) in refusal("ask", picture, "any limes?", "--run", tmp_path)
     (tmp_path / "text.jpg").write_text("no picture")
@@ -524,3 +524,38 @@ def test_generate_data_refuses_in_one_line(tmp_path):
     assert not (tmp_path / "out").exists()
     assert str(photos) in refusal("generate-data", "--photos", photos, "--out", photos)
     assert "Pass --photos" in refusal("generate-data", "--scenes", 0, "--out", tmp_path / "out")
+
+
+def test_several_pictures_get_a_table_on_a_terminal(run, data, monkeypatch):
+    text = StringIO()
+    console = Console(file=text, force_terminal=True, color_system=None, width=200)
+    monkeypatch.setattr(terminal, "output", console)
+    pictures = [data / "images" / name for name in ("05.png", "06.png")]
+    asked = ("-q", "how many apples?", "-q", "any limes?", "--run", run, "--top", 2)
+    result = fruit("ask", *pictures, *asked)
+    assert result.exit_code == 0, result.output
+    heading, *rows = [line for line in text.getvalue().splitlines() if "┃" in line or "│" in line]
+    assert [cell.strip() for cell in heading.strip("┃ ").split("┃")] == [
+        "picture", "question", "answer", "confidence"
+    ]  # fmt: skip
+    cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+    named = [row[:2] for row in cells if row[0]]
+    assert named == [
+        [str(picture), question]
+        for picture in pictures
+        for question in ("how many apples?", "any limes?")
+    ]
+    sureness = [row[3] for row in cells if row[0]]
+    assert all(re.fullmatch(r"(very sure|fairly sure|a guess), \d+ %", text) for text in sureness)
+
+
+def test_a_refusal_names_questions_that_fit_the_picture():
+    picture = SAMPLES / "hand.jpg"  # two pears
+    result = fruit("ask", picture, "who painted this?")
+    assert result.exit_code == 2
+    assert '"how many pears are there?"' in result.stderr
+    assert '"are there any bananas?"' in result.stderr
+    result = CliRunner().invoke(app, ["ask", str(picture)], input="who painted this?\n")
+    assert '"how many pears are there?"' in result.stderr
+    several = fruit("ask", picture, picture, "who painted this?")
+    assert '"how many apples are there?"' in several.stderr
