@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from fruit_caption.inference.answer import Answer
-    from fruit_caption.inference.predictor import Predictor
+    from fruit_caption.inference.predictor import EncodedImage, Predictor
 
 PROMPT_HELP = """Ask for example
   how many apples are there?    and bananas?
@@ -199,7 +199,7 @@ def _answer(
     try:
         _check_questions(questions)
     except OutOfDomain as error:
-        raise _with_fitting_examples(error, images, run) from None
+        raise _refusal(error, images, run) from None
     pictures = _find_pictures(images)
     if show:
         if len(pictures) * len(questions) > 1:
@@ -216,14 +216,14 @@ def _answer(
     answers = write_csv(csv_file.resolve(), answers) if csv_file else answers
     if len(pictures) > 1 and terminal.output.is_terminal and not as_json:
         print_answers(terminal.output, answers, top - 1)
-        answers = iter(())
-    for answer in answers:
-        labels = [f"{answer.image}:"] if len(pictures) > 1 else []
-        labels += [answer.question] if len(questions) > 1 else []
-        _print_answer(answer, " ".join(labels), top, as_json)
-        if show:
-            answer.save_overlay(show.resolve())
-            terminal.notes.print(f"Overlay: {show}", markup=False, soft_wrap=True)
+    else:
+        for answer in answers:
+            labels = [f"{answer.image}:"] if len(pictures) > 1 else []
+            labels += [answer.question] if len(questions) > 1 else []
+            _print_answer(answer, " ".join(labels), top, as_json)
+            if show:
+                answer.save_overlay(show.resolve())
+                terminal.notes.print(f"Overlay: {show}", markup=False, soft_wrap=True)
     errors.exit_if_any()
 
 
@@ -235,19 +235,22 @@ def _check_questions(questions: Sequence[str]) -> None:
         parse(questions[0])
 
 
-def _with_fitting_examples(
-    error: OutOfDomain, images: Sequence[str], run: str | None
-) -> OutOfDomain:
-    """Replace the examples in an error by questions that fit the picture, if there is one."""
-    from fruit_caption.language.questions import fitting_questions
-
+def _refusal(error: OutOfDomain, images: Sequence[str], run: str | None) -> OutOfDomain:
+    """Return the error, with examples that fit the picture if there is only one."""
     if error.examples and len(images) == 1:
         with suppress(FruitError):
             pictures = _find_pictures(images)
             if len(pictures) == 1:
-                counts = _load(run).count(pictures[0])
-                return OutOfDomain(error.reason, examples=fitting_questions(counts))
+                return _with_fitting_examples(error, _load(run).encode(pictures[0]))
     return error
+
+
+def _with_fitting_examples(error: OutOfDomain, encoded: EncodedImage) -> OutOfDomain:
+    """Replace the examples in an error, if it has any, by questions that fit the picture."""
+    from fruit_caption.language.questions import fitting_questions
+
+    examples = fitting_questions(encoded.count()) if error.examples else ()
+    return OutOfDomain(error.reason, error.image, error.question, examples)
 
 
 def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> None:
@@ -259,8 +262,6 @@ def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> 
     pictures = _find_pictures(images)
     if len(pictures) > 1:
         raise FruitError(f"{len(pictures)} pictures but no question; give one with -q.")
-    from fruit_caption.language.questions import fitting_questions
-
     encoded = _load(run).encode(pictures[0])
     terminal.notes.print("Type a question, or help; quit or an empty line ends the program.")
     errors = _ErrorHandler(one_picture=True)
@@ -271,8 +272,7 @@ def _prompt(images: Sequence[str], run: str | None, top: int, as_json: bool) -> 
         try:
             _print_answer(encoded.ask(question), "", top, as_json)
         except OutOfDomain as error:
-            examples = fitting_questions(encoded.count()) if error.examples else ()
-            errors(OutOfDomain(error.reason, error.image, error.question, examples))
+            errors(_with_fitting_examples(error, encoded))
         except FruitError as error:
             errors(error)
     if not sys.stdin.isatty():

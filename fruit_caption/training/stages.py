@@ -70,10 +70,10 @@ class StagePlan:
 
     def is_finished(self, patience: int) -> bool:
         """Whether all epochs are done, or the last `patience` epochs brought no improvement."""
-        number = len(self.scores)
-        if number in (0, self.epochs):
-            return number == self.epochs
-        return number - 1 - self.scores.index(max(self.scores)) >= patience
+        last = len(self.scores) - 1
+        if last < 0 or last >= self.epochs - 1:
+            return last >= self.epochs - 1
+        return last - self.scores.index(max(self.scores)) >= patience
 
 
 @contextmanager

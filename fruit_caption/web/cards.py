@@ -59,9 +59,6 @@ def notice(message: str, question: str = "", chips: str = "") -> str:
         question: The question, if there was one.
         chips: Chips with questions that can be answered.
     """
-    if chips:
-        # The chips are better examples than those at the end of the message: they fit the photo.
-        message = message.partition(" Ask for example")[0]
     is_named = not question or question in message
     asked = "" if is_named else f'<p class="asked">{escape(question)}</p>'
     hint = f'<p class="hint">These can be answered:</p>{chips}' if chips else ""

@@ -12,7 +12,7 @@ import gradio as gr
 from fruit_caption.inference.answer import Answer
 from fruit_caption.language.fruits import FRUITS, join_words, plural
 from fruit_caption.language.questions import MAX_QUESTION_LENGTH
-from fruit_caption.utils.errors import FruitError
+from fruit_caption.utils.errors import FruitError, OutOfDomain
 from fruit_caption.web import cards
 from fruit_caption.web.calls import NO_PHOTO, ONE_AT_A_TIME, add_calls, client_name, read_upload
 from fruit_caption.web.cards import Asked
@@ -224,7 +224,7 @@ class Actions:
             seen = self._service.look(client_name(request), _session(request), photo)
             answer = self._service.go_on(seen, question, [each.question for each in asked])
         except Exception as error:
-            return {**unchanged, **self._refusal(seen, question, public_message(error), asked)}
+            return {**unchanged, **self._refusal(seen, question, error, asked)}
         return {
             **unchanged,
             page.marks: _marks(seen, answer),
@@ -247,11 +247,13 @@ class Actions:
             raise gr.Error(public_message(error), print_exception=False) from None
 
     def _refusal(
-        self, seen: Seen | None, question: str, message: str, asked: list[Asked]
+        self, seen: Seen | None, question: str, error: Exception, asked: list[Asked]
     ) -> Updates:
         """Put the reason in the place of the last answer, which moves to the earlier ones."""
         page = self._page
         chips = fitting_chips(seen.counts) if seen else ""
+        # The chips are better examples than those at the end of the message: they fit the photo.
+        message = error.reason if seen and isinstance(error, OutOfDomain) else public_message(error)
         return {
             page.marks: _marks(seen, None) if seen else gr.skip(),
             page.answer: cards.notice(message, question, chips),
