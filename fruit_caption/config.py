@@ -136,8 +136,8 @@ class ModelConfig(_Config):
         encoder: Image encoder: "vgg16", "scratch" (a small CNN trained from random weights),
             "efficientnet-lite0", another network of keras.applications, or "blind" (no image).
         encoder_weights: Weights of a pretrained encoder: "imagenet", "shipped" (those of the
-            released model, whose encoder is efficientnet-lite0), the path of a weights file, or
-            "none" (random).
+            released model, whose encoder is efficientnet-lite0), the path of a weights file or of
+            a folder with one for each network, such as vgg16.weights.h5, or "none" (random).
         freeze: Keep a pretrained encoder as it is and cache its outputs, which is faster on a CPU.
         attention: Let the decoder attend to the grid of image features instead of only their mean.
         image_size: Side of the square that photos are letterboxed to, in pixels; a multiple of 16.

@@ -103,7 +103,8 @@ def build_pretrained(name: str, size: int, weights: str, freeze: bool = False) -
             random weights, all trainable; or "saved" for weights that are loaded later. A file
             holds the weights of the layers up to the features, or of the whole network without
             its classifier, as Keras's `save_weights` writes them (`.weights.h5`) or as arrays
-            named `layer/weight` (`.npz`).
+            named `layer/weight` (`.npz`). A folder holds such files of several networks, named
+            after them in lower case, such as `vgg16.weights.h5`.
         freeze: Whether all of it stays as it is. Random weights are always trained.
 
     Returns:
@@ -201,6 +202,8 @@ def _concatenate_scales(scales: list[keras.KerasTensor]) -> keras.KerasTensor:
 
 def _load_weights(backbone: keras.Model, network: keras.Model, path: Path, name: str) -> None:
     """Load a file with the weights of `backbone` or of the whole `network`."""
+    if path.is_dir():
+        path = _file_in_folder(path, name)
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file.")
     if path.suffix == ".npz":
@@ -215,6 +218,15 @@ def _load_weights(backbone: keras.Model, network: keras.Model, path: Path, name:
         f"{path} does not hold {name}'s weights up to layer {backbone.layers[-1].name}, as Keras's "
         "save_weights writes them (.weights.h5)."
     )
+
+
+def _file_in_folder(folder: Path, name: str) -> Path:
+    """The weights file of a network in a folder with those of several."""
+    names = [f"{name.lower()}{suffix}" for suffix in (".weights.h5", ".npz")]
+    for file in names:
+        if (folder / file).is_file():
+            return folder / file
+    raise WeightsError(f"{folder} has no weights of {name}: neither {names[0]} nor {names[1]}.")
 
 
 def _load_arrays(model: keras.Model, path: Path, name: str) -> None:

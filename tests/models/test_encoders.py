@@ -242,6 +242,18 @@ def test_error_names_a_missing_or_misshapen_array(tmp_path):
         build("efficientnet-lite0", weights=tmp_path / "text.npz")
 
 
+def test_each_network_finds_its_file_in_a_folder_of_weights(tmp_path):
+    source = efficientnet_lite0((64, 64, 3))
+    np.savez(tmp_path / "efficientnet-lite0.npz", **named_arrays(source))
+    encoder = build("EfficientNet-Lite0", weights=tmp_path)
+    np.testing.assert_array_equal(
+        backbone(encoder).get_layer("stem").kernel, source.get_layer("stem").kernel
+    )
+    expected = r"no weights of vgg16: neither vgg16\.weights\.h5 nor vgg16\.npz"
+    with pytest.raises(WeightsError, match=expected):
+        build("vgg16", weights=tmp_path)
+
+
 def test_missing_or_unsuitable_weights_files_give_one_line_errors(tmp_path):
     with pytest.raises(WeightsError, match="no such weights file"):
         build("vgg16", weights=tmp_path / "none.weights.h5")
