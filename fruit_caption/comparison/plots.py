@@ -19,6 +19,9 @@ from fruit_caption.utils.plotting import assign_colors, bar_style, new_figure, p
 
 _MARKERS = "osD^vPX"
 
+MAX_UPRIGHT = 8
+"""Maximum number of bars side by side on which numbers stand upright without touching."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -72,6 +75,7 @@ def draw_accuracy(
                     textcoords="offset points",
                     ha="center",
                     size=8,
+                    rotation=90 if len(scores) > MAX_UPRIGHT else 0,
                 )
         axes.set_xticks(range(len(kinds)), kinds)
         axes.set_ylim(0, 106)
@@ -171,6 +175,7 @@ def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
         panels[0].autoscale(axis="x")
         panels[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panels[0].xaxis.set_major_formatter("{x:g}")
+        panels[0].xaxis.set_minor_formatter(NullFormatter())
         panels[0].set_ylabel("right answers (%)")
         several = any(len(cost.exact) > 1 for cost in costs.values())
         note = "marker: mean over seeds; line: lowest to highest" if several else None
@@ -178,7 +183,17 @@ def draw_cost(path: Path, costs: Mapping[str, Cost]) -> None:
 
 
 def _legend(figure: Figure, axes: Axes, note: str | None) -> None:
-    """Draw the legend below the figure; its title is a note on what bars and lines mean."""
+    """Draw the legend below the figure, in as many columns as fit, at most four.
+
+    Its title is a note on what bars and lines mean.
+    """
     handles, names = axes.get_legend_handles_labels()
-    columns = ceil(len(names) / ceil(len(names) / 4))
-    figure.legend(handles, names, title=note, ncols=columns, loc="outside lower center")
+    for columns in (4, 3, 2, 1):
+        # Not more columns than the rows fill.
+        columns = ceil(len(names) / ceil(len(names) / columns))
+        legend = figure.legend(
+            handles, names, title=note, ncols=columns, loc="outside lower center"
+        )
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
