@@ -143,6 +143,19 @@ def test_plots_are_transparent(name, tmp_path):
     assert (*ink, 255) in [color for _, color in pixels]
 
 
+@pytest.mark.parametrize("number", [4, 10])
+def test_long_names_fit_into_the_legend(number, tmp_path):
+    scores = {
+        f"a network with a long name {n} + attention": {"count": [0.5]} for n in range(number)
+    }
+    draw_accuracy(tmp_path / "graph.png", "Right", ("count",), scores)
+    with Image.open(tmp_path / "graph.png") as picture:
+        margin = picture.getchannel("A").crop((picture.width - 3, 0, picture.width, picture.height))
+        assert margin.getextrema() == (0, 0)
+        left = picture.getchannel("A").crop((0, picture.height - 200, 3, picture.height))
+        assert left.getextrema() == (0, 0)
+
+
 def test_mean_learning_curves_end_with_the_shortest_run(tmp_path, monkeypatch):
     curves = []
     plot = comparison_plots.Axes.plot
