@@ -26,12 +26,13 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/*.md", "artifacts/**/README.md", "data/*.md")
     for path in ROOT.glob(pattern)
 )
-COMPARISON = ROOT / "artifacts" / "real"
 
 
-def test_results_are_those_of_compare():
-    comparison = json.loads((COMPARISON / "comparison.json").read_text(encoding="utf-8"))
-    tables = (COMPARISON / "comparison.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["real", "real-lite0"])
+def test_results_are_those_of_compare(name):
+    folder = ROOT / "artifacts" / name
+    comparison = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    tables = (folder / "comparison.md").read_text(encoding="utf-8")
     assert markdown(comparison) == tables
     assert len(comparison["results"]) == 2
     for split in comparison["results"]:
