@@ -35,14 +35,7 @@ from fruit_caption.language.compositions import (
 from fruit_caption.language.fruits import FRUITS
 from fruit_caption.language.lexicon import correct
 from fruit_caption.language.questions import Question, Value, as_question, parse
-from fruit_caption.models.decoding import (
-    Arrays,
-    Decoded,
-    Hypothesis,
-    Runtime,
-    beam_search,
-    decode,
-)
+from fruit_caption.models.decoding import BEAM_WIDTH, Arrays, Decoded, Runtime, decode
 from fruit_caption.utils.errors import OutOfDomain
 from fruit_caption.utils.images import UNNAMED, PictureInput
 
@@ -164,15 +157,11 @@ class EncodedBatch:
         prompts = [[question.prompt for question in row] for row in questions]
         if not any(prompts):
             return [[] for _ in prompts]
-        decoded = decode(self.model, self.encoding, prompts, return_attention=detailed)
-        hypotheses: list[list[list[Hypothesis]]] = (
-            beam_search(self.model, self.encoding, prompts)
-            if detailed
-            else [[[] for _ in row] for row in questions]
-        )
+        beams = BEAM_WIDTH if detailed else 1
+        decoded = decode(self.model, self.encoding, prompts, return_attention=detailed, beams=beams)
         return [
             [self._model_answer(index, *parts) for parts in zip(*rows, strict=True)]
-            for index, rows in enumerate(zip(questions, decoded, hypotheses, strict=True))
+            for index, rows in enumerate(zip(questions, decoded, strict=True))
         ]
 
     def counts(self) -> list[dict[str, FruitCount]]:
@@ -211,10 +200,10 @@ class EncodedBatch:
     def _find_beliefs(self, questions: Sequence[Sequence[SimpleQuestion]]) -> list[list[Beliefs]]:
         """Return what the model may mean by its answer to each question about each picture."""
         prompts = [[question.prompt for question in row] for row in questions]
-        hypotheses = beam_search(self.model, self.encoding, prompts)
+        decoded = decode(self.model, self.encoding, prompts, beams=BEAM_WIDTH)
         return [
             [_beliefs(*parts) for parts in zip(*rows, strict=True)]
-            for rows in zip(questions, hypotheses, strict=True)
+            for rows in zip(questions, decoded, strict=True)
         ]
 
     def _beliefs_about_absent(self, questions: Sequence[AnyQuestion]) -> list[dict[str, Beliefs]]:
@@ -315,7 +304,6 @@ class EncodedBatch:
         index: int,
         question: SimpleQuestion,
         decoded: Decoded,
-        hypotheses: list[Hypothesis],
     ) -> Answer:
         picture = self.pictures[index]
         return Answer(
@@ -327,7 +315,7 @@ class EncodedBatch:
             value=parse_answer(question.kind, decoded.text, question.fruit),
             confidence=decoded.confidence,
             is_confident=decoded.confidence >= self.model.confidence_threshold,
-            alternatives=_alternatives(question, decoded.text, hypotheses),
+            alternatives=_alternatives(question, decoded),
             words=decoded.words,
             probabilities=decoded.probabilities,
             attention=decoded.attention,
@@ -346,19 +334,17 @@ def _of_named(node: Node, beliefs: Mapping[str, Beliefs]) -> dict[str, Beliefs]:
     return {fruit: beliefs[fruit] for fruit in named_fruits(node) if fruit in beliefs}
 
 
-def _beliefs(question: SimpleQuestion, hypotheses: Sequence[Hypothesis]) -> Beliefs:
+def _beliefs(question: SimpleQuestion, decoded: Decoded) -> Beliefs:
     """Return what an answer may mean, each value with the probability of its likeliest wording."""
     beliefs: dict[Value, float] = {}
-    for text, confidence in hypotheses:
+    for text, confidence in decoded.hypotheses:
         value = parse_answer(question.kind, text, question.fruit)
         if value is not None:
             beliefs.setdefault(value, confidence)
     return beliefs
 
 
-def _alternatives(
-    question: SimpleQuestion, text: str, hypotheses: list[Hypothesis]
-) -> tuple[Alternative, ...]:
+def _alternatives(question: SimpleQuestion, decoded: Decoded) -> tuple[Alternative, ...]:
     """Keep the most probable wording of each value other than the answer's; for captions, texts."""
 
     def meaning(text: str) -> Value | str | None:
@@ -367,9 +353,10 @@ def _alternatives(
         return parse_answer(question.kind, text, question.fruit)
 
     alternatives: dict[Value | str, Alternative] = {}
-    for other, confidence in hypotheses:
+    own = meaning(decoded.text)
+    for other, confidence in decoded.hypotheses:
         value = meaning(other)
-        if value is not None and value != meaning(text) and value not in alternatives:
+        if value is not None and value != own and value not in alternatives:
             plain = None if isinstance(value, str) else value
             alternatives[value] = Alternative(other, plain, confidence)
     return tuple(alternatives.values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import keras
 from fruit_caption.inference.exported import (
     DECODER,
     ENCODER,
+    HIDDEN,
     MANIFEST,
     NEXT,
+    STATES,
     SUFFIXES,
     Format,
 )
@@ -53,18 +56,17 @@ def export(run: Run, format: Format, bits: int = 32) -> Path:
         raise RunError(
             f"Exporting needs the TensorFlow backend of Keras; this is {keras.backend.backend()}."
         )
+    _check_converter(format)
     model = run.load_model()
     out = run.export_folder(format)
-    single = format == "litert"
-    networks = {
-        ENCODER: encoder_network(model, single),
-        DECODER: decoder_network(model, single),
-    }
     with lock_folder(out):
         with ExitStack() as stack:
-            for name, network in networks.items():
-                path = out / f"{name}.{SUFFIXES[format]}"
-                _convert(network, format, bits, stack.enter_context(atomic_write(path)))
+            paths = (out / f"{name}.{SUFFIXES[format]}" for name in (ENCODER, DECODER))
+            encoder, decoder = (stack.enter_context(atomic_write(path)) for path in paths)
+            if format == "onnx":
+                _write_onnx(model, encoder, decoder, bits)
+            else:
+                _write_litert(model, encoder, decoder, bits)
             # The manifest is valid only when both new files are in place.
             (out / MANIFEST).unlink(missing_ok=True)
         write_json(
@@ -93,19 +95,38 @@ def encoder_network(model: Captioner, single: bool = False) -> keras.Model:
     return keras.Model(pixels, model.neck(features, training=False), name=ENCODER)
 
 
-def decoder_network(model: Captioner, single: bool = False) -> keras.Model:
-    """Build the network for one step of the decoder, with new names for the new LSTM states.
+def one_word_network(model: Captioner) -> keras.Model:
+    """Build the network for one step of the decoder: one word of one question about one photo.
+
+    Its LSTM states have new names.
 
     Args:
-        model: A trained model. If `single`, its LSTM is unrolled from now on.
-        single: Whether the network takes exactly one word of one question about one photo.
+        model: A trained model. Its LSTM is unrolled from now on.
     """
-    inputs = {name: _input(tensor, name, single) for name, tensor in model.decoder.input.items()}
-    model.decoder.get_layer("lstm").lstm.unroll = single
+    inputs = {name: _input(tensor, name, True) for name, tensor in model.decoder.input.items()}
+    model.decoder.get_layer("lstm").lstm.unroll = True
     # Calls the layers anew: nesting the decoder as a model would keep its dynamic shapes.
     outputs = build_step_decoder(model.decoder, inputs).output
     renamed = {f"{NEXT}{name}" if name in inputs else name: x for name, x in outputs.items()}
     return keras.Model(inputs, renamed, name=DECODER)
+
+
+def words_network(decoder: keras.Model) -> keras.Model:
+    """Build the part of a decoder that comes after its LSTM.
+
+    It maps `hidden`, the output of the LSTM after the last word, (photos, questions, 1, units), and
+    the other inputs of the decoder to its outputs other than the states.
+
+    Args:
+        decoder: The decoder of a captioner.
+    """
+    sequence, *_ = decoder.get_layer("lstm").output
+    tensors = {name: x for name, x in decoder.input.items() if name not in ("words", *STATES)}
+    outputs = {name: x for name, x in decoder.output.items() if name not in STATES}
+    rest = keras.Model([sequence, *tensors.values()], outputs)
+    inputs = {HIDDEN: keras.Input((None, 1, sequence.shape[-1]), name=HIDDEN)}
+    inputs |= {name: _input(tensor, name, False) for name, tensor in tensors.items()}
+    return keras.Model(inputs, rest(list(inputs.values())), name=DECODER)
 
 
 def converts_to_litert() -> bool:
@@ -119,20 +140,36 @@ def _input(like: keras.KerasTensor, name: str, single: bool) -> keras.KerasTenso
     return keras.Input(batch_shape=shape, dtype=like.dtype, name=name)
 
 
-def _convert(network: keras.Model, format: Format, bits: int, path: Path) -> None:
-    if format == "onnx":
-        try:
-            import tf2onnx  # noqa: F401  (Keras exports to ONNX with it)
-        except ImportError:
-            raise RunError(
-                "Exporting to ONNX needs tf2onnx: pip install 'fruit-caption[export]'."
-            ) from None
-    elif not converts_to_litert():
+def _check_converter(format: Format) -> None:
+    if format == "onnx" and find_spec("tf2onnx") is None:  # Keras exports to ONNX with it
+        raise RunError("Exporting to ONNX needs tf2onnx: pip install 'fruit-caption[export]'.")
+    if format == "litert" and not converts_to_litert():
         raise RunError(
             f"Exporting to LiteRT needs Keras 3.13, which needs Python 3.11; this is Keras "
             f"{keras.__version__}.",
             "litert-unavailable",
         )
+
+
+def _write_onnx(model: Captioner, encoder: Path, decoder: Path, bits: int) -> None:
+    from fruit_caption.inference.half_precision import store_float16
+    from fruit_caption.inference.onnx_lstm import prepend_lstm
+
+    _convert(encoder_network(model), encoder, "onnx")
+    _convert(words_network(model.decoder), decoder, "onnx")
+    prepend_lstm(decoder, model.decoder)
+    if bits == 16:
+        for path in (encoder, decoder):
+            store_float16(path)
+
+
+def _write_litert(model: Captioner, encoder: Path, decoder: Path, bits: int) -> None:
+    options = _litert_options(bits)
+    _convert(encoder_network(model, single=True), encoder, "litert", **options)
+    _convert(one_word_network(model), decoder, "litert", **options)
+
+
+def _convert(network: keras.Model, path: Path, format: Format, **options: Any) -> None:
     # Keras can export a model only after a call.
     network(keras.tree.map_structure(_zeros, network.input))
     with warnings.catch_warnings():
@@ -142,12 +179,8 @@ def _convert(network: keras.Model, format: Format, bits: int, path: Path) -> Non
             format=format,
             verbose=False,
             input_signature=[keras.tree.map_structure(_spec, network.input)],
-            **(_litert_options(bits) if format == "litert" else {}),
+            **options,
         )
-    if format == "onnx" and bits == 16:
-        from fruit_caption.inference.half_precision import store_float16
-
-        store_float16(path)
 
 
 def _litert_options(bits: int) -> dict[str, Any]:

@@ -42,6 +42,9 @@ MANIFEST = "model.json"
 STATES = ("state_h", "state_c")
 """Decoder inputs that hold the state of the LSTM."""
 
+HIDDEN = "hidden"
+"""Name of the LSTM's output after the last word, inside of the decoder."""
+
 NEXT = "next_"
 """Prefix of the new LSTM states in the files: an output can't have the name of an input."""
 

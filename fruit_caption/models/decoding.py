@@ -7,7 +7,7 @@ import Keras, so that an exported model can be decoded without it (see `Runtime`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from math import isqrt
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from fruit_caption.language.vocabulary import Vocabulary, split_words
 MAX_WORDS = 40
 """Maximum number of words of an answer."""
 BEAM_WIDTH = 8
-"""Maximum number of hypotheses that beam search keeps per question; a power of two."""
+"""Maximum number of beginnings of an answer that beam search usually follows at once."""
 MIN_CONFIDENCE = 1e-2
 """Minimum confidence of the hypotheses that beam search returns."""
 
@@ -87,6 +87,8 @@ class Decoded:
         probabilities: Probability of each word, 0 to 1.
         attention: Attention weights of each word, (words, rows, columns), which sum to 1 for each
             word. None for a model without attention, or if not requested.
+        hypotheses: The answers that were found, other ones by beam search only, most likely first;
+            none that is less likely than `MIN_CONFIDENCE`.
     """
 
     text: str
@@ -94,6 +96,7 @@ class Decoded:
     words: tuple[str, ...]
     probabilities: tuple[float, ...]
     attention: np.ndarray | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 def decode(
@@ -102,8 +105,12 @@ def decode(
     questions: Sequence[Sequence[str]],
     return_attention: bool = False,
     rng: np.random.Generator | None = None,
+    beams: int = 1,
 ) -> list[list[Decoded]]:
     """Answer questions about photos, word by word.
+
+    Beam search (Sutskever et al. 2014) follows other beginnings of an answer, too, as long as they
+    are likelier than `MIN_CONFIDENCE`. It may find a likelier answer than the one returned.
 
     Args:
         model: The model.
@@ -112,145 +119,187 @@ def decode(
         return_attention: Whether to return the attention weights of each word.
         rng: Samples each word from its probabilities. By default, the most likely word is chosen
             (greedy decoding).
+        beams: Maximum number of beginnings that are followed at once for each question. With 1,
+            there is no beam search.
 
     Returns:
         The answers to the questions about each photo, of at most `MAX_WORDS` words.
     """
+    if not any(questions):
+        return [[] for _ in questions]
     vocabulary = model.vocabulary
     words = pad_prompts([[vocabulary.encode_prompt(text) for text in texts] for texts in questions])
     inputs = model.to_device({name: encoding[name] for name in model.decoder_inputs})
-    output = np.full((*words.shape[:2], MAX_WORDS), vocabulary.end_id)
-    probabilities = np.ones(output.shape)
-    attention: np.ndarray | None = None
-    if return_attention and "keys" in model.decoder_inputs:
-        side = isqrt(encoding["keys"].shape[3])  # the regions form a square grid
-        attention = np.zeros((*output.shape, side, side), "float32")
-    active = words[:, :, 0] != 0
-    for step in range(MAX_WORDS):
+    drafts = _Drafts.empty([len(texts) for texts in questions])
+    finished: list[_Drafts] = []
+    attention: list[list[np.ndarray]] = [[] for _ in drafts.question]
+    for _ in range(MAX_WORDS):
         outputs = model.decode_step(inputs | {"words": words})
-        predicted = _next_word_probabilities(outputs["logits"], vocabulary)
-        words = _sample(predicted, rng) if rng else predicted.argmax(axis=-1, keepdims=True)
-        words = words.astype("int32")
-        output[active, step] = words[active, 0]
-        probabilities[active, step] = np.take_along_axis(predicted, words, -1)[active, 0]
-        if attention is not None:
-            weights = outputs["attention"][:, :, -1]
-            attention[:, :, step] = weights.reshape(attention[:, :, step].shape)
-        active &= words[:, :, 0] != vocabulary.end_id
-        inputs |= {name: outputs[name] for name in ("state_h", "state_c")}
-        if not active.any():
+        predicted = _word_probabilities(outputs["logits"][drafts.place][:, -1], vocabulary)
+        chosen = _sample(predicted, rng) if rng else predicted.argmax(axis=-1)
+        drafts = drafts.extend(predicted, chosen, beams)
+        if return_attention and "attention" in outputs:
+            main = drafts.select(drafts.is_main)
+            weights = outputs["attention"][main.place][:, -1]
+            for question, of_regions in zip(main.question, weights, strict=True):
+                attention[question].append(of_regions)
+        has_ended = drafts.words[:, -1] == vocabulary.end_id
+        finished.append(drafts.select(has_ended))
+        drafts = drafts.select(~has_ended)
+        if not drafts.question.size:
             break
+        states = {name: outputs[name][drafts.place] for name in ("state_h", "state_c")}
+        drafts = drafts.in_new_rows()
+        shape = len(questions), _num_rows(words.shape[1], 1 + drafts.row.max())
+        inputs |= {name: _scatter(state, drafts.place, shape) for name, state in states.items()}
+        words = _scatter(drafts.words[:, -1:], drafts.place, shape)
+    answers = iter(_collect([*finished, drafts], attention, vocabulary))
+    return [[next(answers) for _ in texts] for texts in questions]
 
-    def answer(photo: int, question: int) -> Decoded:
-        text = vocabulary.decode(output[photo, question])
-        words = tuple(split_words(text))
-        return Decoded(
-            text,
-            # Steps after the end have probability 1.
-            float(probabilities[photo, question].prod()),
-            words,
-            tuple(probabilities[photo, question, : len(words)].tolist()),
-            None if attention is None else attention[photo, question, : len(words)],
+
+@dataclass(frozen=True)
+class _Drafts:
+    """Beginnings of answers, sorted by question.
+
+    Attributes:
+        question: Number of the question that each one answers, counted over all photos.
+        photo: Number of its photo.
+        row: Row of its photo in which the decoder's last outputs are.
+        is_main: Whether it is the greedy or sampled answer; one draft of each question is.
+        words: Ids of its words, (drafts, words).
+        probabilities: Probabilities of its words, (drafts, words).
+    """
+
+    question: np.ndarray
+    photo: np.ndarray
+    row: np.ndarray
+    is_main: np.ndarray
+    words: np.ndarray
+    probabilities: np.ndarray
+
+    @classmethod
+    def empty(cls, numbers: Sequence[int]) -> _Drafts:
+        """A draft without words for each of some numbers of questions about photos."""
+        photo = np.repeat(np.arange(len(numbers)), numbers)
+        question, nothing = np.arange(len(photo)), np.zeros((len(photo), 0))
+        row = _ranks(photo)
+        return cls(question, photo, row, question >= 0, nothing.astype("int32"), nothing)
+
+    @property
+    def place(self) -> tuple[np.ndarray, np.ndarray]:
+        """Index of each draft's row in arrays (photos, rows, ...)."""
+        return self.photo, self.row
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Product of the words' probabilities, (drafts,)."""
+        return self.probabilities.prod(axis=1)
+
+    def select(self, index: np.ndarray) -> _Drafts:
+        """The drafts at an index of NumPy."""
+        return _Drafts(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def extend(self, predicted: np.ndarray, chosen: np.ndarray, beams: int) -> _Drafts:
+        """The drafts with one more word, each continued by all words that are likely enough.
+
+        Args:
+            predicted: Probability of each word, (drafts, vocabulary size).
+            chosen: The word that continues the main draft of each question, (drafts,).
+            beams: Maximum number of drafts of each question.
+        """
+        scores = self.confidence[:, None] * predicted
+        follows = scores >= (MIN_CONFIDENCE if beams > 1 else np.inf)
+        follows[self.is_main, chosen[self.is_main]] = True
+        parent, word = np.nonzero(follows)  # sorted by parent, and so by question
+        is_main = self.is_main[parent] & (word == chosen[parent])
+        order = np.lexsort((-scores[parent, word], ~is_main, self.question[parent]))
+        order = order[_ranks(self.question[parent]) < beams]
+        parent, word = parent[order], word[order]
+        old, probability = self.select(parent), predicted[parent, word]
+        return replace(
+            old,
+            is_main=is_main[order],
+            words=np.column_stack([old.words, word.astype("int32")]),
+            probabilities=np.column_stack([old.probabilities, probability]),
         )
 
+    def in_new_rows(self) -> _Drafts:
+        """The drafts in rows without gaps."""
+        return replace(self, row=_ranks(self.photo))
+
+
+def _ranks(groups: np.ndarray) -> np.ndarray:
+    """The place of each element within its group, from 0; `groups` is sorted."""
+    ranks: np.ndarray = np.arange(len(groups)) - np.searchsorted(groups, groups)
+    return ranks
+
+
+def _num_rows(rows: int, needed: int) -> int:
+    """The number of rows for the next word: Keras compiles once per shape, so there are few."""
+    while rows < needed:
+        rows *= 2
+    return rows
+
+
+def _scatter(
+    values: np.ndarray, place: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> np.ndarray:
+    """Put values (drafts, ...) into their places of an array (photos, rows, ...) of zeros."""
+    table = np.zeros((*shape, *values.shape[1:]), values.dtype)
+    table[place] = values
+    return table
+
+
+def _collect(
+    finished: Sequence[_Drafts], attention: Sequence[Sequence[np.ndarray]], vocabulary: Vocabulary
+) -> list[Decoded]:
+    """The answer to each question, from all drafts that were finished or became too long."""
+    answers: dict[int, Decoded] = {}
+    hypotheses: list[list[Hypothesis]] = [[] for _ in attention]
+    for drafts in finished:
+        columns = (drafts.question, drafts.is_main, drafts.words, drafts.probabilities)
+        for question, is_main, ids, probabilities in zip(*columns, strict=True):
+            text, confidence = vocabulary.decode(ids), float(probabilities.prod())
+            if ids[-1] == vocabulary.end_id and confidence >= MIN_CONFIDENCE:
+                hypotheses[question].append((text, confidence))
+            if is_main:
+                words = tuple(split_words(text))
+                maps = _maps(attention[question][: len(words)])
+                of_words = tuple(probabilities[: len(words)].tolist())
+                answers[question] = Decoded(text, confidence, words, of_words, maps)
+    for found in hypotheses:
+        found.sort(key=lambda hypothesis: -hypothesis[1])
     return [
-        [answer(photo, question) for question in range(len(texts))]
-        for photo, texts in enumerate(questions)
+        replace(answers[question], hypotheses=tuple(found))
+        for question, found in enumerate(hypotheses)
     ]
 
 
-def beam_search(
-    model: Runtime, encoding: Arrays, questions: Sequence[Sequence[str]]
-) -> list[list[list[Hypothesis]]]:
-    """Find several likely answers to questions about photos.
-
-    Keeps the most likely beginnings after every word, at most `BEAM_WIDTH` (Sutskever et al. 2014).
-    The most likely answer found may differ from the greedy one.
-
-    Args:
-        model: The model.
-        encoding: Encoder outputs for the photos.
-        questions: Questions about each photo.
-
-    Returns:
-        The finished hypotheses for each question about each photo, most likely first. The list is
-        empty if all are less likely than `MIN_CONFIDENCE`.
-    """
-    vocabulary = model.vocabulary
-    pairs = [(photo, text) for photo, texts in enumerate(questions) for text in texts]
-    if not pairs:
-        return [[] for _ in questions]
-    # To the decoder each question is a photo, and each of its beams a question. The search starts
-    # from one beam.
-    photos = [photo for photo, _ in pairs]
-    inputs = model.to_device({name: encoding[name][photos] for name in model.decoder_inputs})
-    words = pad_prompts([[vocabulary.encode_prompt(text)] for _, text in pairs])
-    output = np.full((len(pairs), 1, MAX_WORDS), vocabulary.end_id)
-    log_confidence, ended = np.zeros(output.shape[:2]), np.zeros(output.shape[:2], bool)
-    for step in range(MAX_WORDS):
-        outputs = model.decode_step(inputs | {"words": words})
-        predicted = _next_word_probabilities(outputs["logits"], vocabulary)
-        predicted[ended] = np.eye(predicted.shape[2])[vocabulary.end_id]
-        log_confidence, beam, word = _extend_beams(log_confidence, predicted)
-        output = np.take_along_axis(output, beam[:, :, None], 1)
-        output[:, :, step] = word
-        ended = np.take_along_axis(ended, beam, 1) | (word == vocabulary.end_id)
-        if (ended | (log_confidence < np.log(MIN_CONFIDENCE))).all():
-            break
-        for name in ("state_h", "state_c"):
-            inputs[name] = np.take_along_axis(outputs[name], beam[:, :, None], 1)
-        words = word[:, :, None].astype("int32")
-    finished = ended & (log_confidence >= np.log(MIN_CONFIDENCE))
-    hypotheses = (
-        [
-            (vocabulary.decode(output[row, place]), float(np.exp(log_confidence[row, place])))
-            for place in np.flatnonzero(finished[row])
-        ]
-        for row in range(len(pairs))
-    )
-    return [[next(hypotheses) for _ in texts] for texts in questions]
+def _maps(weights: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Attention weights (words, rows, columns) of the regions, which form a square grid."""
+    if not weights:
+        return None
+    side = isqrt(weights[0].size)
+    return np.reshape(weights, (-1, side, side))
 
 
-def _extend_beams(
-    log_confidence: np.ndarray, predicted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log confidence, beam and next word of the most likely continuations, (rows, beams) each.
-
-    There are as many beams as the question with the most hypotheses above `MIN_CONFIDENCE` needs: a
-    hypothesis never becomes likelier again.
-    """
-    rows, beams, words = predicted.shape
-    with np.errstate(divide="ignore"):
-        scores = (log_confidence[:, :, None] + np.log(predicted)).reshape(rows, beams * words)
-    width = min(BEAM_WIDTH, beams * words)
-    best = np.sort(np.argpartition(-scores, width - 1, axis=1)[:, :width], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1, kind="stable")
-    best = np.take_along_axis(best, order, 1)
-    found = np.take_along_axis(scores, best, 1)
-    needed = (found >= np.log(MIN_CONFIDENCE)).sum(axis=1).max()
-    # Keras compiles once per shape, so there are few sizes.
-    best = best[:, : next(size for size in (1, 2, 4, BEAM_WIDTH) if size >= needed)]
-    return np.take_along_axis(scores, best, 1), best // words, best % words
-
-
-def _next_word_probabilities(logits: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Probability of each word, (photos, questions, vocabulary size), after the last step.
+def _word_probabilities(logits: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+    """Probability of each word, (drafts, vocabulary size).
 
     Special tokens other than `<end>` can't be generated and get probability 0, so the
     probabilities sum to less than 1.
     """
-    logits = logits[:, :, -1]
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    probabilities[:, :, : vocabulary.end_id] = 0.0
+    probabilities[:, : vocabulary.end_id] = 0.0
     return probabilities
 
 
 def _sample(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw a token id for each question, (photos, questions, 1)."""
+    """Draw a word for each draft, (drafts,)."""
     cumulative = probabilities.cumsum(axis=-1)
-    threshold = rng.random((*probabilities.shape[:-1], 1)) * cumulative[:, :, -1:]
-    ids: np.ndarray = (cumulative <= threshold).sum(axis=-1, keepdims=True)
+    threshold = rng.random((len(probabilities), 1)) * cumulative[:, -1:]
+    ids: np.ndarray = (cumulative <= threshold).sum(axis=-1)
     return ids
 
 

@@ -4,6 +4,7 @@ import errno
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import chain
 
 import keras
@@ -13,14 +14,14 @@ import onnxruntime
 import pytest
 
 import fruit_caption as fc
-from fruit_caption.config import ModelConfig
+from fruit_caption.config import ModelConfig, RunConfig
 from fruit_caption.data.dataset import read_data
 from fruit_caption.data.features import load_pixels
 from fruit_caption.inference import export, exported
 from fruit_caption.inference.exported import DECODER, ENCODER, MANIFEST, MODELS, SUFFIXES
 from fruit_caption.inference.half_precision import store_float16
 from fruit_caption.models.captioner import Captioner
-from fruit_caption.models.decoding import beam_search, decode
+from fruit_caption.models.decoding import decode
 from fruit_caption.runs import Run
 from fruit_caption.utils.errors import FruitError, RunError
 
@@ -65,10 +66,37 @@ def test_exports_answer_like_the_keras_model(run, learnt, format):
         assert answer.confidence == pytest.approx(original.confidence, abs=1e-3)
         np.testing.assert_allclose(answer.attention, original.attention, atol=1e-3)
     expected, actual = (
-        beam_search(model, model.encoder_fn()(pixels[:2]), [questions[0][:2], []])
+        decode(model, model.encoder_fn()(pixels[:2]), [questions[0][:2], []], beams=8)[0][0]
         for model in models
     )
-    assert [text for text, _ in actual[0][0]] == [text for text, _ in expected[0][0]]
+    assert [text for text, _ in actual.hypotheses] == [text for text, _ in expected.hypotheses]
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_onnx_decoder_reads_padded_prompts_and_single_words_like_the_keras_model(
+    tmp_path, attention
+):
+    keras.utils.set_random_seed(0)
+    config = ModelConfig("scratch", "none", image_size=48, channels=8, units=16)
+    words = ["how", "many", "apples", "two"]
+    model = Captioner(replace(config, attention=attention), words, ["apple", "pear"])
+    run = Run(tmp_path)
+    run.write_config(RunConfig(data="data", model=model.config))
+    run.save_model(model)
+    exported_model = MODELS["onnx"](export.export(run, "onnx"))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype="uint8")
+    encoding = model.encoder_fn()(pixels)
+    inputs = {name: encoding[name] for name in model.decoder_inputs}
+    prompts = np.zeros((2, 3, 8), "int32")
+    prompts[:, :2, :4], prompts[:, 2, :6] = (4, 5, 6, 2), (4, 5, 6, 4, 5, 2)
+    for words in (prompts, np.full((2, 3, 1), 7, "int32")):
+        expected, actual = (
+            m.decode_step(inputs | {"words": words}) for m in (model, exported_model)
+        )
+        assert set(actual) == set(expected)
+        for name in expected:
+            np.testing.assert_allclose(actual[name], expected[name], atol=1e-5)
+        inputs |= {name: expected[name] for name in ("state_h", "state_c")}
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -116,7 +144,7 @@ def test_a_full_disk_keeps_the_previous_export(run, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run" / "onnx").iterdir()}
 
-    def convert(network, format, bits, path):
+    def convert(network, path, format):
         path.write_bytes(b"half")
         if DECODER in path.name:
             raise OSError(errno.ENOSPC, "No space left on device")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fruit_caption.language.vocabulary import Vocabulary
-from fruit_caption.models.decoding import beam_search, decode
+from fruit_caption.models.decoding import decode
 
 WORDS = ("one", "two", "red", "apple", "and")
 NEXT_WORDS = {
@@ -57,24 +57,39 @@ class MarkovChain:
 ENCODING = {name: np.zeros((2, 1, 1)) for name in ("state_h", "state_c", "density")}
 
 
+def search(questions, beams=8):
+    return decode(MarkovChain(), ENCODING, questions, beams=beams)
+
+
 def test_beam_search_finds_a_likelier_answer_than_greedy_decoding():
-    model = MarkovChain()
-    first = {name: array[:1] for name, array in ENCODING.items()}
-    [[greedy]] = decode(model, first, [["how many apples"]])
-    assert greedy.text.startswith("one")
-    [found, again], [] = beam_search(model, ENCODING, [["how many apples", "apples"], []])
-    assert found == again
+    [first, again], [] = search([["how many apples", "apples"], []])
+    assert first == again
     # The longest hypothesis ends three words after the most likely one.
-    assert [text for text, _ in found] == [
+    assert [text for text, _ in first.hypotheses] == [
         *("two apple", "one apple", "one red apple", "one red and red apple", "one red"),
     ]
-    confidences = [confidence for _, confidence in found]
+    confidences = [confidence for _, confidence in first.hypotheses]
     assert confidences == pytest.approx([0.4, 0.3, 0.24, 0.036, 0.015])
+
+
+@pytest.mark.parametrize("beams", [1, 2, 3, 8])
+def test_the_answer_is_the_greedy_one_however_many_beams_are_followed(beams):
+    [answer], [] = search([["apples"], []], beams)
+    assert (answer.text, answer.words) == ("one red apple", ("one", "red", "apple"))
+    assert answer.probabilities == pytest.approx([0.6, 0.5, 0.8])
+    assert answer.confidence == pytest.approx(0.24)
+
+
+def test_no_more_beginnings_are_followed_than_there_are_beams():
+    # "one apple" is as likely as "one red" but less likely than "two apple".
+    for beams, expected in ((1, ["one red apple"]), (2, ["two apple", "one red apple"])):
+        [answer], [] = search([["apples"], []], beams)
+        assert [text for text, _ in answer.hypotheses] == expected
 
 
 def test_each_beam_keeps_its_own_state():
     model = MarkovChain()
-    beam_search(model, ENCODING, [["apples"], []])
+    decode(model, ENCODING, [["apples"], []], beams=8)
     for answer in ("one red apple", "two apple"):
         assert int("".join(str(IDS[word]) for word in answer.split())) in model.states
     assert int(f"{IDS['one']}{IDS['two']}") not in model.states
