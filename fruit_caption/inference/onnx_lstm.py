@@ -42,11 +42,7 @@ def prepend_lstm(path: Path, decoder: keras.Model) -> None:
 
 
 def _reader(embedding: np.ndarray, lstm: keras.layers.LSTM) -> onnx.GraphProto:
-    """The graph from `words` and the states to `hidden` and the new states.
-
-    The operator wants words (steps, questions, channels) and states (1, questions, units), with the
-    questions about all photos in one axis.
-    """
+    """The graph from `words` and the states to `hidden` and the new states."""
     units = lstm.units
     arrays = {
         "embedding": embedding,
@@ -58,6 +54,21 @@ def _reader(embedding: np.ndarray, lstm: keras.layers.LSTM) -> onnx.GraphProto:
         "two": np.array([2]),
         "min_length": np.array([1], "int32"),
     }
+    inputs = [make_tensor_value_info("words", TensorProto.INT32, ["photos", "questions", "steps"])]
+    inputs += [_float_info(state, ["photos", "states", units]) for state in STATES]
+    outputs = [_float_info(f"{NEXT}{state}", ["photos", "questions", units]) for state in STATES]
+    outputs.append(_float_info(HIDDEN, ["photos", "questions", 1, units]))
+    constants = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    return make_graph(_nodes(units), "reader", inputs, outputs, constants)
+
+
+def _nodes(units: int) -> list[onnx.NodeProto]:
+    """The nodes of the graph.
+
+    The operator wants words (steps, questions, channels) and states (1, questions, units), with the
+    questions about all photos in one axis.
+    """
+    before, after = ([f"{state}_{when}" for state in STATES] for when in ("before", "after"))
     nodes = [
         make_node("Shape", ["words"], ["rows"], end=2),
         make_node("Shape", ["words"], ["steps"], start=2),
@@ -71,33 +82,16 @@ def _reader(embedding: np.ndarray, lstm: keras.layers.LSTM) -> onnx.GraphProto:
         make_node("ReduceSum", ["ones", "one"], ["num_words"], keepdims=0),
         make_node("Max", ["num_words", "min_length"], ["lengths"]),
         make_node("Concat", ["rows", "units"], ["state_shape"], axis=0),
-        *(
-            node
-            for state in STATES
-            for node in (
-                make_node("Expand", [state, "state_shape"], [f"{state}_of_each"]),
-                make_node("Reshape", [f"{state}_of_each", "flat_state"], [f"{state}_before"]),
-            )
-        ),
-        make_node(
-            "LSTM",
-            ["embedded", "kernel", "recurrent", "bias", "lengths"]
-            + [f"{state}_before" for state in STATES],
-            ["", *(f"{state}_after" for state in STATES)],
-            hidden_size=units,
-        ),
-        *(
-            make_node("Reshape", [f"{state}_after", "state_shape"], [f"{NEXT}{state}"])
-            for state in STATES
-        ),
-        make_node("Unsqueeze", [f"{NEXT}state_h", "two"], [HIDDEN]),
     ]
-    inputs = [make_tensor_value_info("words", TensorProto.INT32, ["photos", "questions", "steps"])]
-    inputs += [_float_info(state, ["photos", "beams", units]) for state in STATES]
-    outputs = [_float_info(f"{NEXT}{state}", ["photos", "questions", units]) for state in STATES]
-    outputs.append(_float_info(HIDDEN, ["photos", "questions", 1, units]))
-    initializers = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
-    return make_graph(nodes, "reader", inputs, outputs, initializers)
+    for state, flat in zip(STATES, before, strict=True):
+        nodes.append(make_node("Expand", [state, "state_shape"], [f"{state}_of_each"]))
+        nodes.append(make_node("Reshape", [f"{state}_of_each", "flat_state"], [flat]))
+    inputs = ["embedded", "kernel", "recurrent", "bias", "lengths", *before]
+    nodes.append(make_node("LSTM", inputs, ["", *after], hidden_size=units))
+    for state, flat in zip(STATES, after, strict=True):
+        nodes.append(make_node("Reshape", [flat, "state_shape"], [f"{NEXT}{state}"]))
+    nodes.append(make_node("Unsqueeze", [f"{NEXT}state_h", "two"], [HIDDEN]))
+    return nodes
 
 
 def _lstm_weights(lstm: keras.layers.LSTM) -> dict[str, np.ndarray]:
